@@ -1,0 +1,66 @@
+# Two commands do the main jobs on a fresh machine: `make demo` and `make test`.
+# Everything lands in .venv, node_modules and segue-data of this folder; `make clean` removes it.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help setup setup-test demo run test lint format bench lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .make/run ## create .venv with the pinned dependencies; quick when nothing changed
+
+setup-test: .make/dev .make/node .make/apt
+
+.make/venv: requirements/uv.txt scripts/venv.sh
+	@scripts/venv.sh $(PYTHON)
+	@mkdir -p .make && touch $@
+
+.make/run: .make/venv requirements/run.txt pyproject.toml
+	@if [ -e .make/dev ]; then echo "setup: test dependencies changed, run make test"; else $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/run.txt; fi
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.make/dev: .make/venv requirements/dev.txt pyproject.toml
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@ .make/run
+
+.make/node: tests/node/package-lock.json
+	@cd tests/node && npm ci --silent --no-audit --no-fund
+	@mkdir -p .make && touch $@
+
+.make/apt: scripts/apt.sh
+	@scripts/apt.sh
+	@mkdir -p .make && touch $@
+
+demo: setup ## a day of traffic through the real SDK into the sandbox, and what became of it
+	@$(BIN)/segue demo
+
+run: setup ## the pipeline with the embedded log; prints the addresses and an SDK snippet
+	@$(BIN)/segue run
+
+test: setup-test ## everything the tests need, then the whole suite
+	@$(BIN)/pytest -n 2 $(PYTEST_ARGS)
+
+lint: .make/dev ## format check, lint, types, floors
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+format: .make/dev
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: setup-test ## the figures: ratios against peers, measured side by side
+	@$(BIN)/python -m bench
+
+lock: .make/venv ## write requirements/*.txt again from pyproject.toml
+	@scripts/lock.sh
+
+clean: ## remove everything the other commands made
+	rm -rf .venv .make node_modules tests/node/node_modules segue-data dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
