@@ -1,0 +1,65 @@
+"""Destination: the cover of a partner's chapter in the catalogue: settings, actions, presets, erasure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from segue.kit.action import Action, Settings
+from segue.kit.field import Field
+from segue.model.delivery import Request
+
+
+class Preset(msgspec.Struct, frozen=True, kw_only=True):
+    """A subscription somebody can start from.
+
+    action      canonical slug
+    trigger     None for presets that only a platform feature fires (`event_slug` names it)
+    """
+
+    name: str
+    action: str
+    trigger: str | None = None
+    event_slug: str | None = None
+    mapping: Mapping[str, Any]
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is to be erased, by every name known for them."""
+
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    email: str | None = None
+
+
+Erase = Callable[[Sequence[Person], Settings], list[Request]]
+"""The requests that delete these people at the partner."""
+
+
+class Destination(msgspec.Struct, frozen=True, kw_only=True):
+    """A partner as an operator meets it.
+
+    slug      canonical; slugs: other names that mean it, for instance the published destination slug
+    names     keys of an event's ``integrations`` object that speak of it (the slug and title count too)
+    presets   "ours" and "published" sets, in order
+    erase     None when the partner cannot delete
+    """
+
+    slug: str
+    title: str
+    description: str
+    settings: Mapping[str, Field]
+    actions: Sequence[Action]
+    slugs: Sequence[str] = ()
+    names: Sequence[str] = ()
+    presets: Mapping[str, Sequence[Preset]] = {}
+    erase: Erase | None = None
+
+    def action(self, slug: str) -> tuple[Action, str | None] | None:
+        """Find an action by any of its slugs, with the sync mode that slug implies; None if unknown."""
+        for action in self.actions:
+            if slug == action.slug:
+                return action, action.slugs.get(slug)
+            if slug in action.slugs:
+                return action, action.slugs[slug]
+        return None
