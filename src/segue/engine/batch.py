@@ -1,0 +1,265 @@
+"""What travels together and when it leaves.
+
+Rows wait in queues, one per (action, context, size of batch). A queue's batch leaves when it is full,
+or when its first row has waited long enough. One rule stands above: **a person's rows never overtake
+one another**. A row may leave only when every earlier row of each of its people has been settled, or
+leaves in the same request. So requests on the way never share a person, and a row that is due but
+blocked hurries whatever stands before it.
+
+Times are seconds of the caller's monotonic clock.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from segue.model.delivery import Attempt, Row
+
+NEVER: Final = float("inf")
+
+
+class Travel(msgspec.Struct, frozen=True):
+    """How a row travels: rows with the same travel may share a request."""
+
+    action: str
+    context: str = ""
+    items: int = 1
+    wait_seconds: float = 0.0
+    bytes: int = 4 * 1024 * 1024
+
+
+class Waiting(msgspec.Struct, eq=False, gc=True):
+    """A row in the batcher, with what happened to it so far.
+
+    people      the person keys whose order it keeps
+    not_before  earliest time it may leave (a retry)
+    retries     tries that count: the partner asked for this row to be sent again
+    attempts    the history of tries that did not deliver it
+    """
+
+    row: Row
+    travel: Travel
+    people: tuple[str, ...]
+    since: float
+    not_before: float = 0.0
+    retries: int = 0
+    attempts: tuple[Attempt, ...] = ()
+    in_flight: bool = False
+    size: int = 0
+
+
+class Batch(msgspec.Struct, eq=False):
+    """Rows that leave in one request.
+
+    id      counts from 1 within one run of the destination
+    tries   how often exactly this batch has left before
+    """
+
+    id: int
+    travel: Travel
+    waiting: list[Waiting]
+    tries: int = 0
+
+    @property
+    def rows(self) -> list[Row]:
+        return [entry.row for entry in self.waiting]
+
+
+class _Queue(msgspec.Struct, eq=False):
+    travel: Travel
+    entries: list[Waiting] = []
+    items: int = 0
+    blocked: int = 0  # items that could not leave at the last look; 0 again after a settlement
+    hurried: bool = False
+
+    def due_at(self) -> float:
+        if not self.entries:
+            return NEVER
+        if self.hurried:
+            return 0.0
+        return self.entries[0].since + self.travel.wait_seconds
+
+
+class Batcher:
+    """The rows of one destination between the mapping and the wire."""
+
+    def __init__(self) -> None:
+        self._queues: dict[Travel, _Queue] = {}
+        self._chains: dict[str, list[Waiting]] = {}
+        self._again: list[Batch] = []
+        self._batches = 0
+        self.rows = 0
+        self.in_flight = 0
+
+    def add(self, row: Row, travel: Travel, people: Iterable[str], now: float) -> Waiting:
+        """Take a row; it leaves after every earlier row of its people."""
+        entry = Waiting(row=row, travel=travel, people=tuple(people), since=now, size=row.size_bytes)
+        self.rows += 1
+        chains = self._chains
+        for person in entry.people:
+            chain = chains.get(person)
+            if chain is None:
+                chains[person] = [entry]
+            else:
+                chain.append(entry)
+        queue = self._queues.get(travel)
+        if queue is None:
+            queue = self._queues[travel] = _Queue(travel)
+        queue.entries.append(entry)
+        queue.items += len(row.items)
+        return entry
+
+    def hurry(self) -> None:
+        """Make every queue due now: the caller needs room, or is stopping."""
+        for queue in self._queues.values():
+            queue.hurried = bool(queue.entries)
+
+    def due(self, now: float, most: int) -> list[Batch]:
+        """Give at most `most` batches that leave now; their rows count as in flight until settled."""
+        found: list[Batch] = []
+        self._take_again(now, most, found)
+        hurried = True
+        while hurried and len(found) < most:
+            hurried = False
+            for queue in self._queues.values():
+                while len(found) < most and queue.entries:
+                    full = queue.items - queue.blocked >= queue.travel.items
+                    late = queue.due_at() <= now
+                    if not full and not late:
+                        break
+                    batch = self._form(queue, late=late)
+                    if batch is None:
+                        hurried = (late and self._hurry_blockers(queue, now)) or hurried
+                        break
+                    found.append(batch)
+        return found
+
+    def next_due(self, now: float) -> float:
+        """When to ask `due` again if nothing else happens; NEVER when only a settlement can help."""
+        soonest = NEVER
+        for queue in self._queues.values():
+            if queue.entries and queue.blocked < queue.items:
+                soonest = min(soonest, queue.due_at())
+        for batch in self._again:
+            if not self._is_blocked(batch):
+                soonest = min(soonest, max((entry.not_before for entry in batch.waiting), default=now))
+        return soonest
+
+    def settle(self, entry: Waiting) -> None:
+        """The row is done with, one way or the other: whoever waited for it may go."""
+        self._land(entry)
+        self.rows -= 1
+        for person in entry.people:
+            chain = self._chains[person]
+            chain.remove(entry)
+            if not chain:
+                del self._chains[person]
+            else:
+                self._wake(chain[0])
+
+    def put_back(self, batch: Batch, parts: Sequence[Sequence[Waiting]]) -> None:
+        """Give rows back to leave again in exactly these groups, in this order, before newer ones."""
+        again = []
+        for part in parts:
+            for entry in part:
+                self._land(entry)
+            if part:
+                again.append(Batch(self._next_id(), batch.travel, list(part), batch.tries + 1))
+        self._again[:0] = again
+
+    def _next_id(self) -> int:
+        self._batches += 1
+        return self._batches
+
+    def _land(self, entry: Waiting) -> None:
+        if entry.in_flight:
+            entry.in_flight = False
+            self.in_flight -= 1
+
+    def _lift(self, batch: Batch) -> None:
+        for entry in batch.waiting:
+            entry.in_flight = True
+        self.in_flight += len(batch.waiting)
+
+    def _wake(self, entry: Waiting) -> None:
+        queue = self._queues.get(entry.travel)
+        if queue is not None:
+            queue.blocked = 0
+
+    def _take_again(self, now: float, most: int, found: list[Batch]) -> None:
+        kept = []
+        for batch in self._again:
+            ready = all(entry.not_before <= now for entry in batch.waiting)
+            if len(found) < most and ready and not self._is_blocked(batch):
+                self._lift(batch)
+                found.append(batch)
+            else:
+                kept.append(batch)
+        self._again = kept
+
+    def _is_blocked(self, batch: Batch) -> bool:
+        chosen = set(map(id, batch.waiting))
+        return any(self._blocker(entry, chosen) is not None for entry in batch.waiting)
+
+    def _blocker(self, entry: Waiting, chosen: set[int]) -> Waiting | None:
+        """The first earlier row of one of the entry's people that neither left nor leaves along."""
+        for person in entry.people:
+            for earlier in self._chains[person]:
+                if earlier is entry:
+                    break
+                if id(earlier) not in chosen:
+                    return earlier
+        return None
+
+    def _form(self, queue: _Queue, *, late: bool) -> Batch | None:
+        """Take the rows that may leave, in order, up to the caps; None when there is no full batch of
+        them and it is not late, or when none may leave at all."""
+        travel = queue.travel
+        taken: list[Waiting] = []
+        chosen: set[int] = set()
+        items = size = 0
+        kept: list[Waiting] = []
+        is_full = False
+        for index, entry in enumerate(queue.entries):
+            if self._blocker(entry, chosen) is not None:
+                kept.append(entry)
+                continue
+            count = len(entry.row.items)
+            if taken and (items + count > travel.items or size + entry.size + count > travel.bytes):
+                kept.extend(queue.entries[index:])
+                is_full = True
+                break
+            taken.append(entry)
+            chosen.add(id(entry))
+            items += count
+            size += entry.size + count
+            if items >= travel.items:
+                kept.extend(queue.entries[index + 1 :])
+                is_full = True
+                break
+        if not taken or not (is_full or late):
+            queue.blocked = queue.items - items
+            return None
+        queue.entries = kept
+        queue.items -= items
+        if not kept:
+            queue.hurried = False
+        batch = Batch(self._next_id(), travel, taken)
+        self._lift(batch)
+        return batch
+
+    def _hurry_blockers(self, queue: _Queue, now: float) -> bool:
+        """Make the queues of rows that block this late one due; true when that changed anything."""
+        changed = False
+        for entry in queue.entries:
+            if entry.since + queue.travel.wait_seconds > now and not queue.hurried:
+                break
+            blocker = self._blocker(entry, set())
+            if blocker is None or blocker.in_flight:
+                continue
+            other = self._queues.get(blocker.travel)
+            if other is not None and other is not queue and other.entries and other.due_at() > now:
+                other.hurried = True
+                changed = True
+        return changed

@@ -1,0 +1,239 @@
+"""The book of one destination: which events are open, what became of the others, and whether it adds up.
+
+The conservation law, true at every moment:
+
+    read = delivered + filtered + suppressed + duplicate + dead + expired + skipped + waiting
+
+read is taken from the positions in the log, everything else from what was written down about single
+events, so the two sides can disagree, and `residual` says by how much. It must be 0.
+
+    expired  removed by the log's retention before this destination came to it
+    skipped  belongs to another source
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from segue.model.delivery import DeadLetter, Receipt
+
+RESULTS: Final = ("delivered", "filtered", "suppressed", "duplicate", "dead", "expired", "skipped")
+"""What an event can end as at one destination; the row counts are kept beside them as rows_…."""
+
+
+class CountKey(msgspec.Struct, frozen=True, order=True, gc=False):
+    """What a count is of. minute: minutes since the epoch, when it was settled."""
+
+    minute: int
+    source: str
+    subscription: str
+    result: str
+    reason: str
+
+
+class OpenEvent(msgspec.Struct, eq=False):
+    """An event with rows still on the way.
+
+    outstanding  rows not settled yet
+    died         why one of them died, "" while none has
+    letters      dead letters of subscriptions that failed before they had a row; written with the event,
+                 so that a crash in between does not count them twice
+    """
+
+    lane: int
+    offset: int
+    outstanding: int
+    died: str = ""
+    letters: tuple[DeadLetter, ...] = ()
+
+
+class Place(msgspec.Struct, frozen=True):
+    """How far a lane has been settled: everything before next_offset, and these half-open ranges."""
+
+    next_offset: int
+    settled: tuple[tuple[int, int], ...] = ()
+
+
+class Entries(msgspec.Struct, frozen=True):
+    """What a checkpoint writes down."""
+
+    places: Mapping[int, Place]
+    receipts: list[Receipt]
+    dead: list[DeadLetter]
+    counts: Mapping[CountKey, int]
+
+
+class Ledger:
+    """Open events, counts and receipts of one destination.
+
+    places   where each lane was left, from the last checkpoint
+    origins  the offset each lane was at when this destination first saw it
+    totals   events by (result, reason) up to the last checkpoint
+    """
+
+    def __init__(
+        self,
+        source: str,
+        places: Mapping[int, Place],
+        origins: Mapping[int, int],
+        totals: Mapping[tuple[str, str], int],
+    ) -> None:
+        self._source = source
+        self._read = {lane: place.next_offset for lane, place in places.items()}
+        self._ahead = {lane: _Ranges(place.settled) for lane, place in places.items()}
+        self._open: dict[int, dict[int, OpenEvent]] = {lane: {} for lane in places}
+        self._origins = dict(origins)
+        self._totals: Counter[tuple[str, str]] = Counter(totals)
+        self._counts: Counter[CountKey] = Counter()
+        self._receipts: list[Receipt] = []
+        self._dead: list[DeadLetter] = []
+        self.dirty = False
+
+    def read_to(self, lane: int) -> int:
+        """The next offset of a lane that was not read yet."""
+        return self._read[lane]
+
+    def advance(self, lane: int, offset: int, minute: int) -> int:
+        """Go on to an offset; what lies between was removed by retention and counts as expired.
+
+        Gives how many were expired.
+        """
+        missing = offset - self._read[lane]
+        if missing <= 0:
+            return 0
+        ahead = self._ahead[lane]
+        lost = sum(1 for each in range(self._read[lane], offset) if each not in ahead) if ahead else missing
+        self._count(minute, "", "expired", "RETENTION", lost)
+        self._read[lane] = offset
+        return lost
+
+    def take(self, lane: int, offset: int) -> bool:
+        """Read one event; False when it was settled before the last stop and is not to be done again."""
+        self._read[lane] = offset + 1
+        self.dirty = True
+        ahead = self._ahead[lane]
+        return not (ahead and offset in ahead)
+
+    def close(self, result: str, reason: str, minute: int) -> None:
+        """Settle an event that has no rows."""
+        self._count(minute, "", result, reason, 1)
+
+    def open(self, lane: int, offset: int, rows: int, letters: tuple[DeadLetter, ...] = ()) -> OpenEvent:
+        """Keep an event open until its rows are settled."""
+        event = OpenEvent(lane, offset, rows, letters[0].reason if letters else "", letters)
+        self._open[lane][offset] = event
+        return event
+
+    def settle(self, event: OpenEvent, subscription: str, died: str, minute: int) -> None:
+        """One row of an open event is done; the last one settles the event: delivered when all rows
+        were, dead when any was."""
+        self._count(minute, subscription, "rows_dead" if died else "rows_delivered", died, 1)
+        event.outstanding -= 1
+        if died and not event.died:
+            event.died = died
+        if event.outstanding == 0:
+            del self._open[event.lane][event.offset]
+            for letter in event.letters:
+                self.bury(letter, minute, had_row=False)
+            self._count(minute, "", "dead" if event.died else "delivered", event.died, 1)
+        self.dirty = True
+
+    def write(self, receipt: Receipt) -> None:
+        self._receipts.append(receipt)
+
+    def bury(self, letter: DeadLetter, minute: int, *, had_row: bool) -> None:
+        """Keep a dead letter; count its row when it never had one in the batcher."""
+        self._dead.append(letter)
+        if not had_row:
+            self._count(minute, letter.subscription, "rows_dead", letter.reason, 1)
+
+    def revive(self, reason: str, minute: int) -> None:
+        """A dead event is no longer dead: it was taken up again or dropped."""
+        self._count(minute, "", "dead", reason, -1)
+
+    def count(self, minute: int, subscription: str, result: str, reason: str, n: int = 1) -> None:
+        """Count something beside the life of an event."""
+        self._count(minute, subscription, result, reason, n)
+
+    def entries(self) -> Entries:
+        """What the next checkpoint writes; call `written` once it is durable."""
+        return Entries(
+            places={lane: self.place(lane) for lane in self._read},
+            receipts=list(self._receipts),
+            dead=list(self._dead),
+            counts=dict(self._counts),
+        )
+
+    def written(self, entries: Entries) -> None:
+        """The checkpoint with these entries is durable; what came after it stays for the next."""
+        del self._receipts[: len(entries.receipts)]
+        del self._dead[: len(entries.dead)]
+        self._counts.subtract(entries.counts)
+        self._counts = Counter({key: n for key, n in self._counts.items() if n})
+        self.dirty = bool(self._receipts or self._dead or self._counts)
+
+    def place(self, lane: int) -> Place:
+        """How far a lane is settled now."""
+        waiting = self._open[lane]
+        read = self._read[lane]
+        if not waiting:
+            return Place(read, self._ahead[lane].after(read))
+        offsets = sorted(waiting)
+        gaps = zip((offset + 1 for offset in offsets), [*offsets[1:], read], strict=True)
+        settled = tuple((start, end) for start, end in gaps if end > start)
+        return Place(offsets[0], (*settled, *self._ahead[lane].after(read)))
+
+    @property
+    def waiting(self) -> int:
+        return sum(map(len, self._open.values()))
+
+    @property
+    def read(self) -> int:
+        """Events read since this destination exists; those settled ahead of the cursor count as read."""
+        return sum(
+            read - self._origins.get(lane, 0) + self._ahead[lane].count_after(read)
+            for lane, read in self._read.items()
+        )
+
+    def totals(self) -> Mapping[tuple[str, str], int]:
+        """Everything counted since this destination exists, by (result, reason)."""
+        return self._totals
+
+    def total(self, result: str) -> int:
+        return sum(n for (name, _), n in self._totals.items() if name == result)
+
+    @property
+    def residual(self) -> int:
+        """How far the law is from holding; anything but 0 is a defect of ours."""
+        return self.read - self.waiting - sum(map(self.total, RESULTS))
+
+    def _count(self, minute: int, subscription: str, result: str, reason: str, n: int) -> None:
+        if not n:
+            return
+        self._counts[CountKey(minute, self._source, subscription, result, reason)] += n
+        self._totals[result, reason] += n
+        self.dirty = True
+
+
+class _Ranges:
+    """Half-open ranges of offsets, ascending and apart."""
+
+    def __init__(self, ranges: Iterable[tuple[int, int]]) -> None:
+        self._ranges = sorted(ranges)
+
+    def __bool__(self) -> bool:
+        return bool(self._ranges)
+
+    def __contains__(self, offset: int) -> bool:
+        # Reading goes upward, so ranges that are behind are dropped and the answer is in the first one.
+        while self._ranges and self._ranges[0][1] <= offset:
+            self._ranges.pop(0)
+        return bool(self._ranges) and self._ranges[0][0] <= offset
+
+    def after(self, offset: int) -> tuple[tuple[int, int], ...]:
+        return tuple((max(start, offset), end) for start, end in self._ranges if end > offset)
+
+    def count_after(self, offset: int) -> int:
+        return sum(end - start for start, end in self.after(offset))

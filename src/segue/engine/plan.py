@@ -1,0 +1,385 @@
+"""A workspace made ready: checked against the catalogue, triggers parsed, mappings prepared.
+
+    plan = prepare(workspace, catalogue)      # raises MisconfiguredWorkspace with every fault at once
+    plan.destinations["braze"].candidates("track", "Order Completed")   # only these can match
+
+Places in faults read like the workspace file: ``destinations.braze.subscriptions.0.trigger``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from segue.kit.action import Action, Batch, Shaping
+from segue.kit.coerce import Coercer, check_settings
+from segue.kit.partner import Destination as Page
+from segue.kit.partner import Preset
+from segue.language import mapping as mappings
+from segue.language import trigger as triggers
+from segue.model.errors import Fault, InvalidMapping, InvalidTrigger, MisconfiguredWorkspace
+from segue.model.event import Event
+from segue.model.workspace import Destination, Source, Subscription, Workspace
+
+Catalogue = Mapping[str, Page]
+
+MOST_SUBSCRIPTIONS: Final = 50
+"""Source  Segment docs, "Destination Actions", mappings per destination, read 2026-11-23."""
+
+SYNC_MODE_KEY: Final = "__segment_internal_sync_mode"
+MATCHING_KEY: Final = "__segment_internal_matching_key"
+HOOK_KEYS: Final = ("onMappingSave", "retlOnMappingSave")
+DIRECTIVE_KEY: Final = "__segment_internal_directive"
+
+
+class BoundSubscription(msgspec.Struct, frozen=True, eq=False):
+    """A subscription ready to run.
+
+    types, events  literal values of the event's ``type`` and ``event`` without which the trigger can
+                   never match; None for any
+    batch          the action's caps, lowered by the mapping's ``batch_size``
+    batching       false when the mapping or the destination switched it off
+    """
+
+    id: str
+    name: str
+    action: Action
+    shaping: Shaping
+    trigger: triggers.Trigger
+    mapping_json: Mapping[str, Any]
+    mapping: mappings.Prepared
+    coercer: Coercer
+    batch: Batch
+    batching: bool
+    types: frozenset[str] | None
+    events: frozenset[str] | None
+    matches: Callable[[Event], bool]
+    resolve: Callable[[Event], Any]
+
+
+class BoundDestination:
+    """A destination ready to run: its page, its checked settings, its enabled subscriptions."""
+
+    def __init__(
+        self,
+        config: Destination,
+        page: Page,
+        settings: Mapping[str, Any],
+        subscriptions: Sequence[BoundSubscription],
+    ) -> None:
+        self.config = config
+        self.page = page
+        self.settings = settings
+        self.subscriptions = tuple(subscriptions)
+        self.by_id = {subscription.id: subscription for subscription in subscriptions}
+        self.actions = {subscription.action.slug: subscription.action for subscription in subscriptions}
+        self.names = tuple(dict.fromkeys((config.id, config.name, page.slug, page.title, *page.names, *page.slugs)))
+        self._named_events = frozenset(
+            name for subscription in subscriptions for name in subscription.events or ()
+        )
+        self._candidates: dict[tuple[str, str | None], tuple[BoundSubscription, ...]] = {}
+
+    @property
+    def id(self) -> str:
+        return self.config.id
+
+    def candidates(self, kind: str, event: object) -> tuple[BoundSubscription, ...]:
+        """The subscriptions whose trigger can match an event of this type and name, in order.
+
+        The cost does not grow with the number of subscriptions: the answer is remembered per type and
+        per event name that some trigger speaks of.
+        """
+        name = event if isinstance(event, str) and event in self._named_events else None
+        found = self._candidates.get((kind, name))
+        if found is None:
+            found = self._candidates[kind, name] = tuple(
+                subscription
+                for subscription in self.subscriptions
+                if (subscription.types is None or kind in subscription.types)
+                and (subscription.events is None or name in subscription.events)
+            )
+        return found
+
+
+class Plan:
+    """What runs. `warnings` are faults that do not stop it."""
+
+    def __init__(
+        self, workspace: Workspace, destinations: Mapping[str, BoundDestination], warnings: Sequence[Fault]
+    ) -> None:
+        self.workspace = workspace
+        self.destinations = destinations
+        self.warnings = tuple(warnings)
+        self._sources = {key: source for source in workspace.sources for key in source.write_keys}
+
+    @property
+    def revision(self) -> str:
+        return self.workspace.revision
+
+    def source(self, write_key: str) -> Source | None:
+        """The source a write key belongs to."""
+        return self._sources.get(write_key)
+
+
+def prepare(workspace: Workspace, catalogue: Catalogue) -> Plan:
+    """Make a workspace ready to run.
+
+    Disabled destinations and subscriptions are checked too, but not run.
+    Raises MisconfiguredWorkspace with every fault, warnings included.
+    """
+    faults: list[Fault] = []
+    destinations: dict[str, BoundDestination] = {}
+    sources = {source.id for source in workspace.sources}
+    for config in workspace.destinations:
+        place = f"destinations.{config.id}"
+        if config.source not in sources:
+            known = ", ".join(sorted(sources)) or "none"
+            faults.append(
+                Fault(
+                    place=f"{place}.source",
+                    problem=f'there is no source "{config.source}"; the sources are {known}.',
+                    remedy="Name one of them, or add it under sources.",
+                )
+            )
+        bound = _bind_destination(config, catalogue, place, faults)
+        if bound is not None and config.enabled:
+            destinations[config.id] = bound
+    if any(not fault.warning for fault in faults):
+        raise MisconfiguredWorkspace(faults)
+    return Plan(workspace, destinations, faults)
+
+
+def _bind_destination(
+    config: Destination, catalogue: Catalogue, place: str, faults: list[Fault]
+) -> BoundDestination | None:
+    page = find_page(catalogue, config.type)
+    if page is None:
+        faults.append(
+            Fault(
+                place=f"{place}.type",
+                problem=f'there is no destination type "{config.type}" in the catalogue.',
+                remedy=f"The types are {', '.join(sorted(catalogue))}.",
+            )
+        )
+        return None
+    settings, problems = check_settings(page.settings, config.settings)
+    for name, problem in problems:
+        setting = page.settings.get(name.split(".")[0])
+        faults.append(
+            Fault(
+                place=f"{place}.settings.{name}",
+                problem=f"{problem}.",
+                remedy=setting.help if setting is not None else f"The settings are {', '.join(page.settings)}.",
+                warning=name.split(".")[0] not in page.settings,
+            )
+        )
+    _check_delivery(config, f"{place}.delivery", faults)
+    subscriptions = config.subscriptions
+    if subscriptions is None:
+        subscriptions = from_presets(page.presets.get(config.presets, ()))
+    if len(subscriptions) > MOST_SUBSCRIPTIONS:
+        faults.append(
+            Fault(
+                place=f"{place}.subscriptions",
+                problem=f"{len(subscriptions)} subscriptions; a destination takes {MOST_SUBSCRIPTIONS}.",
+                remedy="Join triggers with or, or use a second destination.",
+            )
+        )
+    bound = []
+    seen: dict[str, int] = {}
+    for index, subscription in enumerate(subscriptions):
+        where = f"{place}.subscriptions.{index}"
+        if subscription.id in seen:
+            faults.append(
+                Fault(
+                    place=f"{where}.id",
+                    problem=f'"{subscription.id}" is also the id of subscription {seen[subscription.id]}.',
+                    remedy="Give each subscription an id of its own.",
+                )
+            )
+        seen[subscription.id] = index
+        ready = _bind_subscription(subscription, config, page, settings, where, faults)
+        if ready is not None and subscription.enabled:
+            bound.append(ready)
+    if not bound and config.enabled and not faults:
+        faults.append(
+            Fault(
+                place=f"{place}.subscriptions",
+                problem="no subscription is enabled, so this destination sends nothing.",
+                remedy="Add one, or set presets: ours.",
+                warning=True,
+            )
+        )
+    return BoundDestination(config, page, settings, bound)
+
+
+def _check_delivery(config: Destination, place: str, faults: list[Fault]) -> None:
+    delivery = config.delivery
+    bounds: tuple[tuple[str, float | None, float, float], ...] = (
+        ("wait_seconds", delivery.wait_seconds, 0.0, 600.0),
+        ("in_flight", delivery.in_flight, 1, 256),
+        ("dedupe_hours", delivery.dedupe_hours, 1, 24 * 30),
+    )
+    for name, value, least, most in bounds:
+        if value is not None and not least <= value <= most:
+            faults.append(
+                Fault(
+                    place=f"{place}.{name}",
+                    problem=f"{value} is outside {least:g} to {most:g}.",
+                    remedy=f"Use a number from {least:g} to {most:g}.",
+                )
+            )
+
+
+def _bind_subscription(
+    subscription: Subscription,
+    config: Destination,
+    page: Page,
+    settings: Mapping[str, Any],
+    place: str,
+    faults: list[Fault],
+) -> BoundSubscription | None:
+    found = page.action(subscription.action)
+    if found is None:
+        faults.append(
+            Fault(
+                place=f"{place}.action",
+                problem=f'{page.title} has no action "{subscription.action}".',
+                remedy=f"The actions are {', '.join(action.slug for action in page.actions)}.",
+            )
+        )
+        return None
+    action, implied = found
+    trigger = _parse_trigger(subscription.trigger, place, faults)
+    mapping = action.default_mapping() if subscription.mapping is None else subscription.mapping
+    sync_mode, sync_ok = _sync_mode(action, mapping, implied, subscription, place, faults)
+    try:
+        prepared = mappings.prepare(mapping)
+    except InvalidMapping as error:
+        faults.extend(
+            Fault(
+                place=f"{place}.mapping{pointer.replace('/', '.')}",
+                problem=f"{problem}.",
+                remedy="See the mapping reference for what each directive takes.",
+            )
+            for pointer, problem in error.problems
+        )
+        return None
+    _check_fields(action, mapping, place, faults)
+    if trigger is None or not sync_ok:
+        return None
+    types, events = triggers.required(trigger)
+    hooks = {key: hook.get("outputs", {}) for key in HOOK_KEYS if isinstance(hook := mapping.get(key), Mapping)}
+    size = mapping.get("batch_size")
+    batch = action.batch
+    if isinstance(size, int) and not isinstance(size, bool) and 0 < size < batch.items:
+        batch = msgspec.structs.replace(batch, items=size)
+    wait = config.delivery.wait_seconds
+    if wait is not None and batch.items > 1:
+        batch = msgspec.structs.replace(batch, wait_seconds=wait)
+    return BoundSubscription(
+        id=subscription.id,
+        name=subscription.name or action.title,
+        action=action,
+        shaping=Shaping(settings=settings, sync_mode=sync_mode, hooks=hooks, slug=subscription.action),
+        trigger=trigger,
+        mapping_json=mapping,
+        mapping=prepared,
+        coercer=Coercer(action.fields),
+        batch=batch,
+        batching=config.delivery.batching and mapping.get("enable_batching") is not False,
+        types=types,
+        events=events,
+        matches=lambda event: triggers.matches(trigger, event),
+        resolve=prepared.resolve,
+    )
+
+
+def _parse_trigger(text: str, place: str, faults: list[Fault]) -> triggers.Trigger | None:
+    try:
+        trigger = triggers.parse(text)
+    except InvalidTrigger as error:
+        faults.append(
+            Fault(
+                place=f"{place}.trigger",
+                problem=str(error),
+                remedy='A trigger compares fields: type = "track" and event = "Order Completed".',
+            )
+        )
+        return None
+    faults.extend(
+        Fault(place=f"{place}.trigger", problem=warning, warning=True) for warning in trigger.warnings
+    )
+    return trigger
+
+
+def _sync_mode(
+    action: Action,
+    mapping: Mapping[str, Any],
+    implied: str | None,
+    subscription: Subscription,
+    place: str,
+    faults: list[Fault],
+) -> tuple[str | None, bool]:
+    """The sync mode that holds, and whether it can work; only actions that declare one have any."""
+    if action.sync is None:
+        return None, True
+    written = mapping.get(SYNC_MODE_KEY)
+    mode = written if isinstance(written, str) else implied
+    if mode is None or mode in action.sync.choices:
+        return mode, True
+    faults.append(
+        Fault(
+            place=f"{place}.mapping.{SYNC_MODE_KEY}",
+            problem=f'{action.title} has no sync mode "{mode}".',
+            remedy=f"The sync modes of {subscription.action} are {', '.join(action.sync.choices)}.",
+        )
+    )
+    return mode, False
+
+
+def _check_fields(action: Action, mapping: Mapping[str, Any], place: str, faults: list[Fault]) -> None:
+    if DIRECTIVE_KEY in mapping:
+        return
+    internal = {SYNC_MODE_KEY, MATCHING_KEY, DIRECTIVE_KEY, "enable_batching", "batch_size", *HOOK_KEYS}
+    faults.extend(
+        Fault(
+            place=f"{place}.mapping.{key}",
+            problem=f"{action.title} has no field of this name; it is ignored.",
+            remedy=f"The fields are {', '.join(action.fields)}.",
+            warning=True,
+        )
+        for key in mapping
+        if key not in action.fields and key not in internal and not key.startswith(("@", "_"))
+    )
+    faults.extend(
+        Fault(
+            place=f"{place}.mapping",
+            problem=f'the required field "{key}" is not mapped, so every event fails.',
+            remedy=f"Map it: {field.help}" if field.help else "Map it.",
+        )
+        for key, field in action.fields.items()
+        if field.required is True and key not in mapping and not any(name.startswith("@") for name in mapping)
+    )
+
+
+def find_page(catalogue: Catalogue, name: str) -> Page | None:
+    """A page by its slug or any other name it answers to."""
+    if name in catalogue:
+        return catalogue[name]
+    return next((page for page in catalogue.values() if name in page.slugs), None)
+
+
+def from_presets(presets: Sequence[Preset]) -> tuple[Subscription, ...]:
+    """The subscriptions a new destination starts with: every preset that has a trigger."""
+    return tuple(
+        Subscription(
+            id=preset.name.lower().replace(" ", "-").replace("(", "").replace(")", ""),
+            name=preset.name,
+            action=preset.action,
+            trigger=preset.trigger,
+            mapping=preset.mapping,
+        )
+        for preset in presets
+        if preset.trigger is not None
+    )

@@ -1,0 +1,137 @@
+"""What becomes of a row after a try, and of a destination whose partner has trouble.
+
+    outcome             the row                                   the destination
+    delivered           done                                      any hold ends
+    rejected            dead, with the partner's reason           goes on
+    batch-rejected      halved until the culprit stands alone     goes on
+    retry               later, at most MAX_ATTEMPTS times         goes on
+    hold                waits, no attempt is burned               holds, then probes with one request
+
+Source  Segment docs, "Retries in cloud mode" and the error classes of the actions core, read 2026-11-23.
+"""
+
+import zlib
+from typing import Final, assert_never
+
+import msgspec
+
+from segue.model.delivery import Outcome, Verdict
+
+MAX_ATTEMPTS: Final = 10
+LONGEST_RETRY_SECONDS: Final = 900.0
+LONGEST_HOLD_SECONDS: Final = 60.0
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The row arrived."""
+
+
+class Dead(msgspec.Struct, frozen=True):
+    """The row will not be sent again by itself; `reason` is a delivery code."""
+
+    reason: str
+    message: str
+
+
+class Later(msgspec.Struct, frozen=True):
+    """The row may be sent again at `at` (seconds, the caller's monotonic clock)."""
+
+    at: float
+
+
+class Halve(msgspec.Struct, frozen=True):
+    """The request was refused and no row named: send its halves to find the culprit."""
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """The row stays where it is until the destination's hold ends."""
+
+
+Decision = Done | Dead | Later | Halve | Wait
+
+DONE: Final = Done()
+HALVE: Final = Halve()
+WAIT: Final = Wait()
+
+
+def decide(outcome: Outcome, attempt: int, now: float, seed: str) -> Decision:
+    """Say what becomes of a row after a try.
+
+    attempt  tries so far that ended in "retry", the one just made included
+    now      seconds
+    seed     the row's identity; jitter is taken from it, so the same row always waits the same
+    Raises nothing.
+    """
+    match outcome.verdict:
+        case Verdict.DELIVERED:
+            return DONE
+        case Verdict.REJECTED:
+            return Dead(outcome.code or "REJECTED", outcome.message)
+        case Verdict.BATCH_REJECTED:
+            return HALVE
+        case Verdict.RETRY:
+            if attempt >= MAX_ATTEMPTS:
+                return Dead(outcome.code or "RETRYABLE_ERROR", f"{outcome.message} (gave up after {attempt} tries)")
+            return Later(now + wait_seconds(attempt, seed, LONGEST_RETRY_SECONDS, outcome.wait_seconds))
+        case Verdict.HOLD:
+            return WAIT
+        case _:
+            assert_never(outcome.verdict)
+
+
+def wait_seconds(attempt: int, seed: str, longest: float, asked: float | None = None) -> float:
+    """Seconds before the next try: what the partner asked for, else 2**(attempt-1) up to `longest`,
+    of which a part between a half and the whole is taken, by the seed."""
+    if asked is not None:
+        return min(asked, 3600.0)
+    whole = min(longest, 2.0 ** min(attempt - 1, 30))
+    return whole * (0.5 + (zlib.crc32(f"{seed}:{attempt}".encode()) % 1000) / 2000)
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """Whether a destination may send now.
+
+    until     no request leaves before; 0 when the destination is not held
+    failures  holds in a row without a success between them
+    reason    the code that caused it; message: the partner's words
+    A held destination whose time has come sends one request as a probe; its success ends the hold.
+    """
+
+    until: float = 0.0
+    failures: int = 0
+    reason: str = ""
+    message: str = ""
+    since: float = 0.0
+
+    @property
+    def is_held(self) -> bool:
+        return self.failures > 0
+
+    def allows(self, now: float, in_flight: int) -> bool:
+        """True when a request may leave now, given how many are on the way."""
+        return not self.failures or (now >= self.until and in_flight == 0)
+
+    def after_success(self) -> "Hold":
+        return FREE if self.failures else self
+
+    def after_trouble(self, outcome: Outcome, now: float, seed: str) -> "Hold":
+        """Hold for as long as the partner asked, else for a growing while of at most a minute.
+
+        Several requests that were on the way together count as one failure: trouble reported while
+        the hold already stands only lengthens it when the partner asks for longer.
+        """
+        asked = outcome.wait_seconds
+        if self.failures and now < self.until:
+            until = max(self.until, now + asked) if asked is not None else self.until
+            return msgspec.structs.replace(self, until=until)
+        failures = self.failures + 1
+        return Hold(
+            until=now + wait_seconds(failures, seed, LONGEST_HOLD_SECONDS, asked),
+            failures=failures,
+            reason=outcome.code,
+            message=outcome.message,
+            since=self.since or now,
+        )
+
+
+FREE: Final = Hold()

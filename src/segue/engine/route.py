@@ -1,0 +1,204 @@
+"""Event in, rows out: which subscriptions of a destination want it, and what each makes of it.
+
+    routed = route(event, destination, at)
+    routed.rows       to send: (row, subscription) pairs
+    routed.verdicts   one per subscription that could have matched: why it sends or not
+    routed.reason     why nothing is sent at all, "" when something is
+
+Reason codes are the published ones (Segment docs, "Delivery Overview", read 2026-11-23).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from segue.engine.dead import bury
+from segue.engine.plan import BoundDestination, BoundSubscription
+from segue.kit.action import Shaped
+from segue.language.path import UNDEFINED
+from segue.model.delivery import DeadLetter, Row
+from segue.model.errors import InvalidMapping, InvalidPayload
+from segue.model.event import Event
+
+BY_INTEGRATIONS: Final = "FILTERED_BY_INTEGRATIONS_OBJECT"
+NO_MATCH: Final = "NO_MATCHING_MAPPING"
+AT_MAPPING: Final = "FILTERED_AT_MAPPING"
+MAPPING_FAILED: Final = "MAPPING_FAILED"
+TOO_LARGE: Final = "PAYLOAD_TOO_LARGE"
+
+
+class Position(msgspec.Struct, frozen=True, gc=False):
+    """Where an event stands in the log, and what of it the order of delivery needs.
+
+    event_ms  the corrected timestamp, milliseconds since the epoch
+    """
+
+    lane: int
+    offset: int
+    order: int
+    person: str
+    message_id: str
+    event_ms: int
+
+
+class Verdict(msgspec.Struct, frozen=True, gc=False):
+    """What one subscription made of the event: sends | filtered | dead, and why.
+
+    notes  what was changed or left out on the way: (field, sentence)
+    """
+
+    subscription: str
+    action: str
+    result: str
+    reason: str = ""
+    message: str = ""
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+class Routed(msgspec.Struct, frozen=True, gc=False):
+    """Everything one destination makes of one event."""
+
+    rows: tuple[tuple[Row, BoundSubscription], ...] = ()
+    dead: tuple[DeadLetter, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    reason: str = ""
+
+
+UNWANTED: Final = Routed(reason=NO_MATCH)
+SWITCHED_OFF: Final = Routed(reason=BY_INTEGRATIONS)
+
+
+def route(event: Event, destination: BoundDestination, at: Position) -> Routed:
+    """Say what a destination makes of an event. Raises nothing: a fault of one subscription is a
+    dead letter of that subscription."""
+    integrations = event.get("integrations")
+    if integrations and not is_wanted(integrations, destination.names):
+        return SWITCHED_OFF
+    rows: list[tuple[Row, BoundSubscription]] = []
+    dead: list[DeadLetter] = []
+    verdicts: list[Verdict] = []
+    for subscription in destination.candidates(event.get("type", ""), event.get("event")):
+        if not subscription.matches(event):
+            continue
+        try:
+            shaped, notes = shape(subscription, event)
+            if shaped.filtered:
+                verdicts.append(_verdict(subscription, "filtered", shaped.filtered, notes=notes))
+                continue
+            rows.extend(
+                (row, subscription) for row in _rows(event, destination.id, subscription, shaped, at)
+            )
+            verdicts.append(_verdict(subscription, "sends", notes=notes))
+        except (InvalidMapping, InvalidPayload) as error:
+            code = error.code if isinstance(error, InvalidPayload) else MAPPING_FAILED
+            verdicts.append(_verdict(subscription, "dead", code, str(error)))
+            dead.append(bury(_row(event, destination.id, subscription, at), code, str(error)))
+    if not verdicts:
+        return UNWANTED
+    reason = "" if rows or dead else verdicts[0].reason or AT_MAPPING
+    return Routed(tuple(rows), tuple(dead), tuple(verdicts), reason)
+
+
+def is_wanted(integrations: object, names: tuple[str, ...]) -> bool:
+    """Read an event's ``integrations`` object: a destination's own entry decides, else ``All``.
+
+    A destination answers to several names; if the sender used more than one, a refusal wins.
+    An object with options counts as true; anything that is no object at all is ignored.
+    """
+    if not isinstance(integrations, Mapping):
+        return True
+    entries = [integrations[name] for name in names if name in integrations]
+    if entries:
+        return all(entry is not False and entry is not None for entry in entries)
+    return integrations.get("All", True) is not False
+
+
+def shape(subscription: BoundSubscription, event: Event) -> tuple[Shaped, tuple[tuple[str, str], ...]]:
+    """Map, coerce and shape one event for one subscription; also what was changed on the way.
+
+    Raises InvalidMapping, InvalidPayload.
+    """
+    mapped = subscription.resolve(event)
+    payload, notes = subscription.coercer.coerce(mapped if mapped is not UNDEFINED else {})
+    shaped = subscription.action.shape(payload, subscription.shaping)
+    return shaped, (*notes, *shaped.notes)
+
+
+def _rows(
+    event: Event, destination: str, subscription: BoundSubscription, shaped: Shaped, at: Position
+) -> Iterator[Row]:
+    batch = subscription.batch
+    items: list[bytes] = []
+    for index, item in enumerate(shaped.items):
+        encoded = encode(item)
+        if len(encoded) > batch.item_bytes:
+            name = f"object {index + 1} of {len(shaped.items)}" if len(shaped.items) > 1 else "the object"
+            raise InvalidPayload(
+                [("", f"{name} is {len(encoded):,} bytes as JSON, the partner takes {batch.item_bytes:,}")],
+                code=TOO_LARGE,
+            )
+        items.append(encoded)
+    most = max(1, batch.items)
+    parts = max(1, -(-len(items) // most))
+    for part in range(parts):
+        yield _row(
+            event,
+            destination,
+            subscription,
+            at,
+            items=tuple(items[part * most : (part + 1) * most]),
+            context=shaped.context,
+            part=part,
+            parts=parts,
+        )
+
+
+def _row(
+    event: Event,
+    destination: str,
+    subscription: BoundSubscription,
+    at: Position,
+    *,
+    items: tuple[bytes, ...] = (),
+    context: str = "",
+    part: int = 0,
+    parts: int = 1,
+) -> Row:
+    name = event.get("event")
+    return Row(
+        destination=destination,
+        subscription=subscription.id,
+        action=subscription.action.slug,
+        lane=at.lane,
+        offset=at.offset,
+        order=at.order,
+        person=at.person,
+        message_id=at.message_id,
+        kind=event.get("type", ""),
+        event=name if isinstance(name, str) else "",
+        event_ms=at.event_ms,
+        items=items,
+        context=context,
+        part=part,
+        parts=parts,
+    )
+
+
+def encode(item: Any) -> bytes:
+    """An object as it travels: compact JSON, UTF-8. Raises InvalidPayload for what JSON cannot say."""
+    try:
+        return orjson.dumps(item)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidPayload([("", f"cannot be written as JSON: {error}")]) from error
+
+
+def _verdict(
+    subscription: BoundSubscription,
+    result: str,
+    reason: str = "",
+    message: str = "",
+    notes: tuple[tuple[str, str], ...] = (),
+) -> Verdict:
+    return Verdict(subscription.id, subscription.action.slug, result, reason, message, notes)

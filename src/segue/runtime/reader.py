@@ -1,0 +1,85 @@
+"""The reader: the lanes of the log as one sequence of events, in the order they came in.
+
+Reading in ingest order makes "everything earlier" true across lanes: an identify that names an
+anonymousId is routed after that anonymous person's earlier events, though they live in another lane.
+"""
+
+from collections.abc import Sequence
+
+from segue.engine.ledger import Ledger
+from segue.io.log.stream import Block, Log
+from segue.model.event import Record
+
+BLOCKS = 16
+
+Entry = tuple[int, int, Record]
+"""(lane, offset, record)"""
+
+
+class Reader:
+    """Reads some lanes of a log; how far, the ledger knows."""
+
+    def __init__(self, stream: Log, lanes: Sequence[int]) -> None:
+        self._stream = stream
+        self._lanes = tuple(lanes)
+        self._ready: dict[int, list[Entry]] = {lane: [] for lane in lanes}
+        self._fetched: dict[int, int] = {}
+        self._heads: list[int] = [0] * stream.lanes
+
+    async def next(self, ledger: Ledger, minute: int) -> list[Entry]:
+        """The next events in ingest order; empty when everything there is has been given.
+
+        A lane with more behind what was fetched bounds the others: nothing is given that something
+        not fetched yet might come before. Raises CorruptBlock, LogUnavailable.
+        """
+        if not self._fetched:
+            self._fetched = {lane: ledger.read_to(lane) for lane in self._lanes}
+        if not any(self._fetched[lane] < self._heads[lane] for lane in self._lanes):
+            # One look at all heads: what is appended later has a higher order than all that is read now.
+            self._heads = await self._stream.heads()
+        bound: int | None = None
+        for lane in self._lanes:
+            ready = self._ready[lane]
+            if not ready and self._fetched[lane] < self._heads[lane]:
+                for block in await self._stream.read(lane, self._fetched[lane], blocks=BLOCKS):
+                    self._fetch(block, ready, ledger, minute)
+            if ready and self._fetched[lane] < self._heads[lane]:
+                last = ready[-1][2].order
+                bound = last if bound is None else min(bound, last)
+        found: list[Entry] = []
+        for lane, ready in self._ready.items():
+            if bound is None or (ready and ready[-1][2].order <= bound):
+                found += ready
+                self._ready[lane] = []
+            else:
+                keep = next((index for index, entry in enumerate(ready) if entry[2].order > bound), len(ready))
+                found += ready[:keep]
+                self._ready[lane] = ready[keep:]
+        found.sort(key=_order)
+        return found
+
+    async def wait(self, seconds: float) -> None:
+        """Return when the log may hold events not fetched yet, or after `seconds`."""
+        seen = list(self._heads)
+        for lane, fetched in self._fetched.items():
+            seen[lane] = fetched
+        await self._stream.wait(seen, seconds)
+
+    def skip(self, lane: int, offset: int) -> None:
+        """Go on after a block that cannot be read."""
+        self._fetched[lane] = max(self._fetched.get(lane, 0), offset)
+
+    def _fetch(self, block: Block, ready: list[Entry], ledger: Ledger, minute: int) -> None:
+        lane = block.lane
+        start = self._fetched[lane]
+        if block.first_offset > start:
+            ledger.advance(lane, block.first_offset, minute)
+            start = block.first_offset
+        end = min(block.next_offset, self._heads[lane])
+        first = block.first_offset
+        ready.extend((lane, offset, block.records[offset - first]) for offset in range(start, end))
+        self._fetched[lane] = max(self._fetched[lane], end)
+
+
+def _order(entry: Entry) -> int:
+    return entry[2].order
