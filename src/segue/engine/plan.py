@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from segue.engine.batch import Travel
 from segue.kit.action import Action, Batch, Shaping
 from segue.kit.coerce import Coercer, check_settings
 from segue.kit.partner import Destination as Page
@@ -38,7 +39,7 @@ class BoundSubscription(msgspec.Struct, frozen=True, eq=False):
     types, events  literal values of the event's ``type`` and ``event`` without which the trigger can
                    never match; None for any
     batch          the action's caps, lowered by the mapping's ``batch_size``
-    batching       false when the mapping or the destination switched it off
+    travel         how its rows travel: alone and at once when batching is off
     """
 
     id: str
@@ -50,7 +51,7 @@ class BoundSubscription(msgspec.Struct, frozen=True, eq=False):
     mapping: mappings.Prepared
     coercer: Coercer
     batch: Batch
-    batching: bool
+    travel: Travel
     types: frozenset[str] | None
     events: frozenset[str] | None
     matches: Callable[[Event], bool]
@@ -147,6 +148,28 @@ def prepare(workspace: Workspace, catalogue: Catalogue) -> Plan:
     if any(not fault.warning for fault in faults):
         raise MisconfiguredWorkspace(faults)
     return Plan(workspace, destinations, faults)
+
+
+def find_page(catalogue: Catalogue, name: str) -> Page | None:
+    """A page by its slug or any other name it answers to."""
+    if name in catalogue:
+        return catalogue[name]
+    return next((page for page in catalogue.values() if name in page.slugs), None)
+
+
+def from_presets(presets: Sequence[Preset]) -> tuple[Subscription, ...]:
+    """The subscriptions a new destination starts with: every preset that has a trigger."""
+    return tuple(
+        Subscription(
+            id=preset.name.lower().replace(" ", "-").replace("(", "").replace(")", ""),
+            name=preset.name,
+            action=preset.action,
+            trigger=preset.trigger,
+            mapping=preset.mapping,
+        )
+        for preset in presets
+        if preset.trigger is not None
+    )
 
 
 def _bind_destination(
@@ -277,6 +300,7 @@ def _bind_subscription(
     wait = config.delivery.wait_seconds
     if wait is not None and batch.items > 1:
         batch = msgspec.structs.replace(batch, wait_seconds=wait)
+    is_batched = config.delivery.batching and mapping.get("enable_batching") is not False
     return BoundSubscription(
         id=subscription.id,
         name=subscription.name or action.title,
@@ -287,7 +311,12 @@ def _bind_subscription(
         mapping=prepared,
         coercer=Coercer(action.fields),
         batch=batch,
-        batching=config.delivery.batching and mapping.get("enable_batching") is not False,
+        travel=Travel(
+            action=action.slug,
+            items=batch.items if is_batched else 1,
+            wait_seconds=batch.wait_seconds if is_batched else 0.0,
+            bytes=batch.bytes,
+        ),
         types=types,
         events=events,
         matches=lambda event: triggers.matches(trigger, event),
@@ -360,26 +389,4 @@ def _check_fields(action: Action, mapping: Mapping[str, Any], place: str, faults
         )
         for key, field in action.fields.items()
         if field.required is True and key not in mapping and not any(name.startswith("@") for name in mapping)
-    )
-
-
-def find_page(catalogue: Catalogue, name: str) -> Page | None:
-    """A page by its slug or any other name it answers to."""
-    if name in catalogue:
-        return catalogue[name]
-    return next((page for page in catalogue.values() if name in page.slugs), None)
-
-
-def from_presets(presets: Sequence[Preset]) -> tuple[Subscription, ...]:
-    """The subscriptions a new destination starts with: every preset that has a trigger."""
-    return tuple(
-        Subscription(
-            id=preset.name.lower().replace(" ", "-").replace("(", "").replace(")", ""),
-            name=preset.name,
-            action=preset.action,
-            trigger=preset.trigger,
-            mapping=preset.mapping,
-        )
-        for preset in presets
-        if preset.trigger is not None
     )

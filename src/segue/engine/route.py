@@ -14,13 +14,14 @@ from typing import Any, Final
 import msgspec
 import orjson
 
+from segue.engine.batch import Travel
 from segue.engine.dead import bury
 from segue.engine.plan import BoundDestination, BoundSubscription
 from segue.kit.action import Shaped
 from segue.language.path import UNDEFINED
 from segue.model.delivery import DeadLetter, Row
 from segue.model.errors import InvalidMapping, InvalidPayload
-from segue.model.event import Event
+from segue.model.event import Event, person_key
 
 BY_INTEGRATIONS: Final = "FILTERED_BY_INTEGRATIONS_OBJECT"
 NO_MATCH: Final = "NO_MATCHING_MAPPING"
@@ -113,6 +114,26 @@ def is_wanted(integrations: object, names: tuple[str, ...]) -> bool:
     if entries:
         return all(entry is not False and entry is not None for entry in entries)
     return integrations.get("All", True) is not False
+
+
+def people_of(event: Event, person: str) -> tuple[str, ...]:
+    """The person keys whose order an event keeps: its person, the anonymousId it names beside a userId,
+    and for alias the id it leaves behind."""
+    people = [person] if person else []
+    anonymous = event.get("anonymousId")
+    if isinstance(anonymous, str) and anonymous:
+        people.append(person_key(None, anonymous))
+    previous = event.get("previousId")
+    if isinstance(previous, str) and previous:
+        people += (person_key(previous, None), person_key(None, previous))
+    return tuple(dict.fromkeys(people)) if len(people) > 1 else tuple(people)
+
+
+def travel(row: Row, subscription: BoundSubscription) -> Travel:
+    """How a row travels; rows of different contexts never share a request."""
+    if not row.context:
+        return subscription.travel
+    return msgspec.structs.replace(subscription.travel, context=row.context)
 
 
 def shape(subscription: BoundSubscription, event: Event) -> tuple[Shaped, tuple[tuple[str, str], ...]]:

@@ -1,0 +1,143 @@
+"""The journey of one event with no wires: what each destination would make of it, and why.
+
+    journey = preview(plan, source, event)
+    journey.destinations[0].subscriptions[0].matched      True
+    journey.destinations[0].subscriptions[0].steps        each directive's input and output
+    journey.destinations[0].requests[0].body              the exact bytes that would leave
+
+Read this file first: it is the whole pipeline in one place. The console, `segue try`, the tests and the
+docs use it; the courier does the same with wires.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from segue.engine.plan import BoundDestination, BoundSubscription, Plan
+from segue.engine.route import BY_INTEGRATIONS, NO_MATCH, Position, is_wanted, people_of, route
+from segue.kit.action import JsonObject
+from segue.language import mapping as mappings
+from segue.language import trigger as triggers
+from segue.language.path import UNDEFINED
+from segue.model.delivery import Request
+from segue.model.errors import InvalidMapping, InvalidPayload
+from segue.model.event import Event, person_key
+
+
+class SubscriptionPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """What one subscription makes of the event.
+
+    truth    the trigger's truth table, a line per condition
+    steps    the mapping, directive by directive
+    payload  the mapped payload after cleaning and coercion
+    notes    what was changed or left out: (field, sentence)
+    items    the partner's objects
+    result   "sends", "not matched", "filtered" or "dead", with reason and message
+    """
+
+    id: str
+    name: str
+    action: str
+    trigger: str
+    matched: bool
+    result: str
+    reason: str = ""
+    message: str = ""
+    truth: Sequence[triggers.Finding] = ()
+    steps: Sequence[mappings.Step] = ()
+    payload: JsonObject = {}
+    notes: Sequence[tuple[str, str]] = ()
+    items: Sequence[JsonObject] = ()
+
+
+class DestinationPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """What one destination makes of the event; `reason` says why nothing is sent, "" when something is."""
+
+    id: str
+    name: str
+    reason: str
+    subscriptions: Sequence[SubscriptionPreview]
+    requests: Sequence[Request]
+
+
+class Journey(msgspec.Struct, frozen=True, kw_only=True):
+    """The event as destinations see it, who it is about, and where it goes."""
+
+    event: Event
+    person: str
+    people: Sequence[str]
+    destinations: Sequence[DestinationPreview]
+
+
+def preview(plan: Plan, source: str, event: Event, *, destination: str | None = None) -> Journey:
+    """Take an event the whole way, for every enabled destination of a source or for the one named.
+
+    event  as destinations see it (`segue.engine.intake.restore`)
+    Raises nothing for what is wrong with the event: the previews say it.
+    """
+    user, anonymous = event.get("userId"), event.get("anonymousId")
+    person = person_key(
+        user if isinstance(user, str) else None, anonymous if isinstance(anonymous, str) else None
+    )
+    found = [
+        _destination(each, event, person)
+        for each in plan.destinations.values()
+        if each.config.source == source and destination in (None, each.id)
+    ]
+    return Journey(event=event, person=person, people=people_of(event, person), destinations=found)
+
+
+def _destination(destination: BoundDestination, event: Event, person: str) -> DestinationPreview:
+    at = Position(0, 0, 0, person, str(event.get("messageId", "")), 0)
+    routed = route(event, destination, at)
+    previews = tuple(_subscription(each, event) for each in destination.subscriptions)
+    integrations = event.get("integrations")
+    reason = routed.reason
+    if integrations and not is_wanted(integrations, destination.names):
+        reason = BY_INTEGRATIONS
+    elif not any(each.matched for each in previews):
+        reason = NO_MATCH
+    requests = []
+    for row, subscription in routed.rows:
+        requests.append(subscription.action.build([row], destination.settings))
+    return DestinationPreview(
+        id=destination.id,
+        name=destination.config.name or destination.page.title,
+        reason=reason,
+        subscriptions=previews,
+        requests=requests,
+    )
+
+
+def _subscription(subscription: BoundSubscription, event: Event) -> SubscriptionPreview:
+    matched = triggers.matches(subscription.trigger, event)
+    told = SubscriptionPreview(
+        id=subscription.id,
+        name=subscription.name,
+        action=subscription.action.slug,
+        trigger=subscription.trigger.text,
+        matched=matched,
+        result="sends" if matched else "not matched",
+        truth=triggers.explain(subscription.trigger, event),
+    )
+    if not matched:
+        return told
+    told = msgspec.structs.replace(told, steps=mappings.explain(subscription.mapping_json, event))
+    try:
+        mapped = subscription.mapping.resolve(event)
+        payload, notes = subscription.coercer.coerce(mapped if mapped is not UNDEFINED else {})
+        told = msgspec.structs.replace(told, payload=payload, notes=tuple(notes))
+        shaped = subscription.action.shape(payload, subscription.shaping)
+    except InvalidMapping as error:
+        return msgspec.structs.replace(told, result="dead", reason="MAPPING_FAILED", message=str(error))
+    except InvalidPayload as error:
+        return msgspec.structs.replace(told, result="dead", reason=error.code, message=str(error))
+    return msgspec.structs.replace(
+        told,
+        result="filtered" if shaped.filtered else "sends",
+        reason=shaped.filtered,
+        notes=(*notes, *shaped.notes),
+        items=shaped.items,
+    )
+
+
