@@ -43,7 +43,7 @@ def weigh(batch: Batch, outcomes: Sequence[Outcome], request: str, now: float, n
 
     request  id of the request, kept in each row's history
     now      seconds of the monotonic clock; now_ms milliseconds since the epoch
-    A refused batch of n rows with k culprits needs at most k * ceil(log2 n) + 1 further requests.
+    A refused batch is halved until each culprit stands alone; everybody else is delivered once.
     """
     ended: list[Ended] = []
     wait: list[Waiting] = []

@@ -1,0 +1,252 @@
+"""What travels together and when it leaves."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from segue.engine.batch import NEVER, Batch, Batcher, Travel, Waiting
+from tests.engine.rows import row
+
+TRACK = Travel("track", items=3, wait_seconds=30.0)
+PROFILE = Travel("profile", items=3, wait_seconds=30.0)
+ALONE = Travel("alone", items=1, wait_seconds=0.0)
+
+
+def offsets(batches: list[Batch]) -> list[list[int]]:
+    return [[each.offset for each in batch.rows] for batch in batches]
+
+
+def test_a_full_batch_leaves_at_once() -> None:
+    """Three rows fill a batch of three; the clock does not matter."""
+    batcher = Batcher()
+    for offset in range(4):
+        batcher.add(row(offset, person=f"u:{offset}"), TRACK, [f"u:{offset}"], now=0.0)
+    assert offsets(batcher.due(0.0, 10)) == [[0, 1, 2]]
+    assert batcher.rows == 4
+    assert batcher.in_flight == 3
+
+
+def test_a_batch_that_is_not_full_leaves_30_seconds_after_its_first_row() -> None:
+    """The second row does not put the departure off."""
+    batcher = Batcher()
+    batcher.add(row(0, person="u:0"), TRACK, ["u:0"], now=100.0)
+    batcher.add(row(1, person="u:1"), TRACK, ["u:1"], now=120.0)
+    assert batcher.due(129.9, 10) == []
+    assert batcher.next_due(129.9) == 130.0
+    assert offsets(batcher.due(130.0, 10)) == [[0, 1]]
+    assert batcher.next_due(130.0) == NEVER
+
+
+def test_without_batching_every_row_leaves_alone_and_at_once() -> None:
+    """A travel of one item and no wait is the switched-off batch: the same path."""
+    batcher = Batcher()
+    for offset in range(3):
+        batcher.add(row(offset, person=f"u:{offset}"), ALONE, [f"u:{offset}"], now=0.0)
+    assert offsets(batcher.due(0.0, 10)) == [[0], [1], [2]]
+
+
+def test_actions_never_share_a_request() -> None:
+    """Rows of two actions wait in two queues."""
+    batcher = Batcher()
+    batcher.add(row(0, person="u:0"), TRACK, ["u:0"], now=0.0)
+    batcher.add(row(1, person="u:1", action="profile"), PROFILE, ["u:1"], now=0.0)
+    assert offsets(batcher.due(30.0, 10)) == [[0], [1]]
+
+
+def test_several_rows_of_one_person_share_a_request_in_order() -> None:
+    """One request is applied in order, so it may hold a person twice."""
+    batcher = Batcher()
+    for offset in range(3):
+        batcher.add(row(offset), TRACK, ["u:1"], now=0.0)
+    assert offsets(batcher.due(0.0, 10)) == [[0, 1, 2]]
+
+
+def test_a_second_request_of_a_person_waits_for_the_first() -> None:
+    """Requests on the way share no person."""
+    batcher = Batcher()
+    for offset in range(6):
+        batcher.add(row(offset), TRACK, ["u:1"], now=0.0)
+    first = batcher.due(0.0, 10)
+    assert offsets(first) == [[0, 1, 2]]
+    assert batcher.due(100.0, 10) == []
+    for entry in first[0].waiting:
+        batcher.settle(entry)
+    assert offsets(batcher.due(100.0, 10)) == [[3, 4, 5]]
+
+
+def test_a_track_waits_for_the_identify_before_it_and_hurries_it() -> None:
+    """When the events are due and an earlier identify of the person is not, the identify leaves first."""
+    slow = Travel("profile", items=3, wait_seconds=300.0)
+    batcher = Batcher()
+    batcher.add(row(0, action="profile"), slow, ["u:1"], now=0.0)
+    batcher.add(row(1), TRACK, ["u:1"], now=0.0)
+    assert batcher.due(29.0, 10) == []
+    first = batcher.due(30.0, 10)
+    assert offsets(first) == [[0]]
+    batcher.settle(first[0].waiting[0])
+    assert offsets(batcher.due(30.0, 10)) == [[1]]
+
+
+def test_a_full_batch_is_filled_with_people_who_may_leave() -> None:
+    """A blocked row is passed over, keeps its place and does not make a batch leave half empty."""
+    batcher = Batcher()
+    batcher.add(row(0, action="profile"), PROFILE, ["u:1"], now=0.0)
+    batcher.add(row(1), TRACK, ["u:1"], now=0.0)
+    for offset in (2, 3):
+        batcher.add(row(offset, person=f"u:{offset}"), TRACK, [f"u:{offset}"], now=0.0)
+    assert batcher.due(0.0, 10) == []
+    batcher.add(row(4, person="u:4"), TRACK, ["u:4"], now=0.0)
+    assert offsets(batcher.due(0.0, 10)) == [[2, 3, 4]]
+
+
+def test_a_batch_stays_below_its_bytes() -> None:
+    """Two rows of 60 bytes do not fit 100."""
+    small = Travel("track", items=75, wait_seconds=0.0, bytes=100)
+    batcher = Batcher()
+    for offset in range(2):
+        batcher.add(row(offset, person=f"u:{offset}", size=60), small, [f"u:{offset}"], now=0.0)
+    assert offsets(batcher.due(0.0, 10)) == [[0], [1]]
+
+
+def test_an_order_of_several_objects_is_never_cut_by_the_batcher() -> None:
+    """Two objects fit beside one of two in a batch of three only in the next request."""
+    batcher = Batcher()
+    for offset in range(2):
+        batcher.add(row(offset, person=f"u:{offset}", items=2), TRACK, [f"u:{offset}"], now=0.0)
+    assert offsets(batcher.due(30.0, 10)) == [[0], [1]]
+
+
+def test_halves_leave_one_after_the_other_when_they_share_a_person() -> None:
+    """A refused batch put back in two parts keeps the order of the person in both."""
+    batcher = Batcher()
+    for offset in range(3):
+        batcher.add(row(offset), TRACK, ["u:1"], now=0.0)
+    [batch] = batcher.due(0.0, 10)
+    batcher.put_back(batch, [batch.waiting[:2], batch.waiting[2:]])
+    [first] = batcher.due(0.0, 10)
+    assert offsets([first]) == [[0, 1]]
+    assert first.tries == 1
+    for entry in first.waiting:
+        batcher.settle(entry)
+    assert offsets(batcher.due(0.0, 10)) == [[2]]
+
+
+def test_a_row_put_back_for_later_waits_for_its_time() -> None:
+    """`not_before` holds a retried row, and `next_due` says when to look again."""
+    batcher = Batcher()
+    batcher.add(row(0), ALONE, ["u:1"], now=0.0)
+    [batch] = batcher.due(0.0, 10)
+    batch.waiting[0].not_before = 8.0
+    batcher.put_back(batch, [batch.waiting])
+    assert batcher.due(7.9, 10) == []
+    assert batcher.next_due(7.9) == 8.0
+    assert offsets(batcher.due(8.0, 10)) == [[0]]
+
+
+def test_hurry_makes_everything_due() -> None:
+    """The caller needs room or is stopping: no batch waits for company."""
+    batcher = Batcher()
+    batcher.add(row(0, person="u:0"), TRACK, ["u:0"], now=0.0)
+    batcher.hurry()
+    assert offsets(batcher.due(0.0, 10)) == [[0]]
+
+
+class Batching(RuleBasedStateMachine):
+    """Any sequence of arrivals, departures, answers and retries keeps the rules."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.batcher = Batcher()
+        self.now = 0.0
+        self.added: list[Waiting] = []
+        self.settled: set[int] = set()
+        self.on_the_way: list[Batch] = []
+
+    @rule(
+        person=st.sampled_from(["u:1", "u:2", "u:3", "a:1"]),
+        other=st.sampled_from(["", "a:1", "u:1"]),
+        travel=st.sampled_from([TRACK, PROFILE, ALONE, Travel("late", items=2, wait_seconds=90.0)]),
+        items=st.integers(0, 3),
+    )
+    def add(self, person: str, other: str, travel: Travel, items: int) -> None:
+        people = [person] if other in ("", person) else [person, other]
+        entry = self.batcher.add(
+            row(len(self.added), person=person, items=items), travel, people, now=self.now
+        )
+        self.added.append(entry)
+
+    @rule(seconds=st.sampled_from([0.0, 1.0, 30.0, 90.0]))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule()
+    def hurry(self) -> None:
+        self.batcher.hurry()
+
+    @rule(most=st.integers(1, 4))
+    def leave(self, most: int) -> None:
+        found = self.batcher.due(self.now, most)
+        assert len(found) <= most
+        for batch in found:
+            assert batch.waiting, "no empty request"
+            assert len({entry.travel for entry in batch.waiting}) == 1
+            items = sum(len(each.items) for each in batch.rows)
+            assert items <= batch.travel.items or len(batch.rows) == 1
+        self.on_the_way += found
+
+    @precondition(lambda self: self.on_the_way)
+    @rule(data=st.data(), what=st.sampled_from(["deliver", "again", "halve", "one", "later"]))
+    def answer(self, data: st.DataObject, what: str) -> None:
+        batch = self.on_the_way.pop(data.draw(st.integers(0, len(self.on_the_way) - 1)))
+        rest = batch.waiting
+        if what in ("deliver", "one"):
+            done = rest if what == "deliver" else rest[:1]
+            for entry in done:
+                self.settled.add(id(entry))
+                self.batcher.settle(entry)
+            rest = rest[len(done) :]
+        if what == "later":
+            for entry in rest:
+                entry.not_before = self.now + 5.0
+        middle = len(rest) // 2
+        self.batcher.put_back(batch, [rest[:middle], rest[middle:]] if what == "halve" else [rest])
+
+    @invariant()
+    def nobody_is_overtaken(self) -> None:
+        """A row on the way has all earlier rows of its people settled or in the same request."""
+        if not hasattr(self, "added"):
+            return
+        for batch in self.on_the_way:
+            chosen = {id(entry) for entry in batch.waiting}
+            assert [each.offset for each in batch.rows] == sorted(each.offset for each in batch.rows)
+            for entry in batch.waiting:
+                for earlier in self.added:
+                    if earlier is entry:
+                        break
+                    if set(earlier.people) & set(entry.people):
+                        assert id(earlier) in self.settled or id(earlier) in chosen
+
+    @invariant()
+    def counts_are_true(self) -> None:
+        if hasattr(self, "added"):
+            assert self.batcher.rows == len(self.added) - len(self.settled)
+            assert self.batcher.in_flight == sum(len(batch.waiting) for batch in self.on_the_way)
+
+    def teardown(self) -> None:
+        """Whatever happened, everything leaves in the end."""
+        if not hasattr(self, "added"):
+            return
+        for batch in self.on_the_way:
+            for entry in batch.waiting:
+                self.batcher.settle(entry)
+        for _ in range(len(self.added) + 1):
+            self.now += 1000.0
+            for batch in self.batcher.due(self.now, 100):
+                for entry in batch.waiting:
+                    self.batcher.settle(entry)
+        assert self.batcher.rows == 0
+        assert self.batcher.next_due(self.now) == NEVER
+
+
+TestBatching = Batching.TestCase
+TestBatching.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

@@ -1,0 +1,153 @@
+"""The book of one destination adds up, whatever happens and wherever it is cut off."""
+
+import random
+
+from segue.engine.ledger import Ledger, Place
+from segue.model.delivery import DeadLetter, Receipt
+
+
+def ledger(places: dict[int, Place] | None = None, totals: dict[tuple[str, str], int] | None = None) -> Ledger:
+    return Ledger("web", places or {0: Place(0), 1: Place(0)}, {0: 0, 1: 0}, totals or {})
+
+
+def letter(offset: int) -> DeadLetter:
+    return DeadLetter(
+        id=f"0-{offset}",
+        destination="braze",
+        subscription="s",
+        action="track",
+        lane=0,
+        offset=offset,
+        person="u:1",
+        message_id="m",
+        kind="track",
+        reason="MAPPING_FAILED",
+        message="no",
+    )
+
+
+def test_an_event_is_delivered_when_all_its_rows_are() -> None:
+    """Two rows, two settlements, one event."""
+    book = ledger()
+    assert book.take(0, 0)
+    opened = book.open(0, 0, 2)
+    book.settle(opened, "a", "", 5)
+    assert book.waiting == 1
+    book.settle(opened, "b", "", 5)
+    assert book.waiting == 0
+    assert book.total("delivered") == 1
+    assert book.total("rows_delivered") == 2
+    assert book.residual == 0
+
+
+def test_an_event_is_dead_when_one_of_its_rows_is() -> None:
+    """A dead row makes the event dead, its sibling is still delivered."""
+    book = ledger()
+    book.take(0, 0)
+    opened = book.open(0, 0, 2)
+    book.settle(opened, "a", "BAD_REQUEST", 5)
+    book.settle(opened, "b", "", 5)
+    assert book.totals() == {("rows_dead", "BAD_REQUEST"): 1, ("rows_delivered", ""): 1, ("dead", "BAD_REQUEST"): 1}
+    assert book.residual == 0
+
+
+def test_a_dead_letter_of_the_mapping_is_kept_with_its_event() -> None:
+    """A subscription that failed before it had a row is written when the siblings are settled."""
+    book = ledger()
+    book.take(0, 0)
+    opened = book.open(0, 0, 1, (letter(0),))
+    assert book.entries().dead == []
+    book.settle(opened, "a", "", 5)
+    assert len(book.entries().dead) == 1
+    assert book.total("dead") == 1
+    assert book.residual == 0
+
+
+def test_what_is_settled_out_of_order_is_kept_as_ranges() -> None:
+    """The place is the oldest open event; later ones that are done are not done again."""
+    book = ledger()
+    opened = {}
+    for offset in range(6):
+        book.take(0, offset)
+        opened[offset] = book.open(0, offset, 1)
+    for offset in (1, 2, 4):
+        book.settle(opened[offset], "a", "", 1)
+    assert book.place(0) == Place(0, ((1, 3), (4, 5)))
+    again = ledger({0: book.place(0), 1: Place(0)}, dict(book.totals()))
+    assert again.read_to(0) == 0
+    assert again.residual == 0
+    assert [again.take(0, offset) for offset in range(6)] == [True, False, False, True, False, True]
+
+
+def test_events_removed_by_retention_are_counted_as_expired() -> None:
+    """A destination that comes too late says how many it never saw."""
+    book = ledger()
+    assert book.advance(0, 40, 1) == 40
+    assert book.total("expired") == 40
+    assert book.residual == 0
+
+
+def test_entries_written_are_forgotten_and_later_ones_stay() -> None:
+    """What happens while the checkpoint is being written belongs to the next one."""
+    book = ledger()
+    book.take(0, 0)
+    book.close("filtered", "NO_MATCHING_MAPPING", 1)
+    entries = book.entries()
+    book.take(0, 1)
+    book.close("filtered", "NO_MATCHING_MAPPING", 1)
+    receipt = Receipt(lane=0, offset=1, message_id="m", subscription="", action="", result="filtered")
+    book.write(receipt)
+    book.written(entries)
+    later = book.entries()
+    assert sum(later.counts.values()) == 1
+    assert later.receipts == [receipt]
+    assert book.dirty
+    book.written(later)
+    assert not book.dirty
+
+
+def test_a_crash_at_any_checkpoint_loses_and_repeats_nothing_that_was_settled() -> None:
+    """Seeded runs cut off at random checkpoints: each event ends exactly once in the persisted totals."""
+    for seed in range(40):
+        chance = random.Random(seed)
+        size = 60
+        kept_places = {0: Place(0)}
+        kept_totals: dict[tuple[str, str], int] = {}
+        settled: list[int] = []
+        while True:
+            book = Ledger("web", kept_places, {0: 0}, kept_totals)
+            opened, done_now = {}, []
+            crashed = False
+            while True:
+                offset = book.read_to(0)
+                if offset < size and chance.random() < 0.6:
+                    if book.take(0, offset):
+                        if chance.random() < 0.3:
+                            book.close("filtered", "NO_MATCHING_MAPPING", 1)
+                            done_now.append(offset)
+                        else:
+                            opened[offset] = book.open(0, offset, 1)
+                elif opened:
+                    pick = chance.choice(sorted(opened))
+                    book.settle(opened.pop(pick), "a", "", 1)
+                    done_now.append(pick)
+                assert book.residual == 0
+                if chance.random() < 0.2 or (offset >= size and not opened):
+                    entries = book.entries()
+                    kept_places = dict(entries.places)
+                    for key, n in entries.counts.items():
+                        kept_totals[key.result, key.reason] = kept_totals.get((key.result, key.reason), 0) + n
+                    book.written(entries)
+                    settled += done_now
+                    done_now = []
+                    if offset >= size and not opened:
+                        break
+                if chance.random() < 0.05:
+                    crashed = True
+                    break
+            if not crashed:
+                break
+        assert sorted(settled) == list(range(size))
+        assert kept_places == {0: Place(size)}
+        events = sum(n for (result, _), n in kept_totals.items() if not result.startswith("rows_"))
+        assert events == size
