@@ -73,7 +73,7 @@ def test_a_whole_file_becomes_the_structs_it_describes() -> None:
         Subscription(
             id="signups",
             action="track-event",
-            trigger='type = "track"',
+            trigger="t",
             mapping={"name": {"@path": "$.event"}},
         ),
         Subscription(id="track-event", action="track-event", trigger='type = "page"'),
