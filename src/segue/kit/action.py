@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from segue.kit.field import Field
+from segue.kit.field import Choice, Field
 from segue.model.delivery import Outcome, Payload, Request, Response, Row, Verdict
 
 JsonObject = dict[str, Any]
@@ -31,11 +31,22 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     item_bytes: int = 100 * 1024
 
 
+SYNC_MODE_KEY: Final = "__segment_internal_sync_mode"
+"""Where a stored mapping keeps its sync mode, beside the fields."""
+
+SYNC_MODES: Final = frozenset({"add", "update", "upsert", "delete", "mirror"})
+"""The only values a stored sync mode can have; anything else counts as none."""
+
+
 class SyncModes(msgspec.Struct, frozen=True, kw_only=True):
-    """The sync modes an action understands; `default` is what a new subscription starts with."""
+    """The sync modes an action understands; `default` is what a new subscription starts with.
+
+    required   a subscription without one of `choices` cannot work
+    """
 
     choices: tuple[str, ...]
     default: str
+    required: bool = False
 
 
 class Shaping(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,11 +165,14 @@ def status_code(status: int) -> str:
 class Action(msgspec.Struct, frozen=True, kw_only=True):
     """One page of the catalogue.
 
-    slug      canonical, ours; slugs: every stored name that means this action (the slugs of both
-              generations, published action ids) with the sync mode each implies, None for none
+    slug      canonical, ours
+    slugs     every stored name that means this action (the slugs of both generations, published action
+              ids) with the sync modes a subscription stored under it has; None for none
     trigger   the trigger a new subscription starts with
-    sync      the sync modes, None when the action has none
+    sync      the sync modes under the canonical slug, None when the action has none
+    synced    fields that a sync mode stands in for: a slug that requires one does not have them
     pool      which of the partner's rate limits its requests count against
+    hooks     what can be done when a mapping is saved, by name (``onMappingSave``)
     """
 
     slug: str
@@ -168,12 +182,79 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     fields: Mapping[str, Field]
     batch: Batch = Batch()
     sync: SyncModes | None = None
-    slugs: Mapping[str, str | None] = {}
+    slugs: Mapping[str, SyncModes | None] = {}
+    synced: tuple[str, ...] = ()
     pool: str = ""
+    hooks: "Mapping[str, Hook]" = {}
     shape: Shape
     build: Build
     read: Read = read_status
 
-    def default_mapping(self) -> JsonObject:
+    def sync_modes(self, slug: str = "") -> SyncModes | None:
+        """The sync modes a subscription stored under this slug has."""
+        return self.slugs.get(slug, self.sync)
+
+    def fields_of(self, slug: str = "") -> Mapping[str, Field]:
+        """The fields a subscription stored under this slug has."""
+        modes = self.sync_modes(slug)
+        if modes is None or not modes.required:
+            return self.fields
+        return {key: field for key, field in self.fields.items() if key not in self.synced}
+
+    def default_mapping(self, slug: str = "") -> JsonObject:
         """The published default mapping: every field that has a default, in order."""
-        return {key: field.default for key, field in self.fields.items() if field.has_default}
+        return {key: field.default for key, field in self.fields_of(slug).items() if field.has_default}
+
+    def sync_mode(self, mapping: Mapping[str, Any], slug: str = "") -> tuple[str | None, str]:
+        """The sync mode a stored mapping has, and what is wrong with it, "" for nothing.
+
+        A mode is only read for a slug that has sync modes; nothing fills in a missing one.
+        """
+        modes = self.sync_modes(slug)
+        if modes is None:
+            return None, ""
+        written = mapping.get(SYNC_MODE_KEY)
+        mode = written if isinstance(written, str) and written in SYNC_MODES else None
+        if mode in modes.choices or (mode is None and not modes.required):
+            return mode, ""
+        found = f'"{written}"' if written is not None else "none"
+        return mode, f"the sync mode must be {' or '.join(modes.choices)}, found {found}"
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of the values a dynamic field can have.
+
+    next     what to ask `Choices.request` for next, "" when this was the last page
+    problem  a sentence when there is nothing to choose; code says why: "404" nothing there, "500" no answer
+    """
+
+    choices: Sequence[Choice] = ()
+    next: str = ""
+    code: str = ""
+    problem: str = ""
+
+
+class Choices(msgspec.Struct, frozen=True, kw_only=True):
+    """How to ask the partner which values a dynamic field can have. Both are pure.
+
+    request  (settings, page, payload) -> Request; page "" is the first; payload holds what is mapped so far
+             and a hook's outputs
+    read     (response, page) -> Page
+    """
+
+    request: Callable[[Settings, str, Mapping[str, Any]], Request]
+    read: Callable[[Response, str], Page]
+
+
+class Hook(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to do at the partner when a mapping is saved. Its outputs are stored in the mapping.
+
+    request  (inputs, settings) -> Request, or None when there is nothing to ask
+    read     (inputs, response or None) -> the outputs. Raises InvalidPayload with the partner's words.
+    """
+
+    label: str
+    help: str
+    fields: Mapping[str, Field]
+    request: Callable[[Mapping[str, Any], Settings], Request | None]
+    read: Callable[[Mapping[str, Any], Response | None], JsonObject]

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from segue.kit.action import Action, Settings
+from segue.kit.action import Action, Choices, Settings
 from segue.kit.field import Field
 from segue.model.delivery import Request
 
@@ -43,6 +43,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     names     keys of an event's ``integrations`` object that speak of it (the slug and title count too)
     presets   "ours" and "published" sets, in order
     erase     None when the partner cannot delete
+    choices   how to list the values of dynamic fields, by the name the field gives
     """
 
     slug: str
@@ -54,12 +55,13 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     names: Sequence[str] = ()
     presets: Mapping[str, Sequence[Preset]] = {}
     erase: Erase | None = None
+    choices: Mapping[str, Choices] = {}
 
     def action(self, slug: str) -> tuple[Action, str | None] | None:
-        """Find an action by any of its slugs, with the sync mode that slug implies; None if unknown."""
+        """Find an action by any of its slugs, with the sync mode a new subscription under that slug
+        starts with when it must have one; None if unknown."""
         for action in self.actions:
-            if slug == action.slug:
-                return action, action.slugs.get(slug)
-            if slug in action.slugs:
-                return action, action.slugs[slug]
+            if slug == action.slug or slug in action.slugs:
+                modes = action.sync_modes(slug)
+                return action, modes.default if modes is not None and modes.required else None
         return None

@@ -1,0 +1,287 @@
+"""Update user profile: an identify call becomes attributes of a Braze profile.
+
+Endpoint  POST /users/track, array ``attributes``
+Limits    75 objects a request, 100 KB an object
+Source    Braze docs, "User attributes object", read 2026-11-23
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from segue.kit import dates
+from segue.kit.action import Action, Batch, JsonObject, Shaped, Shaping, SyncModes
+from segue.kit.field import Field, pick
+from segue.model.delivery import Payload
+
+from .. import batching, identity, rest, values
+
+UPDATE_REQUIRED: Final = SyncModes(choices=("update",), default="update", required=True)
+
+SLUGS: Final = {
+    "updateUserProfile": None,
+    "2P24zUSAL8BUpyGYNGmD7M": None,
+    "updateUserProfile2": UPDATE_REQUIRED,
+    "aVPEkfaFoH1NHSpf1H4vsb": UPDATE_REQUIRED,
+}
+
+MOMENTS: Final = ("date_of_first_session", "date_of_last_session", "marked_email_as_spam_at")
+
+PLAIN: Final = (
+    "country",
+    "email_subscribe",
+    "email_open_tracking_disabled",
+    "email_click_tracking_disabled",
+    "facebook",
+    "first_name",
+    "home_city",
+    "image_url",
+    "language",
+    "last_name",
+    "phone",
+    "push_subscribe",
+    "push_tokens",
+    "time_zone",
+    "twitter",
+)
+"""Fields that travel as they are mapped."""
+
+TAKEN: Final = frozenset(
+    {
+        *("external_id", "user_alias", "braze_id", "email", "dob", "gender", "current_location"),
+        *MOMENTS,
+        *PLAIN,
+        *("_update_existing_only", "enable_batching", "batch_size"),
+        *("firstName", "lastName", "avatar"),
+    }
+)
+"""Traits that never travel as custom attributes: they belong to a field, filled or not."""
+
+
+def shape(payload: Payload, shaping: Shaping) -> Shaped:
+    """One attributes object: identifiers, the profile's own fields, then the customer's attributes.
+
+    Null clears a field that allows it. Raises InvalidPayload without an identifier or without the sync mode
+    it needs.
+    """
+    identity.require_sync_mode(shaping, SLUGS)
+    notes: list[tuple[str, str]] = []
+    attributes: JsonObject = identity.identify(payload)
+    for name in PLAIN:
+        if name in payload:
+            attributes[name] = payload[name]
+    if "gender" in payload:
+        attributes["gender"] = values.gender(payload["gender"])
+    if "dob" in payload:
+        attributes["dob"] = dates.day(payload["dob"])
+    for name in MOMENTS:
+        if name in payload:
+            attributes[name] = dates.iso(payload[name])
+    if payload.get("current_location"):
+        attributes["current_location"] = payload["current_location"]
+    custom = payload.get("custom_attributes")
+    if custom:
+        _add_custom(attributes, custom, payload.get("omit_attributes", ()), notes)
+    if payload.get("subscription_groups"):
+        attributes["subscription_groups"] = payload["subscription_groups"]
+    identity.set_update_rule(attributes, payload, shaping)
+    return Shaped(items=[attributes], notes=notes)
+
+
+def _add_custom(
+    attributes: JsonObject, custom: JsonObject, omitted: Sequence[str], notes: list[tuple[str, str]]
+) -> None:
+    for name, value in (_without(custom, omitted) if omitted else custom).items():
+        if name in TAKEN:
+            continue
+        cleaned: Any = values.without_inner_nulls(value)
+        if cleaned is not value:
+            notes.append((f"custom_attributes.{name}", "null inside it, removed: Braze would drop it whole"))
+        attributes[name] = cleaned
+
+
+def _without(custom: JsonObject, omitted: Sequence[str]) -> JsonObject:
+    """Leave out attributes by name, or members of them by ``name.member``; an object left empty goes too."""
+    kept = dict(custom)
+    for path in omitted:
+        name, _, member = path.partition(".")
+        if not member:
+            kept.pop(name, None)
+        elif isinstance(inner := kept.get(name), dict) and member in inner:
+            rest_of_it = {key: value for key, value in inner.items() if key != member}
+            if rest_of_it:
+                kept[name] = rest_of_it
+            else:
+                del kept[name]
+    return kept
+
+
+def _text(label: str, help: str, path: str = "", *, clears: bool = True) -> Field:
+    """A text of the profile; `clears`: null empties it at Braze."""
+    if not path:
+        return Field("string", label=label, help=help, allow_null=clears)
+    return Field("string", label=label, help=help, allow_null=clears, default={"@path": path})
+
+
+def _moment(label: str, help: str) -> Field:
+    return Field("datetime", label=label, help=help, allow_null=True)
+
+
+UPDATE_USER_PROFILE: Final = Action(
+    slug="update-user-profile",
+    title="Update user profile",
+    description="Sets attributes on a person's Braze profile, its own fields and yours.",
+    trigger='type = "identify"',
+    fields={
+        "external_id": identity.EXTERNAL_ID,
+        "user_alias": identity.USER_ALIAS,
+        "braze_id": identity.BRAZE_ID,
+        "country": _text("Country", "Two-letter country code or name.", "$.context.location.country"),
+        "current_location": Field(
+            "object",
+            label="Current Location",
+            help="Where the person is, in degrees.",
+            allow_null=True,
+            default={
+                "latitude": {"@path": "$.context.location.latitude"},
+                "longitude": {"@path": "$.context.location.longitude"},
+            },
+            properties={
+                "latitude": Field("number", label="Latitude", help="Degrees north of the equator."),
+                "longitude": Field("number", label="Longitude", help="Degrees east of Greenwich."),
+            },
+        ),
+        "date_of_first_session": _moment(
+            "Date of First Session", "When the person first used an app of yours."
+        ),
+        "date_of_last_session": _moment("Date of Last Session", "When the person last used an app of yours."),
+        "dob": _moment("Date of Birth", "The person's birthday."),
+        "email": _text("Email", "The person's e-mail address.", "$.traits.email"),
+        "email_subscribe": _text(
+            "Email Subscribe",
+            'May you send e-mail: "opted_in", "subscribed" or "unsubscribed".',
+            clears=False,
+        ),
+        "email_open_tracking_disabled": Field(
+            "boolean",
+            label="Email Open Tracking Disabled",
+            help="When on, Braze adds no tracking pixel to the person's e-mails.",
+        ),
+        "email_click_tracking_disabled": Field(
+            "boolean",
+            label="Email Click Tracking Disabled",
+            help="When on, Braze does not track links in the person's e-mails.",
+        ),
+        "facebook": Field(
+            "object",
+            label="Facebook Attribution Data",
+            help="What Facebook says about the person.",
+            properties={
+                "id": _text("Facebook ID", "The id at Facebook.", clears=False),
+                "likes": Field("string", label="Facebook Likes", help="Pages liked there.", multiple=True),
+                "num_friends": Field(
+                    "integer",
+                    label="Facebook Number of Friends",
+                    help="How many friends the person has there.",
+                ),
+            },
+        ),
+        "first_name": _text("First Name", "The person's first name.", "$.traits.firstName"),
+        "gender": _text("Gender", "A letter Braze knows, or a word that stands for one.", "$.traits.gender"),
+        "home_city": _text("Home City", "The city the person lives in.", "$.traits.address.city"),
+        "image_url": Field(
+            "string",
+            label="Image URL",
+            help="Web address of a picture to show on the profile.",
+            format="uri",
+            allow_null=True,
+            default={"@path": "$.traits.avatar"},
+        ),
+        "language": _text("Language", "Two-letter language code."),
+        "last_name": _text("Last Name", "The person's last name.", "$.traits.lastName"),
+        "marked_email_as_spam_at": _moment(
+            "Marked Email as Spam At", "When the person marked a mail of yours as spam."
+        ),
+        "phone": _text("Phone Number", "A phone number, with its country code.", "$.traits.phone"),
+        "push_subscribe": _text(
+            "Push Subscribe",
+            'May you send push messages: "opted_in", "subscribed" or "unsubscribed".',
+            clears=False,
+        ),
+        "push_tokens": Field(
+            "object",
+            label="Push Tokens",
+            help="Where push messages reach the person's devices.",
+            multiple=True,
+            properties={
+                "app_id": Field("string", label="App ID", help="The app the token is for.", required=True),
+                "token": Field("string", label="Token", help="The token itself.", required=True),
+                "device_id": Field("string", label="Device ID", help="The device the token belongs to."),
+            },
+        ),
+        "time_zone": _text("Time zone", "IANA name such as Europe/Helsinki.", clears=False),
+        "twitter": Field(
+            "object",
+            label="Twitter Attribution Data",
+            help="What Twitter says about the person.",
+            properties={
+                "id": _text("Twitter ID", "The id at Twitter.", clears=False),
+                "screen_name": _text("Twitter Handle", "The name there.", clears=False),
+                "followers_count": Field(
+                    "integer", label="Number of Followers", help="How many follow the person there."
+                ),
+                "friends_count": Field(
+                    "integer", label="Number of Friends", help="How many the person follows."
+                ),
+                "statuses_count": Field(
+                    "integer", label="Number of Statuses", help="How much was posted there."
+                ),
+            },
+        ),
+        "subscription_groups": Field(
+            "object",
+            label="Subscription Groups",
+            help="Message lists to put the person on or take them off.",
+            multiple=True,
+            ui="keyvalue",
+            properties={
+                "subscription_group_id": Field(
+                    "string",
+                    label="Subscription Group ID",
+                    help="The id Braze shows for the group.",
+                    required=True,
+                ),
+                "subscription_state": Field(
+                    "string",
+                    label="Subscription State",
+                    help="On the list or off it.",
+                    required=True,
+                    choices=pick("subscribed", "unsubscribed"),
+                ),
+            },
+        ),
+        "custom_attributes": Field(
+            "object",
+            label="Custom Attributes",
+            help="Everything else you know about the person, under your own names.",
+            default={"@path": "$.traits"},
+        ),
+        "omit_attributes": Field(
+            "string",
+            label="Attributes to Leave Out",
+            help="Traits that travel in a field of their own; address.city leaves out one member of address.",
+            multiple=True,
+        ),
+        "_update_existing_only": identity.UPDATE_EXISTING_ONLY,
+        **batching.fields(rest.TRACK_ITEMS),
+    },
+    batch=Batch(
+        items=rest.TRACK_ITEMS, wait_seconds=30.0, bytes=rest.REQUEST_BYTES, item_bytes=rest.ITEM_BYTES
+    ),
+    sync=identity.ADD_OR_UPDATE,
+    slugs=SLUGS,
+    synced=("_update_existing_only",),
+    pool=rest.TRACK_POOL,
+    shape=shape,
+    build=rest.build_track,
+    read=rest.read_track,
+)

@@ -1,0 +1,29 @@
+"""The two fields with which a mapping steers its own batches; they are never sent.
+
+Source  Segment docs, "Braze Cloud Mode (Actions)", "Batching", read 2026-11-24
+"""
+
+from segue.kit.field import Field
+
+
+def fields(most: int, *, minimum: int = 0, required: bool = False) -> dict[str, Field]:
+    """``enable_batching`` and ``batch_size`` for an action that takes up to `most` objects a request."""
+    return {
+        "enable_batching": Field(
+            "boolean",
+            label="Batch Data to Braze",
+            help="Collects events into fewer, larger requests, which keeps you clear of Braze's rate limits.",
+            required=required,
+            default=True,
+        ),
+        "batch_size": Field(
+            "number",
+            label="Batch Size",
+            help="The most events that travel in one request.",
+            required=required,
+            default=most,
+            minimum=minimum,
+            maximum=most if minimum else 0,
+            hidden=True,
+        ),
+    }

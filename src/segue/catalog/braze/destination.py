@@ -1,0 +1,91 @@
+"""Braze, cloud mode: events become calls of a Braze workspace's REST API.
+
+Source  Braze docs, "API overview" (endpoints) and "Delete users"; Segment docs, "Braze Cloud Mode
+        (Actions)", settings; read 2026-11-23
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import orjson
+
+from segue.kit.action import Settings
+from segue.kit.field import Choice, Field
+from segue.kit.partner import Destination, Person
+from segue.model.delivery import Request
+from segue.model.workspace import SANDBOX_KEY
+
+from . import presets, rest
+from .actions.track_event import TRACK_EVENT
+from .actions.track_purchase import TRACK_PURCHASE
+from .actions.update_user_profile import UPDATE_USER_PROFILE
+
+ENDPOINTS: Final = (
+    *(
+        Choice(
+            f"https://rest.iad-{number:02}.braze.com",
+            f"US-{number:02} (https://dashboard-{number:02}.braze.com)",
+        )
+        for number in range(1, 9)
+    ),
+    Choice("https://rest.us-09.braze.com", "US-09 (https://dashboard-09.braze.com)"),
+    Choice("https://rest.us-10.braze.com", "US-10 (https://dashboard-10.braze.com)"),
+    Choice("https://rest.fra-01.braze.eu", "EU-01 (https://dashboard-01.braze.eu)"),
+    Choice("https://rest.fra-02.braze.eu", "EU-02 (https://dashboard-02.braze.eu)"),
+    Choice("https://rest.au-01.braze.com", "AU-01 (https://dashboard.au-01.braze.com)"),
+    Choice("https://rest.id-01.braze.com", "ID-01 (https://dashboard.id-01.braze.com)"),
+    Choice("https://rest.jp-01.braze.com", "JP-01 (https://dashboard.jp-01.braze.com)"),
+)
+
+SETTINGS: Final = {
+    "api_key": Field(
+        "password",
+        label="API Key",
+        help="A REST API key of your Braze workspace, from Settings, API Keys.",
+        required=True,
+    ),
+    "app_id": Field(
+        "string",
+        label="App ID",
+        help="The app that events and purchases are counted for, from Settings, App Settings.",
+    ),
+    "endpoint": Field(
+        "string",
+        label="REST Endpoint",
+        help="The address of your Braze instance, for instance https://rest.iad-01.braze.com.",
+        required=True,
+        default="https://rest.iad-01.braze.com",
+        format="http-url",
+        suggestions=(
+            *ENDPOINTS,
+            Choice(SANDBOX_KEY, "The sandbox inside Segue: nothing leaves this machine"),
+        ),
+    ),
+}
+
+
+def erase(people: Sequence[Person], settings: Settings) -> list[Request]:
+    """Delete people by their external ids; who has none is not known to Braze by a name we could give."""
+    ids = [person.user_id for person in people if person.user_id]
+    return [
+        rest.request(
+            settings,
+            "/users/delete",
+            orjson.dumps({"external_ids": ids[start : start + rest.USERS_ITEMS]}),
+            pool=rest.USERS_POOL,
+        )
+        for start in range(0, len(ids), rest.USERS_ITEMS)
+    ]
+
+
+BRAZE: Final = Destination(
+    slug="braze",
+    title="Braze",
+    description="Profiles, events and purchases in Braze, through its REST API.",
+    slugs=("actions-braze-cloud",),
+    names=("Appboy", "Braze Cloud Mode (Actions)"),
+    settings=SETTINGS,
+    actions=(UPDATE_USER_PROFILE, TRACK_EVENT, TRACK_PURCHASE),
+    presets={"ours": presets.OURS, "published": presets.PUBLISHED},
+    erase=erase,
+)

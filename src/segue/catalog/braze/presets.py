@@ -1,0 +1,144 @@
+"""What a Braze destination can start from: the published presets, and ours.
+
+Published are exactly those of "Braze Cloud Mode (Actions)"; stored subscriptions rely on them. Ours follow
+Braze's integration page instead: its trait table, ``braze_subscription_groups``, reserved names as traits,
+orders as purchases, the event's own time.
+
+Source  Segment docs, "Braze Cloud Mode (Actions)", presets, read 2026-11-23;
+        Braze docs, "Segment", "Map methods", read 2026-11-24
+"""
+
+from typing import Any, Final
+
+from segue.kit.partner import Preset
+
+from .actions.track_event import TRACK_EVENT
+from .actions.track_purchase import TRACK_PURCHASE
+from .actions.update_user_profile import UPDATE_USER_PROFILE
+
+Mapping = dict[str, Any]
+
+
+def _path(path: str) -> Mapping:
+    return {"@path": path}
+
+
+def _first(path: str, other: Any) -> Mapping:
+    """The value at a path, or when there is none, another."""
+    return {"@if": {"exists": _path(path), "then": _path(path), "else": other}}
+
+
+def _specific(name: str, event_slug: str, action: str, mapping: Mapping) -> Preset:
+    return Preset(name=name, action=action, event_slug=event_slug, mapping=mapping)
+
+
+_TRACK: Final = TRACK_EVENT.default_mapping()
+_PROFILE: Final = UPDATE_USER_PROFILE.default_mapping()
+
+PUBLISHED: Final = (
+    Preset(
+        name="Track Calls",
+        action="track-event",
+        trigger=(
+            'type = "track" and event != "Order Completed" and event != "Checkout Started"'
+            ' and event != "Order Refunded" and event != "Order Cancelled" and event != "Product Viewed"'
+            ' and event != "Product Added" and event != "Product Removed"'
+        ),
+        mapping=_TRACK,
+    ),
+    Preset(
+        name="Identify Calls", action="update-user-profile", trigger='type = "identify"', mapping=_PROFILE
+    ),
+    _specific("Associated Entity Added", "warehouse_entity_added_track", "track-event", _TRACK),
+    _specific("Associated Entity Removed", "warehouse_entity_removed_track", "track-event", _TRACK),
+    _specific("Entities Audience Entered", "warehouse_audience_entered_track", "track-event", _TRACK),
+    _specific("Entities Exited", "warehouse_audience_exited_track", "track-event", _TRACK),
+    _specific(
+        "Entities Audience Membership Changed",
+        "warehouse_audience_membership_changed_identify",
+        "update-user-profile",
+        _PROFILE,
+    ),
+    _specific("Journeys Step Transition Track", "journeys_step_entered_track", "track-event", _TRACK),
+)
+
+_BRAZE_ID: Final = _first("$.properties.braze_id", _path("$.context.traits.braze_id"))
+_KNOWN_EMAIL: Final = _first("$.context.traits.email", _path("$.properties.email"))
+
+_OWN_NAMES: Final = (
+    "user_alias",
+    "date_of_first_session",
+    "date_of_last_session",
+    "email_subscribe",
+    "email_open_tracking_disabled",
+    "email_click_tracking_disabled",
+    "facebook",
+    "language",
+    "marked_email_as_spam_at",
+    "push_subscribe",
+    "push_tokens",
+    "time_zone",
+    "twitter",
+)
+"""Reserved Braze names that pass as traits of the same name."""
+
+OURS: Final = (
+    Preset(
+        name="Identify calls",
+        action="update-user-profile",
+        trigger='type = "identify"',
+        mapping={
+            **_PROFILE,
+            **{name: _path(f"$.traits.{name}") for name in _OWN_NAMES},
+            "braze_id": _first("$.traits.braze_id", _path("$.properties.braze_id")),
+            "country": _first(
+                "$.traits.address.country", _first("$.traits.country", _path("$.context.location.country"))
+            ),
+            "current_location": _first("$.traits.current_location", _PROFILE["current_location"]),
+            "dob": _first("$.traits.birthday", _path("$.traits.dob")),
+            "first_name": _first("$.traits.firstName", _path("$.traits.first_name")),
+            "last_name": _first("$.traits.lastName", _path("$.traits.last_name")),
+            "home_city": _first("$.traits.address.city", _path("$.traits.home_city")),
+            "image_url": _first("$.traits.avatar", _path("$.traits.image_url")),
+            "subscription_groups": {
+                "@if": {
+                    "exists": _path("$.traits.braze_subscription_groups"),
+                    "then": {
+                        "@arrayPath": [
+                            "$.traits.braze_subscription_groups",
+                            {
+                                "subscription_group_id": _path("$.subscription_group_id"),
+                                "subscription_state": _path("$.subscription_group_state"),
+                            },
+                        ]
+                    },
+                    "else": _path("$.traits.subscription_groups"),
+                }
+            },
+            "omit_attributes": [
+                "address.city",
+                "address.country",
+                "birthday",
+                "braze_subscription_groups",
+                "subscription_groups",
+            ],
+        },
+    ),
+    Preset(
+        name="Track calls",
+        action="track-event",
+        trigger='type = "track" and event != "Order Completed"',
+        mapping={**_TRACK, "braze_id": _BRAZE_ID, "time": _path("$.timestamp")},
+    ),
+    Preset(
+        name="Order Completed",
+        action="track-purchase",
+        trigger='type = "track" and event = "Order Completed"',
+        mapping={
+            **TRACK_PURCHASE.default_mapping(),
+            "braze_id": _BRAZE_ID,
+            "email": _KNOWN_EMAIL,
+            "time": _path("$.timestamp"),
+        },
+    ),
+)

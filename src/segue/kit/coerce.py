@@ -1,0 +1,423 @@
+"""A mapped payload made to fit an action's fields: cleaned, wrapped, coerced, checked; one path for all.
+
+    coercer = Coercer(action.fields)              # once per subscription
+    payload, notes = coercer.coerce(mapped)       # many times; raises InvalidPayload
+
+Empty values go first: null where the type does not take it, ``""`` at the top level and wherever the type
+is not a text. Then a lone value of a list field is wrapped, and values are converted as JavaScript's Ajv
+does with ``coerceTypes: "array"`` (``5`` -> ``"5"``, ``"5"`` -> 5, ``["x"]`` -> ``"x"``). Unknown keys go.
+
+An optional field that does not fit is left out with a note and the rest travels; a required or essential
+one raises InvalidPayload with every problem: the field's path, the type of what was found, and the rule.
+Values themselves never appear in notes or problems, they may be personal.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from segue.kit import dates
+from segue.kit.field import ABSENT, TEXT_TYPES, Condition, Conditions, Field
+from segue.language.javascript import number_of, number_text, type_name
+from segue.model.delivery import Payload
+from segue.model.errors import InvalidPayload
+
+Note = tuple[str, str]
+"""(field path, sentence): what was changed or left out."""
+
+Problem = tuple[str, str]
+
+
+class Coercer:
+    """Fields prepared once, to make many payloads fit."""
+
+    def __init__(self, fields: Mapping[str, Field]) -> None:
+        self._slots = {key: (_plain_type(field), _converter(field), field) for key, field in fields.items()}
+        self._required = tuple(key for key, field in fields.items() if field.required is True)
+        self._conditional = tuple(
+            (key, field.required) for key, field in fields.items() if isinstance(field.required, Conditions)
+        )
+
+    def coerce(self, mapped: object) -> tuple[Payload, Sequence[Note]]:
+        """Make a mapped payload fit. Raises InvalidPayload naming every required field that does not."""
+        if not isinstance(mapped, dict):
+            raise InvalidPayload([("", f"the payload must be an object, the mapping gave {_kind(mapped)}")])
+        slots = self._slots
+        payload: Payload = {}
+        notes: list[Note] = []
+        problems: list[Problem] = []
+        for key, value in mapped.items():
+            slot = slots.get(key)
+            if slot is None:
+                continue
+            plain, convert, field = slot
+            if value.__class__ is plain and value:
+                payload[key] = value
+            elif value == "" or (value is None and not field.takes_null):
+                continue
+            else:
+                try:
+                    payload[key] = convert(value, key, notes)
+                except _Misfit as misfit:
+                    if field.required is True or field.essential:
+                        problems.extend(misfit.problems)
+                    else:
+                        notes.extend((path, f"{problem}; left out") for path, problem in misfit.problems)
+        for key in self._required:
+            if key not in payload and not any(path.split(".")[0] == key for path, _ in problems):
+                problems.append((key, "is required but has no value"))
+        if self._conditional:
+            problems.extend(self._missing(mapped, payload))
+        if problems:
+            raise InvalidPayload(problems)
+        return payload, notes
+
+    def _missing(self, mapped: Payload, payload: Payload) -> list[Problem]:
+        cleaned = {key: value for key, value in mapped.items() if not self._is_empty(key, value)}
+        return [
+            (key, f"is required {describe(conditions)} but has no value")
+            for key, conditions in self._conditional
+            if key not in payload and holds(conditions, cleaned)
+        ]
+
+    def _is_empty(self, key: str, value: object) -> bool:
+        slot = self._slots.get(key)
+        if slot is None:
+            return False
+        return value == "" or (value is None and not slot[2].takes_null)
+
+
+def check_settings(
+    fields: Mapping[str, Field], values: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[Problem]]:
+    """Make an operator's settings fit a destination's fields.
+
+    Settings are coerced like payloads but not cleaned: ``""`` stays, null becomes the empty value of its
+    type. Problems name the setting and end without a full stop; a name that is no setting is one of them.
+    """
+    settings: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for key, value in values.items():
+        field = fields.get(key)
+        if field is None:
+            problems.append((key, "there is no setting of this name; it is ignored"))
+            continue
+        notes: list[Note] = []
+        try:
+            settings[key] = _converter(field)(value, key, notes)
+        except _Misfit as misfit:
+            problems.extend(misfit.problems)
+        problems.extend(notes)
+    for key, field in fields.items():
+        if key in values:
+            continue
+        if field.required is True:
+            problems.append((key, "is required but was not given"))
+        elif isinstance(field.required, Conditions) and holds(field.required, values):
+            problems.append((key, f"is required {describe(field.required)} but was not given"))
+    return settings, problems
+
+
+def holds(conditions: Conditions, payload: Mapping[str, Any]) -> bool:
+    """Say whether conditions hold for a payload that was cleaned but not yet coerced."""
+    alone = len(conditions.claims) == 1
+    claims = (_claim_holds(claim, payload, alone=alone) for claim in conditions.claims)
+    return any(claims) if conditions.match == "any" else all(claims)
+
+
+def describe(conditions: Conditions) -> str:
+    """Conditions in words: ``when "name" is "ecommerce.order_placed"``."""
+    joint = " or " if conditions.match == "any" else " and "
+    return "when " + joint.join(map(_describe_claim, conditions.claims))
+
+
+def _describe_claim(claim: Condition) -> str:
+    value = "absent" if claim.value is ABSENT else _quoted(claim.value)
+    return f'"{claim.field}" {"is" if claim.operator == "is" else "is not"} {value}'
+
+
+class _Misfit(Exception):  # noqa: N818  # a signal inside this module, never an error of the house
+    """A value that does not fit its field, with every (path, problem) found in it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = problems
+
+
+Convert = Callable[[Any, str, list[Note]], Any]
+"""(value, path, notes) -> the value that fits; raises _Misfit; adds notes for what it leaves out."""
+
+_PLAIN_TYPES: Final[Mapping[str, type]] = {
+    "string": str,
+    "text": str,
+    "password": str,
+    "boolean": bool,
+    "number": int,
+    "integer": int,
+    "object": dict,
+}
+
+
+def _plain_type(field: Field) -> type | None:
+    """The Python type of which every truthy value fits as it is; None when each must be looked at."""
+    bounded = field.choices or field.format or field.minimum or field.maximum
+    if field.multiple or field.properties is not None or bounded:
+        return None
+    return _PLAIN_TYPES.get(field.type)
+
+
+def _converter(field: Field) -> Convert:
+    single = _single_converter(field)
+    return _list_converter(field, single) if field.multiple else single
+
+
+def _single_converter(field: Field) -> Convert:
+    if field.type == "object":
+        return _free_object if field.properties is None else _object_converter(field)
+    cast: Callable[[Any], Any] = _CASTS.get(field.type, _to_text)
+    several = field.type == "datetime" or field.takes_null
+    expected = _expected(field)
+    check = _checker(field)
+
+    def convert(value: Any, path: str, notes: list[Note]) -> Any:
+        if value is None and field.takes_null:
+            return None
+        unwrapped = value.__class__ is list and len(value) == 1
+        found = value[0] if unwrapped else value
+        # Ajv's own rule: where several types are allowed, an unwrapped element must need converting.
+        if unwrapped and several and found.__class__ is str:
+            raise _Misfit([(path, f"must be {expected}, found a list")])
+        fitted = found if field.type == "datetime" and _is_number(found) and not unwrapped else cast(found)
+        if fitted is None:
+            raise _Misfit([(path, f"must be {expected}, found {_kind(value)}")])
+        rule = check(fitted) if check is not None else ""
+        if rule:
+            raise _Misfit([(path, f"must be {rule}, found {_kind(value)} that is not")])
+        return fitted
+
+    return convert
+
+
+def _free_object(value: Any, path: str, notes: list[Note]) -> Any:
+    found = value[0] if value.__class__ is list and len(value) == 1 else value
+    if found.__class__ is dict:
+        return found
+    raise _Misfit([(path, f"must be an object, found {_kind(value)}")])
+
+
+def _object_converter(field: Field) -> Convert:
+    members = {key: (member, _converter(member)) for key, member in (field.properties or {}).items()}
+    required = tuple(key for key, (member, _) in members.items() if member.required is True)
+
+    def convert(value: Any, path: str, notes: list[Note]) -> Any:
+        found = _free_object(value, path, notes)
+        fitted: dict[str, Any] = {}
+        problems: list[Problem] = []
+        for key, inner in found.items():
+            slot = members.get(key)
+            if slot is None:
+                if field.additional_properties:
+                    fitted[key] = inner
+                continue
+            member, convert_member = slot
+            if (inner is None and not member.takes_null) or (inner == "" and _drops_blank(member, path)):
+                continue
+            try:
+                fitted[key] = convert_member(inner, f"{path}.{key}", notes)
+            except _Misfit as misfit:
+                if member.required is True or member.essential:
+                    problems.extend(misfit.problems)
+                else:
+                    notes.extend((where, f"{problem}; left out") for where, problem in misfit.problems)
+        problems.extend(
+            (f"{path}.{key}", "is required but has no value")
+            for key in required
+            if key not in fitted and not any(where.startswith(f"{path}.{key}") for where, _ in problems)
+        )
+        if problems:
+            raise _Misfit(problems)
+        return fitted
+
+    return convert
+
+
+def _drops_blank(member: Field, path: str) -> bool:
+    # Elements of lists are not cleaned of "" (a price of "" in a product is a fault, not a gap).
+    return not member.takes_blank and not path.endswith("]")
+
+
+def _list_converter(field: Field, single: Convert) -> Convert:
+    keeps_blank = field.type in TEXT_TYPES
+    keeps_bad = field.required is True or field.essential
+
+    def convert(value: Any, path: str, notes: list[Note]) -> Any:
+        elements = value if value.__class__ is list else [value]
+        fitted: list[Any] = []
+        problems: list[Problem] = []
+        left = 0
+        for index, element in enumerate(elements):
+            if element is None or (element == "" and not keeps_blank):
+                continue
+            left += 1
+            try:
+                fitted.append(single(element, f"{path}[{index}]", notes))
+            except _Misfit as misfit:
+                problems.extend(misfit.problems)
+        if problems and (keeps_bad or not fitted):
+            raise _Misfit(problems)
+        notes.extend((where, f"{problem}; this element is left out") for where, problem in problems)
+        return fitted
+
+    return convert
+
+
+def _to_text(value: Any) -> str | None:
+    if value.__class__ is str:
+        return str(value)
+    if value.__class__ is bool:
+        return "true" if value else "false"
+    if _is_number(value):
+        return number_text(value)
+    return "" if value is None else None
+
+
+def _to_number(value: Any) -> Any:
+    if _is_number(value):
+        return value
+    if value.__class__ is bool or value is None:
+        return int(value or 0)
+    if value.__class__ is str and value:
+        number = number_of(value)
+        if number != number or abs(number) == float("inf"):
+            return None
+        return int(number) if number == int(number) and abs(number) < 2**53 else number
+    return None
+
+
+def _to_integer(value: Any) -> int | None:
+    number = _to_number(value)
+    return None if number is None or number % 1 else int(number)
+
+
+def _to_boolean(value: Any) -> bool | None:
+    if value.__class__ is bool:
+        return bool(value)
+    if value == "true" or value == 1:
+        return True
+    if value == "false" or value == 0 or value is None:
+        return False
+    return None
+
+
+_CASTS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "number": _to_number,
+    "integer": _to_integer,
+    "boolean": _to_boolean,
+}
+
+_EXPECTED: Final[Mapping[str, str]] = {
+    "text": "a text",
+    "string": "a text",
+    "password": "a text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "datetime": "a date",
+    "object": "an object",
+}
+
+
+def _expected(field: Field) -> str:
+    return _EXPECTED[field.type] + (" or null" if field.takes_null else "")
+
+
+def _checker(field: Field) -> Callable[[Any], str] | None:
+    """The rules beyond the type; a rule gives "" when it is kept, else itself in words."""
+    rules: list[Callable[[Any], str]] = []
+    if field.type == "datetime":
+        rules.append(lambda value: "" if dates.is_date(value) else "a date")
+    if field.choices:
+        allowed = tuple(choice.value for choice in field.choices)
+        words = "one of " + ", ".join(map(_quoted, allowed)) if len(allowed) <= 12 else "one of the choices"
+        rules.append(lambda value: "" if value in allowed else words)
+    if field.format:
+        suggested = tuple(choice.value for choice in field.suggestions)
+        is_valid, name = _FORMATS[field.format]
+        rules.append(lambda value: "" if value in suggested or is_valid(value) else name)
+    if field.minimum or field.maximum:
+        rules.append(_bounds(field))
+    if not rules:
+        return None
+    if len(rules) == 1:
+        return rules[0]
+    return lambda value: next((found for rule in rules if (found := rule(value))), "")
+
+
+def _bounds(field: Field) -> Callable[[Any], str]:
+    low, high = field.minimum or float("-inf"), field.maximum or float("inf")
+    if field.type == "integer":
+        return lambda value: ""
+    is_text = field.type in TEXT_TYPES
+    bounds = f"at least {low:g}" if not field.maximum else f"{field.minimum:g} to {high:g}"
+    rule = f"{bounds} characters long" if is_text else bounds
+    return lambda value: "" if low <= (len(value) if is_text else value) <= high else rule
+
+
+_ESCAPE: Final = r"|%[0-9A-Fa-f]{2})"
+_PATH_CHARACTER: Final = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]" + _ESCAPE
+_URI: Final = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]*:"
+    r"(?://?(?:(?:[A-Za-z0-9._~!$&'()*+,;=:-]" + _ESCAPE + r"*@)?"
+    r"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]" + _ESCAPE + r"*)(?::\d*)?"
+    r"(?:/" + _PATH_CHARACTER + "*)*|" + _PATH_CHARACTER + "+(?:/" + _PATH_CHARACTER + "*)*)"
+    r"(?:\?(?:[/?]|" + _PATH_CHARACTER + r")*)?(?:#(?:[/?]|" + _PATH_CHARACTER + ")*)?",
+    re.ASCII,
+)
+_EMAIL: Final = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+)
+_HTTP_URL: Final = re.compile(r"https?://[A-Za-z0-9._~\[\]:@%-]+(?:/[^\s?#]*)?")
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+_FORMATS: Final[Mapping[str, tuple[Callable[[str], bool], str]]] = {
+    "uri": (lambda text: bool(_URI.fullmatch(text)), "a full web address with its scheme"),
+    "email": (lambda text: bool(_EMAIL.fullmatch(text)), "an e-mail address"),
+    "date": (lambda text: bool(_DAY.fullmatch(text)) and dates.is_date_time(f"{text}T00:00:00Z"), "a date"),
+    "date-time": (dates.is_date_time, "a date and time such as 2024-01-02T03:04:05Z"),
+    "http-url": (lambda text: bool(_HTTP_URL.fullmatch(text)), "a web address that starts with https://"),
+}
+
+_KINDS: Final[Mapping[str, str]] = {
+    "string": "a text",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
+
+
+def _kind(value: object) -> str:
+    name = type_name(value)
+    return _KINDS.get(name, name)
+
+
+def _is_number(value: Any) -> bool:
+    return value.__class__ is int or value.__class__ is float
+
+
+def _quoted(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
+
+
+def _claim_holds(claim: Condition, payload: Mapping[str, Any], *, alone: bool) -> bool:
+    value: Any = payload
+    for part in claim.field.split(".", 1):
+        value = value.get(part, ABSENT) if isinstance(value, Mapping) else ABSENT
+    if claim.value is ABSENT:
+        absent = value is ABSENT or (alone and value is None)
+        return absent if claim.operator == "is" else not absent
+    if value is ABSENT:
+        return False
+    same = value.__class__ is claim.value.__class__ and value == claim.value
+    return same if claim.operator == "is" else not same
