@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from segue.io import sqlite
+from segue.io.claim import Claim, Taken
 from segue.io.log.block import join, unpack
 from segue.io.log.recent import Recent
 from segue.io.log.segment import Segment
 from segue.io.log.shelf import Shelf
 from segue.io.log.stream import Block, Trimmed
-from segue.io.log.writer import Committed, Limits, Writer, lock_folder
+from segue.io.log.writer import Committed, Limits, Writer
 from segue.model.errors import CorruptBlock, LogUnavailable, MisconfiguredError
 from segue.model.event import DEFAULT_LANES, Record
 
@@ -54,7 +55,7 @@ class SqliteLog:
         self._poll_seconds = poll_seconds
         self._waiting: set[asyncio.Future[None]] = set()
         self._writer: Writer | None = None
-        self._lock: int | None = None
+        self._claim: Claim | None = None
         self._lanes = shelf.lanes
         self._heads: list[int] = []
         self._recent = Recent(self._lanes, recent_bytes)
@@ -90,7 +91,7 @@ class SqliteLog:
             segment_bytes=segment_bytes or min(max(share, SEGMENT_BYTES_LEAST), SEGMENT_BYTES_MOST),
         )
         path = Path(folder)
-        shelf, lock = await asyncio.to_thread(_prepare, path, lanes)
+        shelf, claim = await asyncio.to_thread(_prepare, path, lanes)
         try:
             log = cls(shelf, recent_bytes=recent_bytes, poll_seconds=0.0)
             start = partial(
@@ -103,9 +104,9 @@ class SqliteLog:
             )
             log._writer = await asyncio.to_thread(_explained, path, start)
         except BaseException:
-            os.close(lock)
+            claim.release()
             raise
-        log._lock = lock
+        log._claim = claim
         log._heads = log._writer.heads
         return log
 
@@ -199,9 +200,8 @@ class SqliteLog:
         self._shelf.close()
         if self._writer is not None:
             await self._writer.close()  # last, so that it folds the write-ahead file in when it lets go
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        if self._claim is not None:
+            self._claim.release()
 
     def _writing(self) -> Writer:
         if self._writer is None:
@@ -350,11 +350,16 @@ class Scan:
         return None
 
 
-def _prepare(folder: Path, lanes: int) -> tuple[Shelf, int]:
+def _prepare(folder: Path, lanes: int) -> tuple[Shelf, Claim]:
     """Claim a folder and learn what is in it, making the first segment of a new log."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = lock_folder(folder)
+        claim = Claim(folder / "lock")
+    except Taken as taken:
+        raise LogUnavailable(
+            f'the log "{folder}" is already open for writing in process {taken.holder}: one process writes '
+            "a log. Stop that process, or give this one another folder."
+        ) from None
     except OSError as error:
         raise LogUnavailable(
             f'the log folder "{folder}" cannot be written: {sqlite.explain(error)}. '
@@ -368,9 +373,9 @@ def _prepare(folder: Path, lanes: int) -> tuple[Shelf, int]:
             _explained(folder, shelf.add, [0] * lanes)
         _require_lanes(shelf, lanes)
     except BaseException:
-        os.close(lock)
+        claim.release()
         raise
-    return shelf, lock
+    return shelf, claim
 
 
 def _require_lanes(shelf: Shelf, lanes: int) -> None:

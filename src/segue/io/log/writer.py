@@ -1,12 +1,10 @@
 """Writer: the one thread that appends to the log; appends that wait at the same time share a commit."""
 
 import asyncio
-import fcntl
 import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Final
@@ -355,23 +353,3 @@ def _fail(futures: list[asyncio.Future[Any]], error: Exception) -> None:
     for future in futures:
         if not future.done():
             future.set_exception(error)
-
-
-def lock_folder(folder: Path) -> int:
-    """Claim the folder for this writer; the file descriptor holds the lock until it is closed.
-
-    Raises LogUnavailable naming the process that holds it; OSError.
-    """
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
-        os.close(descriptor)
-        raise LogUnavailable(
-            f'the log "{folder}" is already open for writing in process {holder}: one process writes a log. '
-            "Stop that process, or give this one another folder."
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    return descriptor

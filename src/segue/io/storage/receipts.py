@@ -1,0 +1,135 @@
+"""Receipts: what became of every event at one destination, in about thirty bytes each.
+
+Receipts of a day share a table. What many have in common (subscription, action, result, reason, status) is
+told once in ``label``; a receipt is its place in the log and a few numbers. The way from a messageId to a
+place is kept by `segue.io.storage.seen`.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from segue.io.storage.buckets import HOUR_MS, Buckets
+from segue.io.storage.database import Cell, Session
+from segue.io.storage.seen import place, position
+from segue.model.delivery import Receipt
+
+DAY_MS: Final = 24 * HOUR_MS
+
+COLUMNS: Final = """(
+    place BIGINT NOT NULL, settled_ms BIGINT NOT NULL, label INTEGER NOT NULL, request BIGINT NOT NULL,
+    position INTEGER NOT NULL, attempts INTEGER NOT NULL,
+    PRIMARY KEY (place, settled_ms, label, request, position)) WITHOUT ROWID"""
+
+LARGEST: Final = 1 << 62
+
+Label = tuple[str, str, str, str, int]
+"""subscription, action, result, reason, status."""
+
+
+class Receipts:
+    """All calls come from the database's thread."""
+
+    def __init__(self) -> None:
+        self.days = Buckets("receipt", COLUMNS, DAY_MS)
+        self._labels: dict[Label, int] | None = None
+
+    def write(self, session: Session, receipts: Sequence[Receipt]) -> None:
+        """Add receipts; the same receipt twice is one."""
+        labels = self._known_labels(session)
+        shares: dict[int, list[tuple[Cell, ...]]] = {}
+        for receipt in receipts:
+            label = (
+                receipt.subscription,
+                receipt.action,
+                receipt.result,
+                receipt.reason,
+                receipt.status,
+            )
+            row = (
+                place(receipt.lane, receipt.offset),
+                receipt.settled_ms,
+                labels.get(label) or self._add_label(session, label),
+                _request_number(session, receipt.request),
+                receipt.position,
+                receipt.attempts,
+            )
+            shares.setdefault(self.days.number(receipt.settled_ms), []).append(row)
+        for day, rows in shares.items():
+            rows.sort()  # neighbours in the tree are written together
+            session.insert(
+                f"INSERT INTO {self.days.make(session, day)}"
+                "(place, settled_ms, label, request, position, attempts) VALUES",
+                rows,
+                then="ON CONFLICT DO NOTHING",
+            )
+
+    def at(self, session: Session, places: Sequence[int], message_id: str) -> list[Receipt]:
+        """The receipts of an event, given where it was met, in the order they were settled."""
+        found = []
+        for number in self.days.numbers(session):
+            query = f"""
+                SELECT subscription, action, result, reason, status, request, position, attempts, settled_ms
+                FROM {self.days.table(number)} JOIN label ON label.id = label WHERE place = ?
+            """  # noqa: S608 - a name we made
+            for here in places:
+                lane, offset = position(here)
+                for row in session.execute(query, (here,)):
+                    subscription, action, result, reason, status, request, index, attempts, settled_ms = row
+                    found.append(
+                        Receipt(
+                            lane=lane,
+                            offset=offset,
+                            message_id=message_id,
+                            subscription=subscription,
+                            action=action,
+                            result=result,
+                            reason=reason,
+                            status=status,
+                            request=_request_name(session, request),
+                            position=index,
+                            attempts=attempts,
+                            settled_ms=settled_ms,
+                        )
+                    )
+        return sorted(found, key=lambda receipt: receipt.settled_ms)
+
+    def prune(self, session: Session, oldest_ms: int) -> None:
+        """Drop the days that ended before this time."""
+        self.days.drop_before(session, self.days.number(oldest_ms))
+
+    def recall(self) -> None:
+        """A transaction was undone: trust only what is in the database."""
+        self._labels = None
+        self.days.recall()
+
+    def _known_labels(self, session: Session) -> dict[Label, int]:
+        if self._labels is None:
+            rows = session.execute("SELECT id, subscription, action, result, reason, status FROM label")
+            self._labels = {(*texts, status): number for number, *texts, status in rows}
+        return self._labels
+
+    def _add_label(self, session: Session, label: Label) -> int:
+        labels = self._known_labels(session)
+        number = max(labels.values(), default=0) + 1
+        session.execute(
+            "INSERT INTO label(id, subscription, action, result, reason, status) VALUES (?, ?, ?, ?, ?, ?)",
+            (number, *label),
+        )
+        labels[label] = number
+        return number
+
+
+def _request_number(session: Session, request: str) -> int:
+    """A request id as a number: itself when it is one, 0 for none, else a name's number, negative."""
+    if not request:
+        return 0
+    if request.isdecimal() and request[0] != "0" and (number := int(request)) < LARGEST:
+        return number
+    session.execute("INSERT INTO request(name) VALUES (?) ON CONFLICT DO NOTHING", (request,))
+    return -int(session.execute("SELECT id FROM request WHERE name = ?", (request,))[0][0])
+
+
+def _request_name(session: Session, number: int) -> str:
+    if number >= 0:
+        return str(number or "")
+    return str(session.execute("SELECT name FROM request WHERE id = ?", (-number,))[0][0])

@@ -1,0 +1,177 @@
+"""Seen: which messageIds a destination has met, and where in the log.
+
+It answers two questions: has this id been met elsewhere within the window (then it is a duplicate), and
+where is the event with this id (for `segue trace`). Ids are kept as two halves of their xxh3 digest; the
+first half is the key, the second guards against chance.
+
+What is met is remembered at once and written with the next checkpoint, so that a crash rolls the memory
+back together with the cursors.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import xxhash
+
+from segue.io.storage.buckets import HOUR_MS, Buckets
+from segue.io.storage.database import Session
+
+LANES_MOST: Final = 1024
+
+PLACES_AT_ONCE: Final = 512
+
+BUCKETS_IN_WINDOW: Final = 4
+"""More would forget more exactly, and every new id is looked up in each."""
+
+Id = tuple[str, int, int, int]
+"""message_id, lane, offset, received_ms."""
+
+
+def place(lane: int, offset: int) -> int:
+    """One number for a position in the log; neighbours in time are neighbours in number."""
+    return offset * LANES_MOST + lane
+
+
+def position(place: int) -> tuple[int, int]:
+    """Lane and offset of a place."""
+    return place % LANES_MOST, place // LANES_MOST
+
+
+class Seen:
+    """All calls come from the database's thread.
+
+    window_ms  how long an id counts as met, by the times of receipt; up to a quarter longer. 0: for ever new
+    """
+
+    def __init__(self, window_ms: int) -> None:
+        self.window_ms = window_ms
+        self.buckets = Buckets(
+            "seen",
+            "(high INTEGER PRIMARY KEY, low BIGINT NOT NULL, place BIGINT NOT NULL)",
+            max(window_ms // BUCKETS_IN_WINDOW, HOUR_MS),
+        )
+        self._fresh: dict[int, tuple[int, int]] = {}  # digest -> place, bucket; not written yet
+        self._again: set[tuple[int, int, int]] = set()  # digest, place, received_ms; likewise
+        self._writing: tuple[dict[int, tuple[int, int]], set[tuple[int, int, int]]] = ({}, set())
+        self._oldest_ms: int | None = None
+
+    def meet(self, session: Session, ids: Sequence[Id]) -> list[bool]:
+        """Say for each id whether it is new, and remember it. The same id at the same place is new again:
+        it was read before a crash."""
+        if not ids:
+            return []
+        digests = [_digest(message_id) for message_id, *_ in ids]
+        earliest_ms = min(received_ms for *_, received_ms in ids)
+        self._oldest_ms = earliest_ms if self._oldest_ms is None else min(self._oldest_ms, earliest_ms)
+        span_ms, window_ms = self.buckets.span_ms, self.window_ms
+        written = self._look_up(session, digests, (earliest_ms - window_ms) // span_ms)
+        fresh, writing = self._fresh, self._writing[0]
+        verdicts = []
+        for digest, (_, lane, offset, received_ms) in zip(digests, ids, strict=True):
+            here = offset * LANES_MOST + lane
+            met = fresh.get(digest) or writing.get(digest)
+            known = [*written.get(digest, ()), *([met] if met else ())]
+            oldest = (received_ms - window_ms) // span_ms
+            if any(there == here for there, _ in known):
+                verdicts.append(True)
+            elif any(bucket >= oldest for _, bucket in known):
+                verdicts.append(not window_ms)
+                self._again.add((digest, here, received_ms))
+            else:
+                verdicts.append(True)
+                if met:
+                    self._again.add((digest, met[0], met[1] * span_ms))
+                fresh[digest] = (here, received_ms // span_ms)
+        return verdicts
+
+    def note(self, message_id: str, lane: int, offset: int, received_ms: int) -> None:
+        """Remember where an id is without asking whether it is new."""
+        self._again.add((_digest(message_id), place(lane, offset), received_ms))
+
+    def write(self, session: Session) -> None:
+        """Write what was met since the last checkpoint; `settle` must follow."""
+        fresh, again = {**self._writing[0], **self._fresh}, self._writing[1] | self._again
+        self._writing = (fresh, again)
+        self._fresh, self._again = {}, set()
+        shares: dict[int, list[tuple[int, int, int]]] = {}
+        for digest, (here, bucket) in fresh.items():
+            shares.setdefault(bucket, []).append((*_halves(digest), here))
+        for bucket, rows in shares.items():
+            rows.sort()  # neighbours in the tree are written together
+            table = self.buckets.make(session, bucket)
+            session.insert(
+                f"INSERT INTO {table}(high, low, place) VALUES", rows, then="ON CONFLICT DO NOTHING"
+            )
+        session.insert(
+            "INSERT INTO again(high, low, place, seen_ms) VALUES",
+            [(*_halves(digest), here, seen_ms) for digest, here, seen_ms in again],
+            then="ON CONFLICT DO NOTHING",
+        )
+
+    def settle(self, *, written: bool) -> None:
+        """Learn whether the transaction of the last `write` took place."""
+        if not written:
+            fresh, again = self._writing
+            self._fresh = {**fresh, **self._fresh}
+            self._again |= again
+            self.buckets.recall()
+        self._writing = ({}, set())
+
+    def places(self, session: Session, message_id: str) -> list[int]:
+        """Everywhere an id was met, as far back as is kept, in log order."""
+        high, low = _halves(_digest(message_id))
+        tables = [self.buckets.table(number) for number in self.buckets.numbers(session)]
+        found = {
+            there
+            for table in [*tables, "again"]
+            for (there,) in session.execute(
+                f"SELECT place FROM {table} WHERE high = ? AND low = ?",  # noqa: S608 - names we made
+                (high, low),
+            )
+        }
+        return sorted(found)
+
+    def prune(self, session: Session, now_ms: int, retention_ms: int) -> None:
+        """Forget what is older than both the window and the retention. While an old backlog is read, time
+        is counted from there, not from now."""
+        from_ms = now_ms if self._oldest_ms is None else min(self._oldest_ms, now_ms)
+        oldest_ms = from_ms - max(self.window_ms, retention_ms)
+        self._oldest_ms = None
+        self.buckets.drop_before(session, self.buckets.number(oldest_ms))
+        session.execute("DELETE FROM again WHERE seen_ms < ?", (oldest_ms,))
+
+    def _look_up(
+        self, session: Session, digests: Sequence[int], oldest: int
+    ) -> dict[int, list[tuple[int, int]]]:
+        """Digest -> the places and buckets it is written at."""
+        found: dict[int, list[tuple[int, int]]] = {}
+        numbers = [number for number in self.buckets.numbers(session) if number >= oldest]
+        by_high = {_halves(digest)[0]: digest for digest in digests}
+        highs = sorted(by_high)
+        for start in range(0, len(highs) if numbers else 0, PLACES_AT_ONCE):
+            piece = highs[start : start + PLACES_AT_ONCE]
+            piece += piece[-1:] * (PLACES_AT_ONCE - len(piece))  # one length, one prepared statement
+            for number in numbers:
+                for high, low, there in session.execute(_lookup(self.buckets.table(number)), piece):
+                    digest = (high + _SIGN) << 64 | (low + _SIGN)
+                    found.setdefault(digest, []).append((there, number))
+        return found
+
+
+_SIGN: Final = 1 << 63
+_LOW: Final = (1 << 64) - 1
+
+
+def _digest(message_id: str) -> int:
+    return xxhash.xxh3_128_intdigest(message_id.encode("utf-8", "surrogatepass"))
+
+
+def _halves(digest: int) -> tuple[int, int]:
+    return (digest >> 64) - _SIGN, (digest & _LOW) - _SIGN
+
+
+def _lookup(table: str) -> str:
+    return f"SELECT high, low, place FROM {table} WHERE high IN ({_MARKS})"  # noqa: S608 - a name we made
+
+
+_MARKS: Final = ", ".join("?" * PLACES_AT_ONCE)
