@@ -260,7 +260,7 @@ class _Reader:
         if self.token.kind == "(":
             raise self.fault(
                 token,
-                f'unknown function "{token.value}"; there are contains(field, "text") and match(field, "text*").',
+                f'unknown function "{token.value}"; write contains(field, "text") or match(field, "text*").',
             )
         raise self.fault(
             token,

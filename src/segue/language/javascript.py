@@ -43,8 +43,28 @@ def text_of(value: Any) -> str:
     if type(value) is str:
         return value
     if type(value) is list:
-        return _joined(value)
+        return joined(value)
     return _scalar_text(value)
+
+
+def joined(array: list[Any], separator: str = ",", inner: str = ",") -> str:
+    """Join an array's elements; arrays inside are joined by `inner`, undefined and null leave nothing."""
+    # A loop and a stack: depth costs no Python frames.
+    parts: list[str] = []
+    waiting: list[Any] = [_Pause(array, separator)]
+    while waiting:
+        value = waiting.pop()
+        if type(value) is list:
+            value = _Pause(value, inner)
+        if type(value) is _Pause:
+            if value.index < len(value.array):
+                if value.index:
+                    parts.append(value.separator)
+                waiting += (value, value.array[value.index])
+                value.index += 1
+        elif value is not None and value is not UNDEFINED:
+            parts.append(value if type(value) is str else _scalar_text(value))
+    return "".join(parts)
 
 
 def number_text(value: float) -> str:
@@ -92,7 +112,7 @@ def number_of(value: Any) -> float:
     if value is None:
         return 0
     if type(value) is list:
-        return _text_number(_joined(value))
+        return _text_number(joined(value))
     return math.nan
 
 
@@ -113,7 +133,7 @@ def equals_empty_text(value: Any) -> bool:
     if type(value) is str:
         return not value
     if type(value) is list:
-        return not _joined(value)
+        return not joined(value)
     return value is False or (is_number(value) and value == 0)
 
 
@@ -186,6 +206,17 @@ def own_entries(value: Any) -> list[tuple[str, Any]]:
     return []
 
 
+class _Pause:
+    """An array being joined, and how far."""
+
+    __slots__ = ("array", "index", "separator")
+
+    def __init__(self, array: list[Any], separator: str) -> None:
+        self.array = array
+        self.index = 0
+        self.separator = separator
+
+
 def _scalar_text(value: Any) -> str:
     if value is None:
         return "null"
@@ -196,28 +227,6 @@ def _scalar_text(value: Any) -> str:
     if type(value) is int or type(value) is float:
         return number_text(value)
     return "undefined" if value is UNDEFINED else "[object Object]"
-
-
-_COMMA: Final = object()
-
-
-def _joined(array: list[Any]) -> str:
-    # A loop and a stack: nested arrays join to one flat list, and depth costs no Python frames.
-    parts: list[str] = []
-    waiting: list[Any] = [array]
-    while waiting:
-        value = waiting.pop()
-        if value is _COMMA:
-            parts.append(",")
-        elif type(value) is list:
-            for element in reversed(value):
-                waiting.append(element)
-                waiting.append(_COMMA)
-            if value:
-                waiting.pop()
-        elif value is not None and value is not UNDEFINED:
-            parts.append(value if type(value) is str else _scalar_text(value))
-    return "".join(parts)
 
 
 def _digits(value: float) -> tuple[str, int]:
