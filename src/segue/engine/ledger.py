@@ -17,20 +17,10 @@ from typing import Final
 
 import msgspec
 
-from segue.model.delivery import DeadLetter, Receipt
+from segue.model.delivery import CountKey, DeadLetter, Receipt
 
 RESULTS: Final = ("delivered", "filtered", "suppressed", "duplicate", "dead", "expired", "skipped")
 """What an event can end as at one destination; the row counts are kept beside them as rows_…."""
-
-
-class CountKey(msgspec.Struct, frozen=True, order=True, gc=False):
-    """What a count is of. minute: minutes since the epoch, when it was settled."""
-
-    minute: int
-    source: str
-    subscription: str
-    result: str
-    reason: str
 
 
 class OpenEvent(msgspec.Struct, eq=False):
@@ -148,10 +138,6 @@ class Ledger:
         self._dead.append(letter)
         if not had_row:
             self._count(minute, letter.subscription, "rows_dead", letter.reason, 1)
-
-    def revive(self, reason: str, minute: int) -> None:
-        """A dead event is no longer dead: it was taken up again or dropped."""
-        self._count(minute, "", "dead", reason, -1)
 
     def count(self, minute: int, subscription: str, result: str, reason: str, n: int = 1) -> None:
         """Count something beside the life of an event."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -164,6 +164,21 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     parts: int = 1
     attempts: tuple[Attempt, ...] = ()
     died_ms: int = 0
+
+
+class CountKey(NamedTuple):
+    """What a count of events or rows is of.
+
+    minute  minutes since the epoch, when it was settled
+    result  "delivered", "filtered", "suppressed", "duplicate", "dead", "expired" or "skipped" for events;
+            "rows_delivered", "rows_dead" for rows
+    """
+
+    minute: int
+    source: str
+    subscription: str
+    result: str
+    reason: str
 
 
 Payload = dict[str, Any]

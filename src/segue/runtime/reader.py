@@ -5,12 +5,14 @@ anonymousId is routed after that anonymous person's earlier events, though they 
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from segue.engine.ledger import Ledger
 from segue.io.log.stream import Block, Log
+from segue.model.errors import CorruptBlock
 from segue.model.event import Record
 
-BLOCKS = 16
+BLOCKS: Final = 16
 
 Entry = tuple[int, int, Record]
 """(lane, offset, record)"""
@@ -41,8 +43,7 @@ class Reader:
         for lane in self._lanes:
             ready = self._ready[lane]
             if not ready and self._fetched[lane] < self._heads[lane]:
-                for block in await self._stream.read(lane, self._fetched[lane], blocks=BLOCKS):
-                    self._fetch(block, ready, ledger, minute)
+                await self._fetch(lane, ledger, minute)
             if ready and self._fetched[lane] < self._heads[lane]:
                 last = ready[-1][2].order
                 bound = last if bound is None else min(bound, last)
@@ -52,7 +53,9 @@ class Reader:
                 found += ready
                 self._ready[lane] = []
             else:
-                keep = next((index for index, entry in enumerate(ready) if entry[2].order > bound), len(ready))
+                keep = next(
+                    (index for index, entry in enumerate(ready) if entry[2].order > bound), len(ready)
+                )
                 found += ready[:keep]
                 self._ready[lane] = ready[keep:]
         found.sort(key=_order)
@@ -69,16 +72,31 @@ class Reader:
         """Go on after a block that cannot be read."""
         self._fetched[lane] = max(self._fetched.get(lane, 0), offset)
 
-    def _fetch(self, block: Block, ready: list[Entry], ledger: Ledger, minute: int) -> None:
-        lane = block.lane
+    async def _fetch(self, lane: int, ledger: Ledger, minute: int) -> None:
         start = self._fetched[lane]
-        if block.first_offset > start:
-            ledger.advance(lane, block.first_offset, minute)
-            start = block.first_offset
+        try:
+            blocks = await self._stream.read(lane, start, blocks=BLOCKS)
+        except CorruptBlock as error:
+            if error.first_offset <= start:
+                raise
+            blocks = await self._stream.read(lane, start, blocks=1)  # up to the one that does not decode
+        if not blocks:  # retention took everything up to the head
+            ledger.advance(lane, self._heads[lane], minute)
+            self._fetched[lane] = self._heads[lane]
+        for block in blocks:
+            self._keep(block, ledger, minute)
+
+    def _keep(self, block: Block, ledger: Ledger, minute: int) -> None:
+        lane, first = block.lane, block.first_offset
+        start = self._fetched[lane]
+        if first > start:
+            ledger.advance(lane, first, minute)
+            start = first
         end = min(block.next_offset, self._heads[lane])
-        first = block.first_offset
-        ready.extend((lane, offset, block.records[offset - first]) for offset in range(start, end))
-        self._fetched[lane] = max(self._fetched[lane], end)
+        self._ready[lane].extend(
+            (lane, offset, block.records[offset - first]) for offset in range(start, end)
+        )
+        self._fetched[lane] = max(start, end)
 
 
 def _order(entry: Entry) -> int:

@@ -26,8 +26,7 @@ from segue.io.storage.database import Database, Session
 from segue.io.storage.receipts import Receipts
 from segue.io.storage.seen import LANES_MOST, Id, Seen
 from segue.io.storage.sqlite import SqliteDatabase
-from segue.io.storage.tally import CountKey
-from segue.model.delivery import DeadLetter, Receipt
+from segue.model.delivery import CountKey, DeadLetter, Receipt
 from segue.model.errors import MisconfiguredError
 
 FAMILY = "state"

@@ -1,28 +1,14 @@
 """Tally: how many events came to what end, by the minute for a month and in total for ever."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from segue.io.storage.database import Session
+from segue.model.delivery import CountKey
 
 MINUTE_MS: Final = 60_000
 
 MINUTES_KEPT: Final = 30 * 24 * 60
-
-
-class CountKey(NamedTuple):
-    """What is counted.
-
-    minute  minutes since the epoch
-    result  "delivered", "filtered", "suppressed", "duplicate", "dead" or "expired" for events;
-            "rows_delivered", "rows_dead" and so on for rows
-    """
-
-    minute: int
-    source: str
-    subscription: str
-    result: str
-    reason: str
 
 
 def add(session: Session, counts: Mapping[CountKey, int]) -> None:

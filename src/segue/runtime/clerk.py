@@ -1,0 +1,49 @@
+"""The clerk: keeps the log and the receipts within their bounds."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from segue.io.log.stream import Log
+from segue.io.storage.state import State
+from segue.model.errors import UnavailableError
+from segue.runtime.clock import Clock
+
+ROUND_SECONDS: Final = 60.0
+
+log = structlog.get_logger("segue.clerk")
+
+
+class Clerk:
+    """Once a minute: trim the log by age and size, drop receipts older than the log.
+
+    stream  the log when this process writes it, else None: only its writer may trim it
+    """
+
+    def __init__(
+        self, stream: Log | None, states: Sequence[State], clock: Clock, *, retention_hours: float
+    ) -> None:
+        self._stream = stream
+        self._states = tuple(states)
+        self._clock = clock
+        self._retention_ms = round(retention_hours * 3_600_000)
+
+    async def run(self) -> None:
+        """Make rounds until cancelled. What cannot be done now is tried again in a minute."""
+        while True:
+            try:
+                await self.round()
+            except UnavailableError as error:
+                log.warning("clerk_round_failed", error=str(error))
+            await self._clock.sleep(ROUND_SECONDS)
+
+    async def round(self) -> None:
+        """Do everything once."""
+        now_ms = self._clock.now_ms()
+        if self._stream is not None:
+            trimmed = await self._stream.trim(now_ms)
+            if trimmed.events:
+                log.info("log_trimmed", events=trimmed.events, bytes=trimmed.bytes)
+        for state in self._states:
+            await state.prune(now_ms, self._retention_ms)

@@ -1,0 +1,74 @@
+"""The workspace in force: read from its file, checked, and made ready to run.
+
+    current = read_current(settings, Path("."), os.environ)   # raises MisconfiguredWorkspace, all faults
+    current.plan.destinations["braze"]
+
+A Braze destination whose ``endpoint`` is ``sandbox`` is pointed at the sandbox of this process; its
+address is passed in by whoever started one.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from segue.catalog.contents import catalogue
+from segue.engine.plan import Plan, prepare
+from segue.io.storage.workspace import Positions, locate, read_workspace, starter
+from segue.model.errors import Fault, MisconfiguredWorkspace
+from segue.model.workspace import SANDBOX_KEY, Destination, Workspace
+from segue.runtime.settings import Settings, override, read_environment
+
+__all__ = ["Current", "at_sandbox", "read_current", "starter", "wants_sandbox"]
+
+SANDBOX_SETTINGS: Final = {"api_key": SANDBOX_KEY}
+
+
+class Current(msgspec.Struct, frozen=True):
+    """A workspace that can run, and where its file says what."""
+
+    workspace: Workspace
+    positions: Positions
+    plan: Plan
+
+    @property
+    def warnings(self) -> tuple[Fault, ...]:
+        """What is odd about it but does not stop it, with file and line."""
+        return locate(self.plan.warnings, self.positions)
+
+
+def read_current(
+    settings: Settings, folder: Path, environ: Mapping[str, str], *, sandbox: str = ""
+) -> Current:
+    """Read the workspace file and make it ready.
+
+    folder   where ``.env`` is and what a relative `settings.config` starts from
+    sandbox  base URL of the sandbox for destinations that ask for it; by default where it would be
+    Raises MisconfiguredWorkspace with every fault, located in the file.
+    """
+    path = folder / settings.config
+    workspace, positions = read_workspace(path, read_environment(folder, environ))
+    workspace = override(workspace, settings)
+    sandbox = sandbox or f"http://127.0.0.1:{settings.sandbox_port}"
+    try:
+        plan = prepare(at_sandbox(workspace, sandbox), catalogue())
+    except MisconfiguredWorkspace as error:
+        raise MisconfiguredWorkspace(locate(error.faults, positions)) from error
+    return Current(workspace, positions, plan)
+
+
+def wants_sandbox(destination: Destination) -> bool:
+    """True when a destination is to be delivered to the embedded sandbox."""
+    return destination.settings.get("endpoint") == SANDBOX_KEY
+
+
+def at_sandbox(workspace: Workspace, url: str) -> Workspace:
+    """The workspace with every destination that wants the sandbox pointed at `url`."""
+    destinations = tuple(
+        msgspec.structs.replace(each, settings={**SANDBOX_SETTINGS, **each.settings, "endpoint": url})
+        if wants_sandbox(each)
+        else each
+        for each in workspace.destinations
+    )
+    return msgspec.structs.replace(workspace, destinations=destinations)

@@ -1,0 +1,187 @@
+"""Dead letters taken up again or dropped, as `segue dead retry` and `segue dead drop` ask for it.
+
+A retried letter stays in the book as dead until its row is settled, so a crash in between changes nothing;
+the command is done when all its letters are.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from segue.engine import intake
+from segue.engine.batch import Travel
+from segue.engine.dead import bury, letter_id, unbury
+from segue.engine.ledger import Ledger
+from segue.engine.plan import BoundDestination
+from segue.engine.route import Position, people_of, route, travel
+from segue.io.log.stream import Log
+from segue.io.storage.state import State
+from segue.model.delivery import DeadLetter, Row
+from segue.model.errors import CorruptBlock
+from segue.model.event import Record
+
+RETRY: Final = "retry"
+DROP: Final = "drop"
+FILTERS: Final = ("subscription", "reason", "message_id", "person")
+PAGE: Final = 500
+
+Departure = tuple[Row, Travel, tuple[str, ...]]
+"""A row to send, how it travels, and whose order it keeps."""
+
+
+class _Retry(msgspec.Struct):
+    """One letter being retried. outstanding: rows not settled; died: any of them dead again."""
+
+    letter: DeadLetter
+    command: int
+    outstanding: int = 1
+    died: bool = False
+
+
+class Revival:
+    """The dead letters of one destination that are on their way again."""
+
+    def __init__(self, stream: Log, state: State) -> None:
+        self._stream = stream
+        self._state = state
+        self._retries: dict[str, _Retry] = {}
+        self._open: dict[int, int] = {}
+        self._removed: list[str] = []
+        self._done: list[int] = []
+
+    @property
+    def is_dirty(self) -> bool:
+        """True when the next checkpoint has something of ours to write."""
+        return bool(self._removed or self._done)
+
+    def entries(self) -> tuple[list[str], list[int]]:
+        """(ids of letters that are no longer dead, ids of commands that are done) for the checkpoint."""
+        return list(self._removed), list(self._done)
+
+    def written(self, removed: list[str], done: list[int]) -> None:
+        """The checkpoint with these entries is durable."""
+        del self._removed[: len(removed)]
+        del self._done[: len(done)]
+
+    async def take(self, destination: BoundDestination, ledger: Ledger, minute: int) -> list[Departure]:
+        """Carry out new commands; gives the rows that leave again."""
+        departures: list[Departure] = []
+        for command in await self._state.commands():
+            if command.id in self._open or command.id in self._done:
+                continue
+            letters = await self._letters(command.arguments)
+            if command.name == DROP:
+                self._removed += [letter.id for letter in letters if letter.id not in self._retries]
+                self._done.append(command.id)
+                continue
+            self._open[command.id] = 0
+            for letter in letters:
+                if not any(retry.letter.id == letter.id for retry in self._retries.values()):
+                    departures += await self._retry(letter, command.id, destination, ledger, minute)
+            if not self._open[command.id]:
+                self._finish(command.id)
+        return departures
+
+    async def settle(self, row: Row, died: str, ledger: Ledger, minute: int) -> None:
+        """A row that left again is done; the last one of a letter settles the letter."""
+        retry = self._retries.pop(_key(row), None)
+        if retry is None:
+            return
+        retry.outstanding -= 1
+        retry.died = retry.died or bool(died)
+        if not died:
+            ledger.count(minute, row.subscription, "rows_delivered", "")
+            ledger.count(minute, row.subscription, "rows_dead", retry.letter.reason, -1)
+        if retry.outstanding:
+            return
+        if not retry.died:
+            await self._resurrect(retry.letter, "delivered", "", ledger, minute)
+        self._open[retry.command] -= 1
+        if not self._open[retry.command]:
+            self._finish(retry.command)
+
+    def _finish(self, command: int) -> None:
+        del self._open[command]
+        self._done.append(command)
+
+    async def _letters(self, arguments: Mapping[str, Any]) -> list[DeadLetter]:
+        if "ids" in arguments:
+            found = [await self._state.dead_letter(each) for each in arguments["ids"]]
+            return [letter for letter in found if letter is not None]
+        filters = {name: arguments[name] for name in FILTERS if arguments.get(name)}
+        letters: list[DeadLetter] = []
+        while True:
+            after = letters[-1].id if letters else None
+            page = await self._state.dead_letters(**filters, after_id=after, limit=PAGE)
+            letters += page
+            if len(page) < PAGE:
+                return letters
+
+    async def _retry(
+        self, letter: DeadLetter, command: int, destination: BoundDestination, ledger: Ledger, minute: int
+    ) -> list[Departure]:
+        if letter.items:
+            row = unbury(letter)
+            self._retries[_key(row)] = _Retry(letter, command)
+            self._open[command] += 1
+            return [(row, travel_of(row, destination), (row.person,) if row.person else ())]
+        record = await self._record(letter.lane, letter.offset)
+        if record is None:
+            message = "the event is no longer in the log, so it cannot be mapped again"
+            ledger.bury(bury(unbury(letter), letter.reason, message, died_ms=letter.died_ms), minute, had_row=True)
+            return []
+        event = intake.restore(record)
+        at = Position(
+            letter.lane, letter.offset, record.order, record.person, record.message_id, intake.event_ms(event, record)
+        )
+        routed = route(event, destination, at)
+        rows = [row for row, _ in routed.rows if letter.subscription in ("", row.subscription)]
+        again = [dead for dead in routed.dead if letter.subscription in ("", dead.subscription)]
+        for dead in again:
+            ledger.bury(msgspec.structs.replace(dead, died_ms=letter.died_ms), minute, had_row=True)
+        if not rows:
+            if not again:
+                await self._resurrect(letter, "filtered", routed.reason, ledger, minute)
+            return []
+        retry = _Retry(letter, command, outstanding=len(rows), died=bool(again))
+        self._open[command] += 1
+        self._retries |= {_key(row): retry for row in rows}
+        people = people_of(event, record.person)
+        return [(row, travel_of(row, destination), people) for row in rows]
+
+    async def _record(self, lane: int, offset: int) -> Record | None:
+        try:
+            blocks = await self._stream.read(lane, offset, blocks=1)
+        except CorruptBlock:
+            return None
+        if not blocks or not blocks[0].first_offset <= offset < blocks[0].next_offset:
+            return None
+        return blocks[0].records[offset - blocks[0].first_offset]
+
+    async def _resurrect(self, letter: DeadLetter, result: str, reason: str, ledger: Ledger, minute: int) -> None:
+        """The letter is gone; the event is no longer dead when it was the last one of it."""
+        self._removed.append(letter.id)
+        others = await self._state.dead_letters(message_id=letter.message_id)
+        if not any(
+            (other.lane, other.offset) == (letter.lane, letter.offset) and other.id not in self._removed
+            for other in others
+        ):
+            ledger.count(minute, "", "dead", letter.reason, -1)
+            ledger.count(minute, "", result, reason)
+
+
+def travel_of(row: Row, destination: BoundDestination) -> Travel:
+    """How a row travels, also when its subscription is gone: then as its action says."""
+    subscription = destination.by_id.get(row.subscription)
+    if subscription is not None:
+        return travel(row, subscription)
+    found = destination.page.action(row.action)
+    if found is None:
+        return Travel(row.action, row.context)
+    batch = found[0].batch
+    return Travel(row.action, row.context, batch.items, batch.wait_seconds, batch.bytes)
+
+
+def _key(row: Row) -> str:
+    return letter_id(row.lane, row.offset, row.subscription, row.part)
