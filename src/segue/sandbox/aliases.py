@@ -1,0 +1,81 @@
+"""POST /users/alias/new: names for profiles that have no external id yet, or one more for those that do.
+
+Source  Braze docs, "Create new user alias", read 2026-11-23
+"""
+
+from typing import Any
+
+from segue.sandbox.exchange import Call, Reply, reply
+from segue.sandbox.identity import alias_of, checked_external
+from segue.sandbox.texts import Refused
+
+IDS = 50
+
+
+def entries_of(call: Call, name: str, *, required: bool = True) -> list[Any]:
+    """An array of the body, at most 50 long.
+
+    Raises Refused: no array where one is required, or too many entries.
+    """
+    value = call.document.get(name)
+    if value is None and not required:
+        return []
+    if not isinstance(value, list) or (required and not value):
+        raise Refused("array-required", name)
+    if len(value) > IDS:
+        raise Refused("too-many-ids")
+    return value
+
+
+def new_alias(call: Call) -> Reply:
+    """Give aliases to known profiles, or make alias-only profiles."""
+    work: list[tuple[str | None, str, str]] = []
+    entries = entries_of(call, "user_aliases")
+    call.objects = len(entries)
+    for index, entry in enumerate(entries):
+        try:
+            work.append(_read(call, entry))
+        except Refused as refusal:
+            call.problems.append({"type": call.say(refusal), "input_array": "user_aliases", "index": index})
+    call.accepted = len(work)
+    call.world.apply_later(call, lambda now_ms: _apply(call, work, now_ms))
+    answer: dict[str, Any] = {"aliases_processed": len(work), "message": "success"}
+    if call.problems:
+        answer["errors"] = call.problems
+    return reply(201, answer)
+
+
+def _read(call: Call, entry: Any) -> tuple[str | None, str, str]:
+    if not isinstance(entry, dict):
+        raise Refused("required", "alias_name")
+    for name in ("alias_name", "alias_label"):
+        if not isinstance(entry.get(name), str) or not entry[name]:
+            raise Refused("required", name)
+    alias = alias_of(entry)
+    if alias is None:
+        raise Refused("required", "alias_name")
+    external_id = entry.get("external_id")
+    if external_id is None or external_id == "":
+        return None, *alias
+    if not isinstance(external_id, str):
+        raise Refused("not-valid", "external_id")
+    checked_external(external_id, call.workspace)
+    return external_id, *alias
+
+
+def _apply(call: Call, work: list[tuple[str | None, str, str]], now_ms: int) -> None:
+    people = call.workspace.people
+    for external_id, name, label in work:
+        if external_id is None:
+            if people.by_alias(name, label) is None:
+                people.create(now_ms, alias=(name, label))
+            else:
+                call.warn("alias-taken", "user_aliases", f"alias {label}:{name} exists; nothing was done")
+            continue
+        person = people.by_external_id(external_id)
+        if person is None:
+            call.warn("nobody", "user_aliases", "no profile with that external_id; nothing was done")
+        elif people.add_alias(person, name, label):
+            person.updated_ms = now_ms
+        elif person.aliases.get(label) != name:
+            call.warn("alias-taken", "user_aliases", f"alias {label}:{name} is taken; nothing was done")

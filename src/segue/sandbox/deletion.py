@@ -1,0 +1,68 @@
+"""POST /users/delete: profiles removed for good; totals over time stay.
+
+Source  Braze docs, "Delete users", read 2026-11-23
+A deprecated external id deletes the whole profile.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from segue.sandbox import identity
+from segue.sandbox.aliases import entries_of
+from segue.sandbox.exchange import Call, Reply, reply
+from segue.sandbox.identify import candidate
+from segue.sandbox.identity import Target
+from segue.sandbox.person import Person
+from segue.sandbox.texts import Refused
+
+KINDS: Mapping[str, str] = {
+    "external_ids": "external_id",
+    "braze_ids": "braze_id",
+    "user_aliases": "user_alias",
+    "email_addresses": "email",
+    "phone_numbers": "phone",
+}
+
+
+def delete(call: Call) -> Reply:
+    """Delete up to 50 profiles named by one kind of identifier."""
+    kinds = [name for name in KINDS if call.document.get(name) not in (None, [])]
+    if len(kinds) != 1:
+        raise Refused("one-kind-of-id")
+    name = kinds[0]
+    entries = entries_of(call, name)
+    call.objects = call.accepted = len(entries)
+    found: dict[str, Person] = {}
+    for index, entry in enumerate(entries):
+        person = _find(call, KINDS[name], entry)
+        if person is None:
+            call.warn("nobody", f"{name}[{index}]", "no single profile; nothing deleted")
+        else:
+            found[person.braze_id] = person
+    call.world.apply_later(call, lambda now_ms: _apply(call, found))
+    count = len(entries) if call.world.switches.deleted_count == "sent" else len(found)
+    return reply(201, {"deleted": count, "message": "success"})
+
+
+def _find(call: Call, kind: str, entry: Any) -> Person | None:
+    people = call.workspace.people
+    if kind == "user_alias":
+        alias = identity.alias_of(entry)
+        return people.by_alias(*alias) if alias else None
+    if kind in ("email", "phone"):
+        value = entry.get(kind) if isinstance(entry, dict) else None
+        if not isinstance(value, str):
+            return None
+        try:
+            return candidate(call, Target(kind, value), identity.priorities_of(entry.get("prioritization")))
+        except Refused:
+            return None
+    return identity.find(people, Target(kind, entry)) if isinstance(entry, str) else None
+
+
+def _apply(call: Call, found: Mapping[str, Person]) -> None:
+    people = call.workspace.people
+    for braze_id, person in found.items():
+        if braze_id in people.by_braze_id:
+            people.remove(person)
+            call.workspace.registry.deleted += 1

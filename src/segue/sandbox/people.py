@@ -1,0 +1,164 @@
+"""All persons of one workspace, found by any identifier Braze knows.
+
+Every identifier leads to at most one person, except email and phone, which several may share. Emails are
+found without regard to case, phones by their digits.
+"""
+
+import zlib
+from collections.abc import Iterator
+
+from segue.sandbox.person import Person
+
+Alias = tuple[str, str]
+"""(name, label)"""
+
+
+class People:
+    """The persons and their indexes; the only place that adds, removes and renames."""
+
+    def __init__(self) -> None:
+        self.by_braze_id: dict[str, Person] = {}
+        self._external: dict[str, Person] = {}
+        self._alias: dict[Alias, Person] = {}
+        self._email: dict[str, dict[str, Person]] = {}
+        self._phone: dict[str, dict[str, Person]] = {}
+        self.created = 0
+        """Profiles ever made; also the running number in a braze_id."""
+
+    def __len__(self) -> int:
+        return len(self.by_braze_id)
+
+    def __iter__(self) -> Iterator[Person]:
+        return iter(list(self.by_braze_id.values()))
+
+    # -- finding
+
+    def by_external_id(self, external_id: str) -> Person | None:
+        """The person with that external id, current or deprecated."""
+        return self._external.get(external_id)
+
+    def by_alias(self, name: str, label: str) -> Person | None:
+        """The person with that alias."""
+        return self._alias.get((name, label))
+
+    def with_email(self, email: str) -> list[Person]:
+        """Everyone with that address."""
+        return list(self._email.get(email.lower(), {}).values())
+
+    def with_phone(self, phone: str) -> list[Person]:
+        """Everyone with that number."""
+        return list(self._phone.get(digits(phone), {}).values())
+
+    # -- changing
+
+    def create(
+        self,
+        now_ms: int,
+        *,
+        external_id: str | None = None,
+        alias: Alias | None = None,
+        braze_id: str | None = None,
+    ) -> Person:
+        """A new profile: 24 hexadecimal digits of id, a random bucket that follows from it."""
+        self.created += 1
+        name = braze_id or f"{now_ms // 1000 & 0xFFFFFFFF:08x}5e90e000{self.created:08x}"
+        person = Person(name, now_ms, now_ms, zlib.crc32(name.encode()) % 10_000)
+        self.by_braze_id[name] = person
+        if external_id is not None:
+            self.name(person, external_id)
+        if alias is not None:
+            self.add_alias(person, *alias)
+        return person
+
+    def insert(self, person: Person) -> None:
+        """Take in a person made elsewhere (a seed, a snapshot) and index them."""
+        self.by_braze_id[person.braze_id] = person
+        for external_id in (*person.deprecated_external_ids, person.external_id):
+            if external_id is not None:
+                self._external[external_id] = person
+        for label, name in person.aliases.items():
+            self._alias[name, label] = person
+        self._list(self._email, (person.fields.get("email") or "").lower(), person)
+        self._list(self._phone, digits(person.fields.get("phone") or ""), person)
+
+    def remove(self, person: Person) -> None:
+        """Forget a person and every way to them."""
+        self.by_braze_id.pop(person.braze_id, None)
+        for external_id in (*person.deprecated_external_ids, person.external_id):
+            if external_id is not None and self._external.get(external_id) is person:
+                del self._external[external_id]
+        for label, name in person.aliases.items():
+            if self._alias.get((name, label)) is person:
+                del self._alias[name, label]
+        self._unlist(self._email, (person.fields.get("email") or "").lower(), person)
+        self._unlist(self._phone, digits(person.fields.get("phone") or ""), person)
+
+    def name(self, person: Person, external_id: str) -> None:
+        """Give a person an external id nobody has."""
+        person.external_id = external_id
+        self._external[external_id] = person
+
+    def rename(self, person: Person, new_external_id: str) -> None:
+        """Change an external id; the old one stays valid, deprecated."""
+        if person.external_id is not None:
+            person.deprecated_external_ids.append(person.external_id)
+        self.name(person, new_external_id)
+
+    def forget_deprecated(self, person: Person, external_id: str) -> None:
+        """Drop a deprecated external id."""
+        person.deprecated_external_ids.remove(external_id)
+        del self._external[external_id]
+
+    def add_alias(self, person: Person, name: str, label: str) -> bool:
+        """Give a person an alias; False when somebody has it or their label is taken."""
+        if (name, label) in self._alias or label in person.aliases:
+            return False
+        person.aliases[label] = name
+        self._alias[name, label] = person
+        return True
+
+    def change_alias(self, old_name: str, label: str, new_name: str) -> bool:
+        """Give an alias another name; False when there is none or the new one is taken."""
+        person = self._alias.get((old_name, label))
+        if person is None or (new_name, label) in self._alias:
+            return False
+        del self._alias[old_name, label]
+        person.aliases[label] = new_name
+        self._alias[new_name, label] = person
+        return True
+
+    def set_email(self, person: Person, email: str | None) -> None:
+        """Set or clear the address and its index."""
+        self._unlist(self._email, (person.fields.get("email") or "").lower(), person)
+        _put(person, "email", email)
+        self._list(self._email, (email or "").lower(), person)
+
+    def set_phone(self, person: Person, phone: str | None) -> None:
+        """Set or clear the number and its index."""
+        self._unlist(self._phone, digits(person.fields.get("phone") or ""), person)
+        _put(person, "phone", phone)
+        self._list(self._phone, digits(phone or ""), person)
+
+    @staticmethod
+    def _list(index: dict[str, dict[str, Person]], key: str, person: Person) -> None:
+        if key:
+            index.setdefault(key, {})[person.braze_id] = person
+
+    @staticmethod
+    def _unlist(index: dict[str, dict[str, Person]], key: str, person: Person) -> None:
+        if key and key in index:
+            index[key].pop(person.braze_id, None)
+            if not index[key]:
+                del index[key]
+
+
+def digits(phone: str) -> str:
+    """A phone number's digits, by which numbers are compared."""
+    return "".join(filter(str.isdigit, phone))
+
+
+def _put(person: Person, field: str, value: str | None) -> None:
+    if value is None:
+        person.fields.pop(field, None)
+    else:
+        person.fields[field] = value

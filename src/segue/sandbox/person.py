@@ -1,0 +1,138 @@
+"""A person as Braze keeps one: who they are, what they are like, what they did.
+
+Moments are milliseconds since the epoch, UTC; days are whole days since the epoch. Money is in cents of
+US dollars. `properties` stay the JSON they came as.
+"""
+
+from typing import Any
+
+import msgspec
+
+DAY_MS = 86_400_000
+CART_DAYS = 30
+"""Days a cart lives without an update. Source: Braze docs, "Ecommerce recommended events", 2026-11-23."""
+
+
+class Summary(msgspec.Struct, gc=False):
+    """What is kept about one event name or product of one person; `days` feeds the X-in-Y filters."""
+
+    first_ms: int
+    last_ms: int
+    count: int
+    days: dict[int, int]
+
+    def add(self, at_ms: int, times: int = 1) -> None:
+        """Count one more occurrence."""
+        if at_ms < self.first_ms:
+            self.first_ms = at_ms
+        if at_ms > self.last_ms:
+            self.last_ms = at_ms
+        self.count += times
+        day = at_ms // DAY_MS
+        self.days[day] = self.days.get(day, 0) + times
+
+    def join(self, other: "Summary") -> None:
+        """Take over another person's: counts summed, first the earlier, last the later."""
+        self.first_ms = min(self.first_ms, other.first_ms)
+        self.last_ms = max(self.last_ms, other.last_ms)
+        self.count += other.count
+        for day, count in other.days.items():
+            self.days[day] = self.days.get(day, 0) + count
+
+
+class Occurrence(msgspec.Struct, gc=False, omit_defaults=True):
+    """One event as it was logged."""
+
+    name: str
+    time_ms: int
+    received_ms: int
+    app_id: str | None = None
+    properties: msgspec.Raw | None = None
+
+
+class Purchase(msgspec.Struct, gc=False, omit_defaults=True):
+    """One purchase object as it was logged; `quantity` of them count."""
+
+    product_id: str
+    time_ms: int
+    received_ms: int
+    currency: str
+    price: float
+    quantity: int = 1
+    app_id: str | None = None
+    properties: msgspec.Raw | None = None
+
+
+class Cart(msgspec.Struct):
+    """A cart as the ecommerce events built it: quantity by `product_id/variant_id`."""
+
+    updated_ms: int
+    items: dict[str, int]
+    checked_out: bool = False
+
+
+class Commerce(msgspec.Struct):
+    """What the ecommerce events add up to: the Transactions tab."""
+
+    revenue_cents: int = 0
+    refund_cents: int = 0
+    orders: list[str] = []
+    cancelled: list[str] = []
+    refunds: int = 0
+    carts: dict[str, Cart] = {}
+
+    @property
+    def total_orders(self) -> int:
+        """Distinct orders placed less distinct orders cancelled."""
+        return len(self.orders) - len(self.cancelled)
+
+
+class AppUse(msgspec.Struct):
+    """One app on one person: only a device SDK ever moves this."""
+
+    app_id: str
+    sessions: int
+    first_ms: int
+    last_ms: int
+
+
+class Membership(msgspec.Struct):
+    """A subscription group's state and when it changed."""
+
+    state: str
+    changed_ms: int
+
+
+class Person(msgspec.Struct):
+    """One profile. `fields` are Braze's own (first_name, email, …), `custom` the customer's."""
+
+    braze_id: str
+    created_ms: int
+    updated_ms: int
+    random_bucket: int
+    external_id: str | None = None
+    deprecated_external_ids: list[str] = []
+    aliases: dict[str, str] = {}
+    """Label to name: one name a label."""
+    fields: dict[str, Any] = {}
+    custom: dict[str, Any] = {}
+    groups: dict[str, Membership] = {}
+    push_tokens: list[dict[str, Any]] = []
+    devices: list[dict[str, Any]] = []
+    apps: dict[str, AppUse] = {}
+    event_summaries: dict[str, Summary] = {}
+    purchase_summaries: dict[str, Summary] = {}
+    events: list[Occurrence] = []
+    purchases: list[Purchase] = []
+    revenue_cents: int = 0
+    purchase_count: int = 0
+    commerce: Commerce | None = None
+    cohorts: list[str] = []
+    campaigns_received: dict[str, int] = {}
+    canvases_received: dict[str, int] = {}
+    data_points: int = 0
+
+    @property
+    def is_identified(self) -> bool:
+        """Whether it has an external id."""
+        return self.external_id is not None

@@ -1,0 +1,263 @@
+"""The sandbox's whole world: a company, its workspaces and keys, the time, and what is still to be applied.
+
+Accepted requests take effect at once, or after the switch `processing_delay_ms`: then each waits its own
+random time within the bounds, so separate requests may overtake each other as they do at Braze. Waiting
+work is carried out when its moment has passed and anybody looks.
+"""
+
+import heapq
+import ipaddress
+import random
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from segue.sandbox.clock import Clock, Source
+from segue.sandbox.exchange import Call
+from segue.sandbox.faults import Faults
+from segue.sandbox.journal import Journal
+from segue.sandbox.limits import Limits
+from segue.sandbox.person import Person
+from segue.sandbox.switches import Switches
+from segue.sandbox.workspace import App, Furnishing, Registry, SubscriptionGroup, Workspace
+
+DEFAULT_KEY = "sandbox-key"
+DEFAULT_APP = "sandbox-app"
+DEFAULT_GROUP = "b8b2a4d0-0000-4000-8000-000000000001"
+
+
+class Key(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A REST API key: one workspace, what it may do, from where."""
+
+    key: str
+    name: str = "key"
+    workspace: str = "sandbox"
+    permissions: list[str] = msgspec.field(default_factory=lambda: ["*"])
+    """Permission names such as `users.track`; `*` allows everything."""
+    ip_allowlist: list[str] = []
+    """Addresses or networks; empty allows any."""
+    created_ms: int = 0
+    last_seen_ms: int | None = None
+
+    def allows(self, permission: str) -> bool:
+        """Whether it carries a permission."""
+        return permission in self.permissions or "*" in self.permissions
+
+    def allows_peer(self, peer: str) -> bool:
+        """Whether it may be used from an address."""
+        if not self.ip_allowlist:
+            return True
+        try:
+            address = ipaddress.ip_address(peer)
+        except ValueError:
+            return False
+        return any(address in ipaddress.ip_network(network, strict=False) for network in self.ip_allowlist)
+
+
+class Seed(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A world to begin with: workspaces as an operator would furnish them, and keys."""
+
+    workspaces: list[Furnishing] = []
+    keys: list[Key] = []
+    switches: Switches | None = None
+
+
+class WorkspaceState(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Everything of one workspace, as a snapshot keeps it."""
+
+    furnishing: Furnishing
+    registry: Registry
+    people: list[Person]
+    created: int
+
+
+class Snapshot(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The whole world as one document."""
+
+    now_ms: int
+    switches: Switches
+    keys: list[Key]
+    workspaces: list[WorkspaceState]
+
+
+class World:
+    """The state behind the doors. Not thread-safe: one event loop owns it."""
+
+    def __init__(
+        self,
+        *,
+        key: str = DEFAULT_KEY,
+        switches: Switches | None = None,
+        clock: Source | None = None,
+        keep: bool = True,
+        journal_size: int = 1_000,
+        random_seed: int = 0,
+        seed: Seed | None = None,
+    ) -> None:
+        self.keep = keep
+        self.clock = Clock(clock)
+        self.company_active = True
+        self.faults = Faults(random_seed)
+        self.limits = Limits()
+        self.journal = Journal(journal_size if keep else 0)
+        self._first_key = key
+        self._first_switches = switches or Switches()
+        self._chance = random.Random(random_seed)  # noqa: S311 - a repeatable spread of delays
+        self._waiting: list[tuple[int, int, Callable[[int], None]]] = []
+        self._tickets = 0
+        self.switches = self._first_switches
+        self.workspaces: dict[str, Workspace] = {}
+        self.keys: dict[str, Key] = {}
+        self.by_header: dict[bytes, Key] = {}
+        self.sow(seed or default_seed(key))
+
+    # -- furnishing
+
+    def reset(self, seed: Seed | None = None) -> None:
+        """Back to an empty, furnished world: no people, no faults, no log, the switches it began with."""
+        self._waiting.clear()
+        self.faults.clear()
+        self.limits = Limits()
+        self.journal.clear()
+        self.switches = self._first_switches
+        self.workspaces, self.keys, self.by_header = {}, {}, {}
+        self.sow(seed or default_seed(self._first_key))
+
+    def sow(self, seed: Seed) -> None:
+        """Add a seed's workspaces and keys; a workspace of the same id is replaced."""
+        for furnishing in seed.workspaces:
+            self.workspaces[furnishing.id] = Workspace(furnishing)
+        for key in seed.keys:
+            self.add_key(key)
+        if seed.switches is not None:
+            self.switches = seed.switches
+
+    def add_key(self, key: Key) -> Key:
+        """Put a key in force.
+
+        Raises ValueError: its workspace is unknown, or an entry of its allow-list is no network.
+        """
+        if key.workspace not in self.workspaces:
+            known = ", ".join(sorted(self.workspaces))
+            raise ValueError(f"key {key.name!r}: workspace {key.workspace!r} is unknown; there are: {known}")
+        for network in key.ip_allowlist:
+            ipaddress.ip_network(network, strict=False)
+        key.created_ms = key.created_ms or self.clock.now_ms()
+        self.keys[key.key] = key
+        self.by_header[b"Bearer " + key.key.encode()] = key
+        return key
+
+    def remove_key(self, name: str) -> bool:
+        """Withdraw a key; False when there is none."""
+        if self.keys.pop(name, None) is None:
+            return False
+        del self.by_header[b"Bearer " + name.encode()]
+        return True
+
+    # -- applying
+
+    def apply_later(self, call: Call, work: Callable[[int], None]) -> None:
+        """Let accepted work take effect: at once, or when its delay has passed.
+
+        A world that keeps nothing lets it go.
+        """
+        if not self.keep:
+            return
+        least, most = self.switches.processing_delay_ms
+        if most <= 0:
+            work(call.now_ms)
+            return
+        due_ms = call.now_ms + self._chance.randint(min(least, most), most)
+        self._tickets += 1
+        heapq.heappush(self._waiting, (due_ms, self._tickets, work))
+
+    @property
+    def waiting(self) -> int:
+        """Accepted requests that have not taken effect yet."""
+        return len(self._waiting)
+
+    def settle(self, now_ms: int, *, everything: bool = False) -> None:
+        """Carry out the work whose moment has come, in the order of those moments."""
+        while self._waiting and (everything or self._waiting[0][0] <= now_ms):
+            due_ms, _, work = heapq.heappop(self._waiting)
+            work(due_ms)
+
+    # -- keeping
+
+    def snapshot(self) -> Snapshot:
+        """The world as a document; waiting work is carried out first."""
+        self.settle(0, everything=True)
+        return Snapshot(
+            now_ms=self.clock.now_ms(),
+            switches=self.switches,
+            keys=list(self.keys.values()),
+            workspaces=[
+                WorkspaceState(
+                    furnishing=workspace.furnishing,
+                    registry=workspace.registry,
+                    people=list(workspace.people),
+                    created=workspace.people.created,
+                )
+                for workspace in self.workspaces.values()
+            ],
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Become the world of a snapshot; the clock and the log of calls stay as they are.
+
+        Raises ValueError: a key names a workspace the snapshot does not have.
+        """
+        self._waiting.clear()
+        self.switches = snapshot.switches
+        self.workspaces, self.keys, self.by_header = {}, {}, {}
+        for state in snapshot.workspaces:
+            workspace = Workspace(state.furnishing)
+            workspace.registry = state.registry
+            workspace.people.created = state.created
+            for person in state.people:
+                workspace.people.insert(person)
+            self.workspaces[workspace.id] = workspace
+        for key in snapshot.keys:
+            self.add_key(key)
+
+    def totals(self) -> dict[str, Any]:
+        """What happened so far, in numbers."""
+        journal = self.journal
+        workspaces = self.workspaces.values()
+        points: dict[str, int] = {}
+        for workspace in workspaces:
+            for name, count in workspace.registry.data_points.items():
+                points[name] = points.get(name, 0) + count
+        people = [person for workspace in workspaces for person in workspace.people.by_braze_id.values()]
+        return {
+            "keeps_profiles": self.keep,
+            "about": "profiles are kept"
+            if self.keep
+            else "cheapest mode: requests are authenticated, parsed and counted; objects are not validated "
+            "one by one and no profile is kept",
+            "calls": journal.calls,
+            "calls_by_endpoint": dict(sorted(journal.by_endpoint.items())),
+            "objects": {"accepted": journal.objects["accepted"], "rejected": journal.objects["rejected"]},
+            "warnings": dict(sorted(journal.warnings.items())),
+            "waiting": self.waiting,
+            "people": len(people),
+            "events": sum(len(person.events) for person in people),
+            "purchases": sum(len(person.purchases) for person in people),
+            "data_points": points,
+            "deleted": sum(workspace.registry.deleted for workspace in workspaces),
+            "merged": sum(workspace.registry.merged for workspace in workspaces),
+        }
+
+
+def default_seed(key: str) -> Seed:
+    """One workspace with an app, a subscription group and an all-powerful key."""
+    return Seed(
+        workspaces=[
+            Furnishing(
+                apps=[App(app_id=DEFAULT_APP, name="Sandbox app")],
+                subscription_groups=[SubscriptionGroup(id=DEFAULT_GROUP)],
+            )
+        ],
+        keys=[Key(key=key, name="sandbox")],
+    )
