@@ -17,6 +17,8 @@ from segue.kit.field import Field, pick
 from segue.kit.partner import Destination, Preset
 from segue.model.delivery import Payload, Request, Row
 
+EVERY_EVENT: Final = 'type != ""'
+
 SIGNATURE: Final = "x-segue-signature"
 
 SETTINGS: Final = {
@@ -61,7 +63,7 @@ SEND: Final = Action(
     slug="send",
     title="Send",
     description="Sends an event as JSON.",
-    trigger="all",
+    trigger=EVERY_EVENT,
     fields={
         "body": Field(
             "object",
@@ -89,6 +91,8 @@ WEBHOOK: Final = Destination(
     settings=SETTINGS,
     actions=(SEND,),
     presets={
-        "ours": (Preset(name="Every event", action="send", trigger="all", mapping=SEND.default_mapping()),)
+        "ours": (
+            Preset(name="Every event", action="send", trigger=EVERY_EVENT, mapping=SEND.default_mapping()),
+        )
     },
 )

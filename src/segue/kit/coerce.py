@@ -16,6 +16,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from segue.kit import dates
 from segue.kit.field import ABSENT, TEXT_TYPES, Condition, Conditions, Field
 from segue.language.javascript import number_of, number_text, type_name
@@ -32,7 +34,7 @@ class Coercer:
     """Fields prepared once, to make many payloads fit."""
 
     def __init__(self, fields: Mapping[str, Field]) -> None:
-        self._slots = {key: (_plain_type(field), _converter(field), field) for key, field in fields.items()}
+        self._slots = {key: (_plain_types(field), _converter(field), field) for key, field in fields.items()}
         self._required = tuple(key for key, field in fields.items() if field.required is True)
         self._conditional = tuple(
             (key, field.required) for key, field in fields.items() if isinstance(field.required, Conditions)
@@ -51,10 +53,10 @@ class Coercer:
             if slot is None:
                 continue
             plain, convert, field = slot
-            if value.__class__ is plain and value:
-                payload[key] = value
-            elif value == "" or (value is None and not field.takes_null):
+            if value == "" or (value is None and not field.takes_null):
                 continue
+            if value.__class__ in plain:
+                payload[key] = value
             else:
                 try:
                     payload[key] = convert(value, key, notes)
@@ -146,23 +148,23 @@ class _Misfit(Exception):  # noqa: N818  # a signal inside this module, never an
 Convert = Callable[[Any, str, list[Note]], Any]
 """(value, path, notes) -> the value that fits; raises _Misfit; adds notes for what it leaves out."""
 
-_PLAIN_TYPES: Final[Mapping[str, type]] = {
-    "string": str,
-    "text": str,
-    "password": str,
-    "boolean": bool,
-    "number": int,
-    "integer": int,
-    "object": dict,
+_PLAIN_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "text": (str,),
+    "password": (str,),
+    "boolean": (bool,),
+    "number": (int, float),
+    "integer": (int,),
+    "object": (dict,),
 }
 
 
-def _plain_type(field: Field) -> type | None:
-    """The Python type of which every truthy value fits as it is; None when each must be looked at."""
+def _plain_types(field: Field) -> tuple[type, ...]:
+    """The Python types of which every value fits as it is; none when each must be looked at."""
     bounded = field.choices or field.format or field.minimum or field.maximum
     if field.multiple or field.properties is not None or bounded:
-        return None
-    return _PLAIN_TYPES.get(field.type)
+        return ()
+    return _PLAIN_TYPES.get(field.type, ())
 
 
 def _converter(field: Field) -> Convert:
@@ -205,8 +207,11 @@ def _free_object(value: Any, path: str, notes: list[Note]) -> Any:
 
 
 def _object_converter(field: Field) -> Convert:
-    members = {key: (member, _converter(member)) for key, member in (field.properties or {}).items()}
-    required = tuple(key for key, (member, _) in members.items() if member.required is True)
+    members = {
+        key: (_plain_types(member), _converter(member), member)
+        for key, member in (field.properties or {}).items()
+    }
+    required = tuple(key for key, (_, _, member) in members.items() if member.required is True)
 
     def convert(value: Any, path: str, notes: list[Note]) -> Any:
         found = _free_object(value, path, notes)
@@ -218,7 +223,10 @@ def _object_converter(field: Field) -> Convert:
                 if field.additional_properties:
                     fitted[key] = inner
                 continue
-            member, convert_member = slot
+            plain, convert_member, member = slot
+            if inner.__class__ in plain:
+                fitted[key] = inner
+                continue
             if (inner is None and not member.takes_null) or (inner == "" and _drops_blank(member, path)):
                 continue
             try:
@@ -248,8 +256,11 @@ def _drops_blank(member: Field, path: str) -> bool:
 def _list_converter(field: Field, single: Convert) -> Convert:
     keeps_blank = field.type in TEXT_TYPES
     keeps_bad = field.required is True or field.essential
+    plain = _plain_types(replace(field, multiple=False))
 
     def convert(value: Any, path: str, notes: list[Note]) -> Any:
+        if value.__class__ is list and all(element.__class__ in plain for element in value):
+            return value
         elements = value if value.__class__ is list else [value]
         fitted: list[Any] = []
         problems: list[Problem] = []

@@ -50,13 +50,15 @@ def iso(value: Any) -> str | None:
 
 def day(value: Any) -> str | None:
     """Print the UTC day of a date: ``2024-01-02``."""
+    if _is_canonical_day(value):
+        return str(value)
     ms = parse(value)
     return None if ms is None else _print_day(ms // DAY_MS, signed=False)
 
 
 def is_date(value: Any) -> bool:
     """Say whether the value can be read as a date."""
-    return is_canonical(value) or parse(value) is not None
+    return is_canonical(value) or _is_canonical_day(value) or parse(value) is not None
 
 
 def is_canonical(value: Any) -> bool:
@@ -65,6 +67,16 @@ def is_canonical(value: Any) -> bool:
     if value.__class__ is not str or len(value) != 24 or value[23] != "Z" or value[19] != ".":
         return False
     if value[10] != "T" or value[4] != "-" or value[7] != "-":
+        return False
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_canonical_day(value: Any) -> bool:
+    if value.__class__ is not str or len(value) != 10 or value[4] != "-" or value[7] != "-":
         return False
     try:
         datetime.fromisoformat(value)
@@ -274,18 +286,18 @@ def _days_from_civil(year: int, month: int, date: int) -> int:
     year -= month <= 2
     era = year // 400
     year_of_era = year - era * 400
-    day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5
+    dateof_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5
     leap_days = year_of_era // 4 - year_of_era // 100
-    return era * 146_097 + year_of_era * 365 + leap_days + day_of_year + date - 719_469
+    return era * 146_097 + year_of_era * 365 + leap_days + dateof_year + date - 719_469
 
 
 def _print_day(days: int, *, signed: bool = True) -> str:
     days += 719_468
-    era, day_of_era = divmod(days, 146_097)
-    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
-    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
-    shifted = (5 * day_of_year + 2) // 153
-    date = day_of_year - (153 * shifted + 2) // 5 + 1
+    era, dateof_era = divmod(days, 146_097)
+    year_of_era = (dateof_era - dateof_era // 1460 + dateof_era // 36_524 - dateof_era // 146_096) // 365
+    dateof_year = dateof_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    shifted = (5 * dateof_year + 2) // 153
+    date = dateof_year - (153 * shifted + 2) // 5 + 1
     month = shifted + (3 if shifted < 10 else -9)
     year = year_of_era + era * 400 + (month <= 2)
     if 0 <= year <= 9999:

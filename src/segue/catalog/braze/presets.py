@@ -23,9 +23,11 @@ def _path(path: str) -> Mapping:
     return {"@path": path}
 
 
-def _first(path: str, other: Any) -> Mapping:
-    """The value at a path, or when there is none, another."""
-    return {"@if": {"exists": _path(path), "then": _path(path), "else": other}}
+def _first(path: str, other: Mapping) -> Mapping:
+    """The value at a path, or when there is none, another; a null at the path stays null when the other
+    has no value either, so that it can clear."""
+    chosen = {"@if": {"exists": _path(path), "then": _path(path), "else": other}}
+    return {"@if": {"exists": other, "then": chosen, "else": _path(path)}}
 
 
 def _specific(name: str, event_slug: str, action: str, mapping: Mapping) -> Preset:
@@ -63,8 +65,6 @@ PUBLISHED: Final = (
 )
 
 _BRAZE_ID: Final = _first("$.properties.braze_id", _path("$.context.traits.braze_id"))
-_KNOWN_EMAIL: Final = _first("$.context.traits.email", _path("$.properties.email"))
-
 _OWN_NAMES: Final = (
     "user_alias",
     "date_of_first_session",
@@ -94,7 +94,10 @@ OURS: Final = (
             "country": _first(
                 "$.traits.address.country", _first("$.traits.country", _path("$.context.location.country"))
             ),
-            "current_location": _first("$.traits.current_location", _PROFILE["current_location"]),
+            "current_location": {
+                axis: _first(f"$.traits.current_location.{axis}", place)
+                for axis, place in _PROFILE["current_location"].items()
+            },
             "dob": _first("$.traits.birthday", _path("$.traits.dob")),
             "first_name": _first("$.traits.firstName", _path("$.traits.first_name")),
             "last_name": _first("$.traits.lastName", _path("$.traits.last_name")),
@@ -137,7 +140,7 @@ OURS: Final = (
         mapping={
             **TRACK_PURCHASE.default_mapping(),
             "braze_id": _BRAZE_ID,
-            "email": _KNOWN_EMAIL,
+            "email": _TRACK["email"],
             "time": _path("$.timestamp"),
         },
     ),

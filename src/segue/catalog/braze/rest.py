@@ -108,6 +108,26 @@ def read_list(response: Response, rows: Sequence[Row]) -> list[Outcome]:
     return read_named(response, rows, lambda name: None, alone=_Span(rows))
 
 
+def read_lists(lists: Sequence[tuple[str, str]]) -> Read:
+    """A reader for requests whose rows' objects are sorted into several arrays by a member they have.
+
+    lists  (name of the array, member), in the order of the request
+    """
+
+    def read(response: Response, rows: Sequence[Row]) -> list[Outcome]:
+        spans = {}
+        for name, member in lists:
+            marker = b'"%b":' % member.encode()
+            members = [row for row in rows if any(marker in item for item in row.items)]
+            if members:
+                spans[name] = _Span(members)
+        return read_named(
+            response, rows, spans.get, alone=next(iter(spans.values())) if len(spans) == 1 else None
+        )
+
+    return read
+
+
 class _Span:
     """The rows whose objects one array holds, and which of them owns an index."""
 
@@ -136,8 +156,8 @@ def read_named(
     alone   the only array of the request: an index belongs to it whatever name it comes with
 
     A named object is refused with its own words, in a 2xx as in a 400. A 400 that names some rows refuses
-    those, and leaves the culprit among the others, if there is one, to be found. What is named and cannot
-    be found is ignored; an error without a name is kept as the message of rows that were delivered.
+    those, and leaves the culprit among the others, if there is one, to be found. An error that names
+    nobody, or somebody who is not there, is kept as the message of the rows that were delivered.
     """
     answer = body_of(response)
     named, unnamed = _blame(answer, rows, array, alone)
@@ -254,7 +274,9 @@ def _blame(
             named.setdefault(id(rows[0]), words)
         elif index is None or span is None:
             unnamed.append(words)
-        elif owner := span.owner(index):
+        elif (owner := span.owner(index)) is None:
+            unnamed.append(words)
+        else:
             row, which = owner
             where = f" (object {which + 1} of {len(row.items)})" if len(row.items) > 1 else ""
             named.setdefault(id(row), words + where)

@@ -1,0 +1,162 @@
+"""What campaigns and Canvases triggered over the API have in common: whom they reach, and in what order.
+
+Nothing of a message is left out because it does not fit: half a message, or one to everybody, is worse than
+none, so every field refuses the payload instead.
+
+Source  Braze docs, "Send campaigns using API-triggered delivery" and "Send Canvases …", read 2026-11-23
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from segue.kit.action import Build, Choices, Page, Settings, Shape, Shaped, Shaping
+from segue.kit.field import ABSENT, Choice, Condition, Conditions, Field, pick, when
+from segue.model.delivery import Payload, Request, Response, Row
+from segue.model.errors import InvalidPayload
+
+from . import rest
+
+NOT_BROADCAST: Final = when("broadcast", "is_not", True)
+
+_PRIORITIES: Final = pick("identified", "unidentified", "most_recently_updated", "least_recently_updated")
+
+
+def strict(fields: Mapping[str, Field]) -> dict[str, Field]:
+    """The fields, each of them and of their members essential."""
+    return {
+        key: replace(
+            field,
+            essential=True,
+            properties=strict(field.properties) if field.properties is not None else None,
+        )
+        for key, field in fields.items()
+    }
+
+
+def recipients(alias: Field, properties: str, required: bool | Conditions = False) -> Field:
+    """The list of people to reach; `properties` names the personal ones the partner takes."""
+    return Field(
+        "object",
+        label="Recipients",
+        help="Who gets the message; not together with a broadcast.",
+        required=required,
+        multiple=True,
+        shown_when=NOT_BROADCAST,
+        properties={
+            "external_user_id": Field(
+                "string",
+                label="External User ID",
+                help="The id you know them by.",
+                default={"@path": "$.userId"},
+            ),
+            "user_alias": alias,
+            "email": Field(
+                "string", label="Email", help="Their e-mail address.", default={"@path": "$.traits.email"}
+            ),
+            properties: Field("object", label="Personal Properties", help="Texts for this person's message."),
+            "send_to_existing_only": Field(
+                "boolean", label="Send to Existing Only", help="When on, unknown people are left out."
+            ),
+            "attributes": Field("object", label="User Attributes", help="Set on the profile before sending."),
+        },
+    )
+
+
+PRIORITIZATION: Final = Field(
+    "object",
+    label="Prioritization",
+    help="Which profile is meant when several share an e-mail address.",
+    shown_when=NOT_BROADCAST,
+    properties={
+        "first_priority": Field(
+            "string", label="First Priority", help="What decides first.", choices=_PRIORITIES
+        ),
+        "second_priority": Field(
+            "string", label="Second Priority", help="What decides then.", choices=_PRIORITIES
+        ),
+    },
+)
+
+AUDIENCE: Final = Field(
+    "object",
+    label="Audience",
+    help="A filter on whom a broadcast reaches.",
+    ui="keyvalue",
+    shown_when=Conditions("all", (Condition("recipients", "is", ABSENT), Condition("broadcast", "is", True))),
+)
+
+
+def shape(payload: Payload, shaping: Shaping) -> Shaped:
+    """The message as it is mapped; how to choose among profiles is said for each recipient.
+
+    Raises InvalidPayload unless it is either a broadcast or has recipients.
+    """
+    people: Sequence[Any] = payload.get("recipients") or ()
+    if not payload.get("broadcast") and not people:
+        raise InvalidPayload([("recipients", "is required unless broadcast is on")])
+    if payload.get("broadcast") and people:
+        raise InvalidPayload([("recipients", "must be left out when broadcast is on")])
+    message = dict(payload)
+    if people and "prioritization" in message:
+        given = message.pop("prioritization")
+        order = [given[key] for key in ("first_priority", "second_priority") if given.get(key)]
+        if order:
+            message["recipients"] = [{**person, "prioritization": order} for person in people]
+    return Shaped(items=[message])
+
+
+SHAPE: Final[Shape] = shape
+
+
+def build_for(path: str, pool: str) -> Build:
+    """A builder for one message a request: Braze gives no way to tell several apart."""
+
+    def build(rows: Sequence[Row], settings: Settings) -> Request:
+        return rest.request(settings, path, rows[0].items[0], pool=pool)
+
+    return build
+
+
+def listing(path: str, name: str) -> Choices:
+    """Every message of a kind, page by page until an empty one; the first page is 0."""
+
+    def request(settings: Settings, page: str, payload: Mapping[str, Any]) -> Request:
+        return rest.request(settings, f"{path}?page={page or 0}", method="GET")
+
+    def read(response: Response, page: str) -> Page:
+        return read_choices(response, name, _named, following=str(int(page or 0) + 1), none=page in ("", "0"))
+
+    return Choices(request=request, read=read)
+
+
+def _named(entry: Mapping[str, Any]) -> Choice | None:
+    identifier, label = entry.get("id"), entry.get("name")
+    return Choice(identifier, str(label or identifier)) if identifier else None
+
+
+def read_choices(
+    response: Response,
+    name: str,
+    choice: Callable[[Mapping[str, Any]], Choice | None],
+    *,
+    following: str = "",
+    none: bool = True,
+) -> Page:
+    """The choices of one page of an answer's list.
+
+    following  the page to ask for next, unless this one is empty
+    none       an empty page means that there is nothing at all
+    """
+    if not 200 <= response.status < 300:
+        words = rest.message_of(rest.body_of(response)) or response.error or f"status {response.status}"
+        return Page(code="500", problem=f"Braze did not give the {name}: {words}")
+    entries = rest.body_of(response).get(name)
+    found = (
+        [choice(entry) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    )
+    choices = [option for option in found if option is not None]
+    if not choices:
+        return Page(code="404", problem=f"Braze has no {name} yet") if none else Page()
+    return Page(choices=choices, next=following)
