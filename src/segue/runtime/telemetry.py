@@ -67,7 +67,7 @@ METRICS: Final = (
     _counter("events_accepted", "events", "source kind", "Events written to the log and acknowledged.",
              "Falling behind received: see the rejections and append failures."),
     _counter("events_rejected", "events", "source code", "Events refused singly, by reason.",
-             "A new code after a release of yours: `segue tail --rejected` shows samples."),
+             "A new code after a release of yours: the sender leaves something out; the code names it."),
     _counter("requests_refused", "requests", "code", "Tracking requests refused as a whole, by reason.",
              "Unknown write keys point at a sender with an old key, too large ones at its batch size."),
     _counter("append_failures", "requests", "", "Requests answered 503 because the log could not be written.",
@@ -89,7 +89,7 @@ METRICS: Final = (
              "Any is data loss by your retention settings: raise them or mend the destination sooner."),
     _counter("events_skipped", "events", "destination", "Events in the log that belong to another source.",
              "Nothing; a destination reads past them."),
-    _gauge("events_dead", "events", "destination", "Events none of whose tries can succeed as they are.",
+    _gauge("events_dead", "events", "destination", "Events of which a row was given up.",
            "`segue dead list` says why, each with the field and the rule."),
     _gauge("events_waiting", "events", "destination", "Events read and not settled yet.",
            "Growing: see whether the destination is held."),
@@ -215,6 +215,10 @@ class Telemetry(Collector):
     def checkpoint(self, destination: str, seconds: float) -> None:
         """Note one checkpoint of a courier."""
         self.observe("segue_checkpoint_seconds", seconds, destination=destination)
+
+    def held(self, destination: str, code: str) -> None:
+        """Note that a destination began to wait for its partner."""
+        self.count("segue_holds_total", destination=destination, code=code)
 
     def build(self, version: str) -> None:
         """Say which Segue runs."""

@@ -1,6 +1,7 @@
-"""The JSON Schema (2020-12) of the workspace file: what editors complete, check and explain while you type.
+"""What an editor knows of the workspace file: its JSON Schema (2020-12), to complete, check and explain.
 
-    schema = workspace_schema(catalogue())          # plain JSON; write it beside the workspace file
+    text = schema_text()                            # write it beside the workspace file
+    schema = workspace_schema(catalogue())          # the same as plain data, for any catalogue
 
 The structure comes from the model's structs, settings and actions from the catalogue, explanations from
 their help texts. It refuses nothing that `segue validate` accepts, but for settings the page does not know,
@@ -8,11 +9,13 @@ which `segue validate` only warns of. What it cannot say (whether a trigger pars
 only `segue validate` knows.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
+from segue.catalog.contents import catalogue
 from segue.io.storage.form import Bounds
 from segue.io.storage.workspace import BOUNDS, ID, PREFIX, WRITE_KEY
 from segue.kit.action import Action
@@ -98,7 +101,12 @@ FILTER_ACTION: Final[Json] = {
 """Source  segmentio/public-api-sdk-typescript, model of a destination filter, read 2026-11-23."""
 
 
-def workspace_schema(catalogue: Mapping[str, Page]) -> Json:
+def schema_text() -> str:
+    """The schema with the catalogue of this installation, as the text of a file."""
+    return json.dumps(workspace_schema(catalogue()), indent=2, ensure_ascii=False) + "\n"
+
+
+def workspace_schema(pages: Mapping[str, Page]) -> Json:
     """The whole schema, as plain JSON."""
     source = _object(Source, without={"id"})
     source["properties"]["write_key"] = _explained(
@@ -130,22 +138,22 @@ def workspace_schema(catalogue: Mapping[str, Page]) -> Json:
             "source": _open(source),
             "delivery": _open(_object(Delivery)),
             "filter": _open(_filter()),
-            "destination": _destination(catalogue),
-            **{f"{slug}.settings": _settings(page) for slug, page in catalogue.items()},
+            "destination": _destination(pages),
+            **{f"{slug}.settings": _settings(page) for slug, page in pages.items()},
             **{
                 f"{slug}.{action.slug}": _mapping(action)
-                for slug, page in catalogue.items()
+                for slug, page in pages.items()
                 for action in page.actions
             },
-            **{f"{slug}.subscription": _subscription(slug, page) for slug, page in catalogue.items()},
+            **{f"{slug}.subscription": _subscription(slug, page) for slug, page in pages.items()},
         },
     }
 
 
-def _destination(catalogue: Mapping[str, Page]) -> Json:
+def _destination(pages: Mapping[str, Page]) -> Json:
     """One of any type: what the type brings with it is chosen by its name."""
     whole = _object(Destination, without={"id"})
-    kinds = {name: slug for slug, page in catalogue.items() for name in (slug, *page.slugs)}
+    kinds = {name: slug for slug, page in pages.items() for name in (slug, *page.slugs)}
     entry = {"type": "array"}
     whole["properties"] |= {
         "type": _explained("Destination.type", {"enum": list(kinds)}),
@@ -166,7 +174,7 @@ def _destination(catalogue: Mapping[str, Page]) -> Json:
                 **({"required": ["settings"]} if _asks_for(page) else {}),
             },
         }
-        for slug, page in catalogue.items()
+        for slug, page in pages.items()
     ]
     return whole
 
