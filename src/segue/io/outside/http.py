@@ -1,0 +1,169 @@
+"""Sender: one HTTP request out, one `Response` back, whatever happens on the way.
+
+What goes wrong between us and the partner is part of the answer, not an exception: a code, and whether the
+partner may have seen the request. Redirects are not followed: a request with a key in it goes where it was
+addressed or nowhere.
+"""
+
+import asyncio
+import errno
+import gzip
+import socket
+import ssl
+from types import SimpleNamespace
+from typing import Any, Final, Self
+
+import aiohttp
+
+from segue.model.delivery import Request, Response
+
+BODY_BYTES: Final = 1024 * 1024
+"""As much of an answer is kept; the rest is not read."""
+
+CONNECT_SECONDS: Final = 10.0
+
+KEEP_ALIVE_SECONDS: Final = 15.0
+"""Shorter than the idle time after which load balancers usually hang up, so that a request seldom meets a
+connection that is being closed."""
+
+USER_AGENT: Final = "segue"
+
+CODES: Final = {
+    errno.ECONNREFUSED: "ECONNREFUSED",
+    errno.ECONNRESET: "ECONNRESET",
+    errno.EPIPE: "ECONNRESET",
+    errno.ECONNABORTED: "ECONNABORTED",
+    errno.ETIMEDOUT: "ETIMEDOUT",
+    errno.EHOSTUNREACH: "EHOSTUNREACH",
+    errno.ENETUNREACH: "EHOSTUNREACH",
+    errno.EHOSTDOWN: "EHOSTUNREACH",
+    errno.EADDRNOTAVAIL: "EHOSTUNREACH",
+}
+"""System error -> transport code. TLS that fails is EPROTO, an address that is none EINVAL."""
+
+
+class Sender:
+    """A pool of kept-alive connections, for one event loop; an async context manager.
+
+    in_flight      most requests on the way at one time; more wait, and their timeout starts when they leave
+    compress_over  bodies larger than this many bytes travel as gzip; None: never
+    tls            trust for https; by default the system's, always verified
+    proxy          URL of a proxy to go through
+    """
+
+    def __init__(
+        self,
+        *,
+        in_flight: int = 64,
+        compress_over: int | None = None,
+        tls: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+    ) -> None:
+        self._slots = asyncio.Semaphore(in_flight)
+        self._compress_over = compress_over
+        self._proxy = proxy
+        connector = aiohttp.TCPConnector(
+            limit=in_flight,
+            ssl=tls if tls is not None else True,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            ttl_dns_cache=60,
+        )
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_headers_sent.append(_mark_sent)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[tracing],
+            skip_auto_headers=("Content-Type",),
+            headers={"User-Agent": USER_AGENT},
+        )
+
+    async def send(self, request: Request) -> Response:
+        """Send a request and give what came back.
+
+        Raises nothing for trouble on the way: then `status` is 0 and `error` a code. An answer that broke
+        off has its status, what was read of the body, and an `error`.
+        """
+        async with self._slots:
+            return await self._send(request)
+
+    async def close(self) -> None:
+        """Hang up. May be called twice."""
+        await self._session.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _send(self, request: Request) -> Response:
+        progress = SimpleNamespace(sent=False)
+        status = 0
+        headers: dict[str, str] = {}
+        body = bytearray()
+        error = ""
+        try:
+            async with self._session.request(
+                request.method,
+                request.url,
+                trace_request_ctx=progress,
+                allow_redirects=False,
+                proxy=self._proxy,
+                timeout=aiohttp.ClientTimeout(total=request.timeout_seconds, sock_connect=CONNECT_SECONDS),
+                **self._content(request),
+            ) as answer:
+                status = answer.status
+                headers = _lowered(answer)
+                while len(body) < BODY_BYTES and (piece := await answer.content.readany()):
+                    body += piece
+        except (aiohttp.ClientError, OSError, ValueError) as trouble:
+            error = transport_code(trouble)
+        return Response(
+            status=status,
+            headers=headers,
+            body=bytes(body[:BODY_BYTES]),
+            error=error,
+            sent=progress.sent or status != 0,
+        )
+
+    def _content(self, request: Request) -> dict[str, Any]:
+        headers = dict(request.headers)
+        body = request.body
+        if self._compress_over is not None and len(body) > self._compress_over:
+            body = gzip.compress(body, compresslevel=1, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+        return {"headers": headers, "data": body or None}
+
+
+def transport_code(trouble: BaseException) -> str:
+    """Name what went wrong on the way in the words delivery codes use."""
+    match trouble:
+        case TimeoutError():  # before OSError and ClientError: the kinds of timeout are all three
+            return "ETIMEDOUT"
+        case aiohttp.ClientConnectorDNSError():
+            return "EAI_AGAIN" if trouble.errno == socket.EAI_AGAIN else "ENOTFOUND"
+        case aiohttp.ClientSSLError() | ssl.SSLError():
+            return "EPROTO"
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            return "EINVAL"
+        case aiohttp.ServerDisconnectedError():
+            return "ECONNRESET"
+        case OSError():
+            return CODES.get(trouble.errno or 0, "ECONNRESET")
+        case aiohttp.ClientError():  # half an answer, or something that is not HTTP
+            return "ECONNABORTED"
+        case _:  # a header that cannot be written
+            return "EINVAL"
+
+
+async def _mark_sent(_session: aiohttp.ClientSession, context: SimpleNamespace, _parameters: object) -> None:
+    context.trace_request_ctx.sent = True
+
+
+def _lowered(answer: aiohttp.ClientResponse) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in answer.headers.items():
+        lowered = name.lower()
+        headers[lowered] = f"{headers[lowered]}, {value}" if lowered in headers else value
+    return headers
