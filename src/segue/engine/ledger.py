@@ -26,6 +26,7 @@ RESULTS: Final = ("delivered", "filtered", "suppressed", "duplicate", "dead", "e
 class OpenEvent(msgspec.Struct, eq=False):
     """An event with rows still on the way.
 
+    received_ms  when it came in, milliseconds since the epoch
     outstanding  rows not settled yet
     died         why one of them died, "" while none has
     letters      dead letters of subscriptions that failed before they had a row; written with the event,
@@ -34,6 +35,7 @@ class OpenEvent(msgspec.Struct, eq=False):
 
     lane: int
     offset: int
+    received_ms: int
     outstanding: int
     died: str = ""
     letters: tuple[DeadLetter, ...] = ()
@@ -110,9 +112,11 @@ class Ledger:
         """Settle an event that has no rows."""
         self._count(minute, "", result, reason, 1)
 
-    def open(self, lane: int, offset: int, rows: int, letters: tuple[DeadLetter, ...] = ()) -> OpenEvent:
+    def open(
+        self, lane: int, offset: int, rows: int, letters: tuple[DeadLetter, ...] = (), *, received_ms: int = 0
+    ) -> OpenEvent:
         """Keep an event open until its rows are settled."""
-        event = OpenEvent(lane, offset, rows, letters[0].reason if letters else "", letters)
+        event = OpenEvent(lane, offset, received_ms, rows, letters[0].reason if letters else "", letters)
         self._open[lane][offset] = event
         return event
 
@@ -174,6 +178,12 @@ class Ledger:
     @property
     def waiting(self) -> int:
         return sum(map(len, self._open.values()))
+
+    @property
+    def oldest_ms(self) -> int | None:
+        """When the oldest open event came in; None when none is open."""
+        oldest = [next(iter(events.values())).received_ms for events in self._open.values() if events]
+        return min(oldest, default=None)
 
     @property
     def read(self) -> int:

@@ -16,12 +16,13 @@ import orjson
 
 from segue.engine.batch import Travel
 from segue.engine.dead import bury
+from segue.engine.intake import moment_ms
 from segue.engine.plan import BoundDestination, BoundSubscription
 from segue.kit.action import Shaped
 from segue.language.path import UNDEFINED
 from segue.model.delivery import DeadLetter, Row
 from segue.model.errors import InvalidMapping, InvalidPayload
-from segue.model.event import Event, person_key
+from segue.model.event import Event, Record, person_key
 
 BY_INTEGRATIONS: Final = "FILTERED_BY_INTEGRATIONS_OBJECT"
 NO_MATCH: Final = "NO_MATCHING_MAPPING"
@@ -42,6 +43,19 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     person: str
     message_id: str
     event_ms: int
+
+
+def position(lane: int, offset: int, record: Record, event: Event) -> Position:
+    """Where a record stands, and when its event happened."""
+    happened = moment_ms(event.get("timestamp"))
+    return Position(
+        lane,
+        offset,
+        record.order,
+        record.person,
+        record.message_id,
+        record.received_ms if happened is None else happened,
+    )
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
@@ -88,9 +102,7 @@ def route(event: Event, destination: BoundDestination, at: Position) -> Routed:
             if shaped.filtered:
                 verdicts.append(_verdict(subscription, "filtered", shaped.filtered, notes=notes))
                 continue
-            rows.extend(
-                (row, subscription) for row in _rows(event, destination.id, subscription, shaped, at)
-            )
+            rows.extend((row, subscription) for row in _rows(event, destination.id, subscription, shaped, at))
             verdicts.append(_verdict(subscription, "sends", notes=notes))
         except (InvalidMapping, InvalidPayload) as error:
             code = error.code if isinstance(error, InvalidPayload) else MAPPING_FAILED

@@ -6,26 +6,26 @@ All decisions are the engine's (`route`, `batch`, `aftermath`, `retry`, `ledger`
 """
 
 import asyncio
-import contextlib
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import structlog
 
 from segue.engine import intake
-from segue.engine.aftermath import Ended, receipt, weigh
-from segue.engine.batch import Batch, Batcher
+from segue.engine.aftermath import Ended, receipt
+from segue.engine.batch import Batcher
 from segue.engine.dead import bury
 from segue.engine.ledger import Ledger, OpenEvent, Place
 from segue.engine.plan import BoundDestination
-from segue.engine.retry import FREE, Hold
-from segue.engine.route import Position, Routed, people_of, route, travel
+from segue.engine.retry import Hold
+from segue.engine.route import Routed, people_of, position, route, travel
 from segue.io.log.stream import Log
 from segue.io.storage.state import Checkpoint, Cursor, State
-from segue.model.delivery import DeadLetter, Outcome, Receipt, Request, Response, Row, Verdict
-from segue.model.errors import CorruptBlock
+from segue.model.delivery import DeadLetter, Receipt, Row
+from segue.model.errors import CorruptBlock, UnavailableError
 from segue.model.event import Record
 from segue.runtime.clock import Clock
+from segue.runtime.dispatcher import Dispatcher, Meter, Sender
 from segue.runtime.reader import Entry, Reader
 from segue.runtime.revival import Revival
 
@@ -41,24 +41,11 @@ CHECKPOINT_EVENTS: Final = 20_000
 log = structlog.get_logger("segue.courier")
 
 
-class Sender(Protocol):
-    """What carries a request to the partner; never raises for trouble on the way."""
-
-    async def send(self, request: Request) -> Response: ...
-
-
-class Meter(Protocol):
-    """Where the courier reports what it does; `segue.runtime.telemetry` says what each means."""
-
-    def request(self, destination: str, action: str, status: int, items: int, seconds: float) -> None: ...
-
-    def checkpoint(self, destination: str, seconds: float) -> None: ...
-
-
 class Courier:
     """One destination's delivery: `start`, then `run` until `stop`.
 
-    lanes  the lanes of the log this courier reads; None for all
+    origins  where in each lane the destination began (`segue.io.storage.origins`)
+    lanes    the lanes of the log this courier reads; None for all
     """
 
     def __init__(
@@ -70,25 +57,25 @@ class Courier:
         clock: Clock,
         meter: Meter,
         *,
+        origins: Mapping[int, int],
         lanes: Sequence[int] | None = None,
     ) -> None:
         self.destination = destination
-        self.hold: Hold = FREE
-        self.requests = 0
+        self._origins = dict(origins)
         self._stream = stream
         self._state = state
-        self._sender = sender
         self._clock = clock
         self._meter = meter
         self._lanes = tuple(range(stream.lanes)) if lanes is None else tuple(lanes)
         self._reader = Reader(stream, self._lanes)
         self._revival = Revival(stream, state)
         self._batcher = Batcher()
+        self._dispatcher = Dispatcher(self._batcher, sender, clock, meter, self._end)
         self._ledger: Ledger | None = None
         self._open: dict[tuple[int, int], OpenEvent] = {}
-        self._in_flight = 0
-        self._wake = asyncio.Event()
+        self._found: list[Entry] = []
         self._stopping = False
+        self._is_paused = False
         self._since_checkpoint = 0
         self._checkpoint_at = 0.0
 
@@ -104,6 +91,16 @@ class Courier:
         return self._ledger
 
     @property
+    def hold(self) -> Hold:
+        """Whether the destination waits for its partner, and why."""
+        return self._dispatcher.hold
+
+    @property
+    def retries(self) -> int:
+        """Rows that had to leave again, in this run."""
+        return self._dispatcher.retries
+
+    @property
     def waiting_rows(self) -> int:
         """Rows between mapping and settlement."""
         return self._batcher.rows
@@ -112,11 +109,15 @@ class Courier:
         """Go on with a new revision of the destination; rows already made travel as they are."""
         self.destination = destination
 
+    def lag(self, heads: Sequence[int]) -> int:
+        """Events in the log, up to these heads, that were not read yet."""
+        return sum(heads[lane] - self.ledger.read_to(lane) for lane in self._lanes)
+
     async def start(self) -> None:
-        """Load where the last run stopped; a destination that is new begins at the log's head."""
-        origins = await origin(self._state, self._stream, self._clock.now_ms())
+        """Load where the last run stopped."""
+        origins = {lane: self._origins[lane] for lane in self._lanes}
         cursors = await self._state.load()
-        places = {lane: Place(origins[lane]) for lane in self._lanes} | {
+        places = {lane: Place(offset) for lane, offset in origins.items()} | {
             lane: Place(cursor.next_offset, cursor.settled)
             for lane, cursor in cursors.items()
             if lane in self._lanes
@@ -124,32 +125,48 @@ class Courier:
         self._ledger = Ledger(
             self.destination.config.source,
             places,
-            {lane: origins[lane] for lane in self._lanes},
+            origins,
             await self._state.totals(),
         )
-        self.requests = int(await self._state.value("requests") or b"0")
+        self._dispatcher.requests = int(await self._state.value("requests") or b"0")
         self._checkpoint_at = self._clock.monotonic() + CHECKPOINT_SECONDS
 
     def stop(self) -> None:
         """Ask the loop to finish: what waits is sent at once, unless the destination is held."""
         self._stopping = True
-        self._wake.set()
+        self._dispatcher.wake.set()
 
     async def run(self) -> None:
-        """Deliver until stopped. Raises StorageUnavailable when state can no longer be written, and
-        LogUnavailable when the log can no longer be read; nothing is lost by either."""
+        """Deliver until stopped.
+
+        While the state or the log cannot be used, the courier pauses with everything it knows in memory
+        and tries again; only the last checkpoint of a stop may raise StorageUnavailable.
+        """
         if self._ledger is None:
             await self.start()
         async with asyncio.TaskGroup() as requests:
             while not self._is_finished():
-                self._wake.clear()
-                moved = await self._read()
-                self._dispatch(requests)
-                if self._is_checkpoint_due():
-                    await self.checkpoint()
+                self._dispatcher.wake.clear()
+                moved = False
+                try:
+                    moved = await self._step(requests)
+                except UnavailableError as error:
+                    log.error("courier_paused", destination=self.id, error=str(error))  # noqa: TRY400 - ours
+                    self._is_paused = True
                 if not moved:
                     await self._rest()
         await self.checkpoint()
+
+    async def _step(self, requests: asyncio.TaskGroup) -> bool:
+        """Do a little of everything; True when there may be more to read right away."""
+        moved = False
+        if not self._is_paused:
+            moved = await self._read()
+            self._dispatcher.dispatch(self.destination, requests)
+        if self._is_checkpoint_due():
+            await self.checkpoint()
+            self._is_paused = False
+        return moved
 
     async def checkpoint(self) -> None:
         """Keep positions, receipts, dead letters, counts and dedupe ids in one transaction."""
@@ -166,14 +183,15 @@ class Courier:
         await self._state.commit(
             Checkpoint(
                 cursors={
-                    lane: Cursor(place.next_offset, place.settled) for lane, place in entries.places.items()
+                    lane: Cursor(next_offset=place.next_offset, settled=place.settled)
+                    for lane, place in entries.places.items()
                 },
                 receipts=entries.receipts,
                 dead=entries.dead,
                 revived=revived,
                 done_commands=commands,
                 counts=entries.counts,
-                values={"requests": b"%d" % self.requests},
+                values={"requests": b"%d" % self._dispatcher.requests},
                 now_ms=self._clock.now_ms(),
             )
         )
@@ -182,8 +200,8 @@ class Courier:
         self._meter.checkpoint(self.id, self._clock.monotonic() - started)
 
     def _is_finished(self) -> bool:
-        is_empty = self._batcher.rows == 0 or self.hold.is_held
-        return self._stopping and self._in_flight == 0 and is_empty
+        is_empty = self._batcher.rows == 0 or self.hold.is_held or self._is_paused
+        return self._stopping and self._dispatcher.in_flight == 0 and is_empty
 
     def _is_checkpoint_due(self) -> bool:
         return self._since_checkpoint >= CHECKPOINT_EVENTS or self._clock.monotonic() >= self._checkpoint_at
@@ -199,16 +217,19 @@ class Courier:
                 self._batcher.hurry()
             return False
         minute = self._minute()
-        try:
-            found = await self._reader.next(self.ledger, minute)
-        except CorruptBlock as error:
-            self._skip_corrupt(error, minute)
-            return True
-        for start in range(0, len(found), CHUNK):
-            await self._route(found[start : start + CHUNK], minute)
+        if not self._found:
+            try:
+                self._found = await self._reader.next(self.ledger, minute)
+            except CorruptBlock as error:
+                self._skip_corrupt(error, minute)
+                return True
+        chunk = self._found[:CHUNK]
+        if chunk:
+            await self._route(chunk, minute)
+            del self._found[: len(chunk)]
+            self._since_checkpoint += len(chunk)
             await asyncio.sleep(0)
-        self._since_checkpoint += len(found)
-        return bool(found)
+        return bool(chunk)
 
     def _skip_corrupt(self, error: CorruptBlock, minute: int) -> None:
         log.error("log_block_corrupt", destination=self.id, lane=error.lane, offset=error.first_offset)
@@ -221,47 +242,40 @@ class Courier:
     async def _route(self, entries: Sequence[Entry], minute: int) -> None:
         """Sort out what is not ours or was seen before, and route the rest."""
         source, ledger = self.destination.config.source, self.ledger
-        ours: list[Entry] = []
-        for entry in entries:
-            if not ledger.take(entry[0], entry[1]):
-                continue
-            if entry[2].source == source:
-                ours.append(entry)
-            else:
-                ledger.close("skipped", "OTHER_SOURCE", minute)
-        if not ours:
-            return
-        fresh = await self._state.fresh(
-            [(record.message_id, lane, offset, record.received_ms) for lane, offset, record in ours]
-        )
+        ids = [
+            (record.message_id, lane, offset, record.received_ms)
+            for lane, offset, record in entries
+            if record.source == source
+        ]
+        fresh = iter(await self._state.fresh(ids) if ids else ())
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
-        for (lane, offset, record), is_fresh in zip(ours, fresh, strict=True):
+        for lane, offset, record in entries:
+            is_ours = record.source == source
+            is_fresh = is_ours and next(fresh)
+            if not ledger.take(lane, offset):
+                continue  # settled before the last stop
             if is_fresh:
                 self._take_in(lane, offset, record, now, now_ms)
-            else:
+            elif is_ours:
                 ledger.close("duplicate", "", minute)
                 self._note(lane, offset, record.message_id, "duplicate", "", now_ms)
+            else:
+                ledger.close("skipped", "OTHER_SOURCE", minute)
 
     def _take_in(self, lane: int, offset: int, record: Record, now: float, now_ms: int) -> None:
         """Route one event and give its rows to the batcher, or settle it."""
         try:
             event = intake.restore(record)
-            at = Position(
-                lane=lane,
-                offset=offset,
-                order=record.order,
-                person=record.person,
-                message_id=record.message_id,
-                event_ms=intake.event_ms(event, record),
-            )
-            routed = route(event, self.destination, at)
+            routed = route(event, self.destination, position(lane, offset, record, event))
         except Exception as error:  # whatever it is, it is about this event: keep it and go on
             log.exception("event_not_routed", destination=self.id, lane=lane, offset=offset)
             routed = Routed(dead=(self._broken(lane, offset, record, error),))
         if not routed.rows:
             self._end_without_rows(lane, offset, record.message_id, routed, now_ms)
             return
-        self._open[lane, offset] = self.ledger.open(lane, offset, len(routed.rows), routed.dead)
+        self._open[lane, offset] = self.ledger.open(
+            lane, offset, len(routed.rows), routed.dead, received_ms=record.received_ms
+        )
         people = people_of(event, record.person)
         for row, subscription in routed.rows:
             self._batcher.add(row, travel(row, subscription), people, now)
@@ -316,57 +330,6 @@ class Courier:
             )
         )
 
-    def _dispatch(self, requests: asyncio.TaskGroup) -> None:
-        """Let everything leave that may."""
-        now = self._clock.monotonic()
-        most = 1 if self.hold.is_held else self.destination.config.delivery.in_flight
-        while self._in_flight < most and self.hold.allows(now, self._in_flight):
-            batches = self._batcher.due(now, most - self._in_flight)
-            for batch in batches:
-                self._in_flight += 1
-                self.requests += 1
-                requests.create_task(self._deliver(batch, self.requests))
-            if not batches:
-                return
-
-    async def _deliver(self, batch: Batch, number: int) -> None:
-        """Send one batch and act on the answer."""
-        destination, rows = self.destination, batch.rows
-        started = self._clock.monotonic()
-        try:
-            found = destination.page.action(batch.travel.action)
-            if found is None:
-                raise LookupError(f'{destination.page.title} has no action "{batch.travel.action}" any more')
-            action = found[0]
-            response = await self._sender.send(action.build(rows, destination.settings))
-            outcomes = action.read(response, rows)
-            if len(outcomes) != len(rows):
-                raise ValueError(f"{len(outcomes)} outcomes were read for {len(rows)} rows")
-        except Exception as error:  # a defect of a page: its rows become dead letters, the others go on
-            log.exception("request_not_made", destination=self.id, action=batch.travel.action)
-            response = Response(status=0, error="INTERNAL", sent=False)
-            outcomes = [Outcome(verdict=Verdict.REJECTED, code="INTERNAL", message=str(error))] * len(rows)
-        self._in_flight -= 1
-        seconds = self._clock.monotonic() - started
-        items = sum(len(row.items) for row in rows)
-        self._meter.request(self.id, batch.travel.action, response.status, items, seconds)
-        await self._learn(batch, number, outcomes)
-        self._wake.set()
-
-    async def _learn(self, batch: Batch, number: int, outcomes: Sequence[Outcome]) -> None:
-        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
-        aftermath = weigh(batch, outcomes, str(number), now, now_ms)
-        for ended in aftermath.ended:
-            await self._end(ended, number, now_ms)
-        self._batcher.put_back(batch, aftermath.again)
-        if aftermath.trouble is not None:
-            self.hold = self.hold.after_trouble(aftermath.trouble, now, f"{self.id}-{number}")
-            wait = round(self.hold.until - now, 1)
-            log.warning("destination_held", destination=self.id, code=self.hold.reason, wait_seconds=wait)
-        elif self.hold.is_held:
-            self.hold = self.hold.after_success()
-            log.info("destination_released", destination=self.id)
-
     async def _end(self, ended: Ended, number: int, now_ms: int) -> None:
         row, minute = ended.entry.row, now_ms // 60_000
         self._batcher.settle(ended.entry)
@@ -390,11 +353,14 @@ class Courier:
         now = self._clock.monotonic()
         until = self._checkpoint_at
         if self.hold.is_held:
-            until = min(until, self.hold.until) if self._in_flight == 0 else until
-        elif self._in_flight < self.destination.config.delivery.in_flight:
+            until = min(until, self.hold.until) if self._dispatcher.in_flight == 0 else until
+        elif self._dispatcher.in_flight < self.destination.config.delivery.in_flight:
             until = min(until, self._batcher.next_due(now))
         seconds = max(0.001, until - now)
-        waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(self._clock.sleep(seconds))]
+        waits = [
+            asyncio.ensure_future(self._dispatcher.wake.wait()),
+            asyncio.ensure_future(self._clock.sleep(seconds)),
+        ]
         if self._may_read():
             waits.append(asyncio.ensure_future(self._reader.wait(seconds)))
         try:
@@ -403,15 +369,3 @@ class Courier:
             for each in waits:
                 each.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
-
-
-async def origin(state: State, stream: Log, now_ms: int) -> dict[int, int]:
-    """Where in each lane this destination began: the log's heads when it was first seen, kept for ever.
-
-    Call it before the first event is accepted, so that a new destination misses none.
-    """
-    kept = await state.value("origins")
-    if kept is None:
-        kept = ",".join(map(str, await stream.heads())).encode()
-        await state.commit(Checkpoint(values={"origins": kept}, now_ms=now_ms))
-    return dict(enumerate(map(int, kept.decode().split(","))))

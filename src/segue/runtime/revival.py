@@ -14,7 +14,7 @@ from segue.engine.batch import Travel
 from segue.engine.dead import bury, letter_id, unbury
 from segue.engine.ledger import Ledger
 from segue.engine.plan import BoundDestination
-from segue.engine.route import Position, people_of, route, travel
+from segue.engine.route import people_of, position, route, travel
 from segue.io.log.stream import Log
 from segue.io.storage.state import State
 from segue.model.delivery import DeadLetter, Row
@@ -129,12 +129,12 @@ class Revival:
         record = await self._record(letter.lane, letter.offset)
         if record is None:
             message = "the event is no longer in the log, so it cannot be mapped again"
-            ledger.bury(bury(unbury(letter), letter.reason, message, died_ms=letter.died_ms), minute, had_row=True)
+            ledger.bury(
+                bury(unbury(letter), letter.reason, message, died_ms=letter.died_ms), minute, had_row=True
+            )
             return []
         event = intake.restore(record)
-        at = Position(
-            letter.lane, letter.offset, record.order, record.person, record.message_id, intake.event_ms(event, record)
-        )
+        at = position(letter.lane, letter.offset, record, event)
         routed = route(event, destination, at)
         rows = [row for row, _ in routed.rows if letter.subscription in ("", row.subscription)]
         again = [dead for dead in routed.dead if letter.subscription in ("", dead.subscription)]
@@ -159,7 +159,9 @@ class Revival:
             return None
         return blocks[0].records[offset - blocks[0].first_offset]
 
-    async def _resurrect(self, letter: DeadLetter, result: str, reason: str, ledger: Ledger, minute: int) -> None:
+    async def _resurrect(
+        self, letter: DeadLetter, result: str, reason: str, ledger: Ledger, minute: int
+    ) -> None:
         """The letter is gone; the event is no longer dead when it was the last one of it."""
         self._removed.append(letter.id)
         others = await self._state.dead_letters(message_id=letter.message_id)

@@ -1,0 +1,152 @@
+"""One process put together: which log, which state, which roles. The only place that chooses.
+
+    async with opened(settings, current, clock, telemetry) as house:
+        stop = asyncio.Event()
+        await house.run(stop)          # until stop is set; what waits is sent or kept
+
+Exactly one process writes the log (the receiver role); couriers in other processes follow it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from segue.io.log.sqlite import SqliteLog
+from segue.io.outside.http import Sender
+from segue.io.storage.origins import settle_origins
+from segue.io.storage.state import State
+from segue.runtime.clerk import Clerk
+from segue.runtime.clock import Clock
+from segue.runtime.courier import Courier
+from segue.runtime.current import Current
+from segue.runtime.receiver import Receiver
+from segue.runtime.settings import Settings
+from segue.runtime.telemetry import Telemetry
+
+LOG_FOLDER: Final = "log"
+STATE_FOLDER: Final = "state"
+HOUR_MS: Final = 3_600_000
+
+
+class House:
+    """The roles of one process, ready to run. Made by `opened`.
+
+    receiver  None when this process does not receive
+    couriers  by destination; empty when this process does not deliver
+    """
+
+    def __init__(
+        self,
+        stream: SqliteLog,
+        receiver: Receiver | None,
+        couriers: Mapping[str, Courier],
+        states: Mapping[str, State],
+        clerk: Clerk,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self.stream = stream
+        self.receiver = receiver
+        self.couriers = dict(couriers)
+        self.telemetry = telemetry
+        self._states = states
+        self._clerk = clerk
+        self._clock = clock
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Play the roles until `stop` is set, then finish: what waits is sent, or kept when it cannot be."""
+        async with asyncio.TaskGroup() as roles:
+            couriers = [roles.create_task(courier.run()) for courier in self.couriers.values()]
+            clerk = roles.create_task(self._clerk.run())
+            await stop.wait()
+            for courier in self.couriers.values():
+                courier.stop()
+            await asyncio.gather(*couriers)
+            clerk.cancel()
+
+    async def figures(self) -> None:
+        """Bring the gauges that are read off rather than counted up to date."""
+        heads, tails = await self.stream.heads(), await self.stream.tails()
+        for lane, (head, tail) in enumerate(zip(heads, tails, strict=True)):
+            self.telemetry.set("segue_log_head", head, lane=str(lane))
+            self.telemetry.set("segue_log_tail", tail, lane=str(lane))
+        self.telemetry.set("segue_log_bytes", await self.stream.size_bytes())
+        now_ms = self._clock.now_ms()
+        for name, courier in self.couriers.items():
+            self.telemetry.ledger(name, courier.ledger)
+            self.telemetry.set("segue_events_lag", courier.lag(heads), destination=name)
+            self.telemetry.set("segue_destination_held", int(courier.hold.is_held), destination=name)
+            oldest = courier.ledger.oldest_ms
+            waited = (now_ms - oldest) / 1000 if oldest is not None else 0.0
+            self.telemetry.set("segue_oldest_waiting_seconds", waited, destination=name)
+            dead = sum((await self._states[name].count_dead()).values())
+            self.telemetry.set("segue_dead_letters", dead, destination=name)
+            self.telemetry.set("segue_retries_total", courier.retries, destination=name)
+
+    async def ready(self) -> None:
+        """The readiness check: raises UnavailableError when events cannot be taken in now."""
+        if self.receiver is not None:
+            await self.stream.probe()
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    settings: Settings,
+    current: Current,
+    clock: Clock,
+    telemetry: Telemetry,
+) -> AsyncIterator[House]:
+    """Open everything the settings' roles need, and close it in the end.
+
+    Raises LogUnavailable, StorageUnavailable, UnsafeLibrary, MisconfiguredError.
+    """
+    plan, ingest = current.plan, current.workspace.ingest
+    async with contextlib.AsyncExitStack() as stack:
+        if "receiver" in settings.roles:
+            stream = await SqliteLog.open(
+                settings.data / LOG_FOLDER,
+                lanes=ingest.lanes,
+                retention_ms=round(ingest.retention_hours * HOUR_MS),
+                retention_bytes=ingest.retention_bytes,
+                linger_seconds=settings.linger_ms / 1000,
+            )
+        else:
+            stream = await SqliteLog.follow(settings.data / LOG_FOLDER)
+        stack.push_async_callback(stream.close)
+        heads = await stream.heads()
+        states: dict[str, State] = {}
+        couriers: dict[str, Courier] = {}
+        sender = Sender()
+        stack.push_async_callback(sender.close)
+        for name, destination in plan.destinations.items():
+            # Before the first event is taken in, so that a new destination misses none.
+            origins = await asyncio.to_thread(settle_origins, settings.data / STATE_FOLDER, name, heads)
+            if "courier" not in settings.roles:
+                continue
+            hours = destination.config.delivery.dedupe_hours
+            states[name] = state = await State.open(state_path(settings, name), dedupe_hours=hours)
+            stack.push_async_callback(state.close)
+            courier = Courier(
+                destination,
+                stream,
+                state,
+                sender,
+                clock,
+                telemetry,
+                origins=origins,
+                lanes=settings.lanes or None,
+            )
+            await courier.start()
+            couriers[name] = courier
+        receiver = Receiver(stream, plan.source, clock, telemetry) if "receiver" in settings.roles else None
+        writer = stream if receiver is not None else None
+        clerk = Clerk(writer, list(states.values()), clock, retention_hours=ingest.retention_hours)
+        yield House(stream, receiver, couriers, states, clerk, clock, telemetry)
+
+
+def state_path(settings: Settings, destination: str) -> Path:
+    """The state file of a destination; couriers that share its lanes between processes have one each."""
+    lanes = f"@{'-'.join(map(str, settings.lanes))}" if settings.lanes else ""
+    return settings.data / STATE_FOLDER / f"{destination}{lanes}.db"

@@ -1,0 +1,126 @@
+"""The dispatcher: lets the batches of one destination leave, and learns from each answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from segue.engine.aftermath import Ended, weigh
+from segue.engine.batch import Batch, Batcher
+from segue.engine.plan import BoundDestination
+from segue.engine.retry import FREE, Hold
+from segue.model.delivery import Outcome, Request, Response, Verdict
+from segue.model.errors import BrokenError
+from segue.runtime.clock import Clock
+
+log = structlog.get_logger("segue.courier")
+
+
+class Sender(Protocol):
+    """What carries a request to the partner; never raises for trouble on the way."""
+
+    async def send(self, request: Request) -> Response: ...
+
+
+class Meter(Protocol):
+    """Where a courier reports what it does; `segue.runtime.telemetry` says what each means."""
+
+    def request(self, destination: str, action: str, status: int, items: int, seconds: float) -> None: ...
+
+    def checkpoint(self, destination: str, seconds: float) -> None: ...
+
+    def held(self, destination: str, code: str) -> None: ...
+
+
+class Dispatcher:
+    """Requests on the way.
+
+    ended     called for every row that is done with: (what became of it, request number, now in ms)
+    wake      set whenever something happened that may let more leave
+    requests  number of the last request, counted over restarts
+    retries   rows that had to leave again, in this run
+    """
+
+    def __init__(
+        self,
+        batcher: Batcher,
+        sender: Sender,
+        clock: Clock,
+        meter: Meter,
+        ended: Callable[[Ended, int, int], Awaitable[None]],
+    ) -> None:
+        self.hold: Hold = FREE
+        self.requests = 0
+        self.retries = 0
+        self.in_flight = 0
+        self.wake = asyncio.Event()
+        self._batcher = batcher
+        self._sender = sender
+        self._clock = clock
+        self._meter = meter
+        self._ended = ended
+
+    def dispatch(self, destination: BoundDestination, requests: asyncio.TaskGroup) -> None:
+        """Let everything leave that may."""
+        now = self._clock.monotonic()
+        most = 1 if self.hold.is_held else destination.config.delivery.in_flight
+        while self.in_flight < most and self.hold.allows(now, self.in_flight):
+            batches = self._batcher.due(now, most - self.in_flight)
+            for batch in batches:
+                self.in_flight += 1
+                self.requests += 1
+                requests.create_task(self._deliver(destination, batch, self.requests))
+            if not batches:
+                return
+
+    async def _deliver(self, destination: BoundDestination, batch: Batch, number: int) -> None:
+        """Send one batch and act on the answer."""
+        started = self._clock.monotonic()
+        try:
+            response, outcomes = await self._exchange(destination, batch)
+        except Exception as error:  # a defect of a page: its rows become dead letters, the others go on
+            log.exception("request_not_made", destination=destination.id, action=batch.travel.action)
+            response = Response(status=0, error="INTERNAL", sent=False)
+            broken = Outcome(verdict=Verdict.REJECTED, code="INTERNAL", message=str(error))
+            outcomes = [broken] * len(batch.waiting)
+        self.in_flight -= 1
+        seconds = self._clock.monotonic() - started
+        items = sum(len(row.items) for row in batch.rows)
+        self._meter.request(destination.id, batch.travel.action, response.status, items, seconds)
+        await self._learn(destination, batch, number, outcomes)
+        self.wake.set()
+
+    async def _exchange(
+        self, destination: BoundDestination, batch: Batch
+    ) -> tuple[Response, Sequence[Outcome]]:
+        found = destination.page.action(batch.travel.action)
+        if found is None:
+            raise BrokenError(f'{destination.page.title} has no action "{batch.travel.action}" any more')
+        action, rows = found[0], batch.rows
+        response = await self._sender.send(action.build(rows, destination.settings))
+        outcomes = action.read(response, rows)
+        if len(outcomes) != len(rows):
+            raise BrokenError(f'"{action.slug}" read {len(outcomes)} outcomes for {len(rows)} rows')
+        return response, outcomes
+
+    async def _learn(
+        self, destination: BoundDestination, batch: Batch, number: int, outcomes: Sequence[Outcome]
+    ) -> None:
+        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        aftermath = weigh(batch, outcomes, str(number), now, now_ms)
+        for ended in aftermath.ended:
+            await self._ended(ended, number, now_ms)
+        self._batcher.put_back(batch, aftermath.again)
+        self.retries += sum(map(len, aftermath.again))
+        if aftermath.trouble is not None:
+            if not self.hold.is_held:
+                self._meter.held(destination.id, aftermath.trouble.code)
+            self.hold = self.hold.after_trouble(aftermath.trouble, now, f"{destination.id}-{number}")
+            wait = round(self.hold.until - now, 1)
+            log.warning(
+                "destination_held", destination=destination.id, code=self.hold.reason, wait_seconds=wait
+            )
+        elif self.hold.is_held:
+            self.hold = self.hold.after_success()
+            log.info("destination_released", destination=destination.id)
