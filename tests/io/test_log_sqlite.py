@@ -1,0 +1,45 @@
+"""The embedded log: the contract, and what only a log of SQLite files can do wrong."""
+
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+from tests.io.log_contract import LANES, LogContract
+
+from segue.io.log.sqlite import SqliteLog
+from segue.io.log.stream import Log
+
+
+class Folder:
+    """A store of the contract: one folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    async def open(
+        self,
+        *,
+        lanes: int = LANES,
+        retention_ms: int = 0,
+        retention_bytes: int = 0,
+        small_steps: bool = False,
+    ) -> Log:
+        return await SqliteLog.open(
+            self.path,
+            lanes=lanes,
+            retention_ms=retention_ms,
+            retention_bytes=retention_bytes,
+            recent_bytes=0 if small_steps else 16 * 1024 * 1024,
+            segment_bytes=8 * 1024 if small_steps and not retention_bytes else None,
+        )
+
+    async def follow(self) -> Log:
+        return await SqliteLog.follow(self.path, poll_seconds=0.002)
+
+
+class TestSqliteLog(LogContract):
+    @pytest.fixture
+    def new_store(self, tmp_path: Path) -> Callable[[], Folder]:
+        numbers = count()
+        return lambda: Folder(tmp_path / f"log-{next(numbers)}")
