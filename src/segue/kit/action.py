@@ -239,11 +239,11 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
 
     request  (settings, page, payload) -> Request; page "" is the first; payload holds what is mapped so far
              and a hook's outputs
-    read     (response, page) -> Page
+    read     (response, page, payload) -> Page
     """
 
     request: Callable[[Settings, str, Mapping[str, Any]], Request]
-    read: Callable[[Response, str], Page]
+    read: Callable[[Response, str, Mapping[str, Any]], Page]
 
 
 class Hook(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,10 +15,18 @@ from segue.kit.partner import Destination, Person
 from segue.model.delivery import Request
 from segue.model.workspace import SANDBOX_KEY
 
-from . import presets, rest
+from . import catalogs, listings, presets, rest
+from .actions.create_alias import CREATE_ALIAS
+from .actions.ecommerce_event import ECOMMERCE_EVENT
+from .actions.ecommerce_product_event import ECOMMERCE_PRODUCT_EVENT
+from .actions.identify_user import IDENTIFY_USER
+from .actions.merge_users import MERGE_USERS
 from .actions.track_event import TRACK_EVENT
 from .actions.track_purchase import TRACK_PURCHASE
+from .actions.trigger_campaign import TRIGGER_CAMPAIGN
+from .actions.trigger_canvas import TRIGGER_CANVAS
 from .actions.update_user_profile import UPDATE_USER_PROFILE
+from .actions.upsert_catalog_item import UPSERT_CATALOG_ITEM
 
 ENDPOINTS: Final = (
     *(
@@ -85,7 +93,26 @@ BRAZE: Final = Destination(
     slugs=("actions-braze-cloud",),
     names=("Appboy", "Braze Cloud Mode (Actions)"),
     settings=SETTINGS,
-    actions=(UPDATE_USER_PROFILE, TRACK_EVENT, TRACK_PURCHASE),
+    actions=(
+        UPDATE_USER_PROFILE,
+        TRACK_EVENT,
+        TRACK_PURCHASE,
+        ECOMMERCE_EVENT,
+        ECOMMERCE_PRODUCT_EVENT,
+        CREATE_ALIAS,
+        IDENTIFY_USER,
+        MERGE_USERS,
+        UPSERT_CATALOG_ITEM,
+        TRIGGER_CAMPAIGN,
+        TRIGGER_CANVAS,
+    ),
     presets={"ours": presets.OURS, "published": presets.PUBLISHED},
     erase=erase,
+    choices={
+        "campaigns": listings.CAMPAIGNS,
+        "canvases": listings.CANVASES,
+        "catalogs": catalogs.CATALOGS,
+        "catalog-fields": catalogs.FIELDS,
+        "subscription-groups": listings.SUBSCRIPTION_GROUPS,
+    },
 )

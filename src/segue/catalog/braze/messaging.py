@@ -6,14 +6,14 @@ none, so every field refuses the payload instead.
 Source  Braze docs, "Send campaigns using API-triggered delivery" and "Send Canvases …", read 2026-11-23
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from segue.kit.action import Build, Choices, Page, Settings, Shape, Shaped, Shaping
-from segue.kit.field import ABSENT, Choice, Condition, Conditions, Field, pick, when
-from segue.model.delivery import Payload, Request, Response, Row
+from segue.kit.action import Build, Settings, Shaped, Shaping
+from segue.kit.field import ABSENT, Condition, Conditions, Field, pick, when
+from segue.model.delivery import Payload, Request, Row
 from segue.model.errors import InvalidPayload
 
 from . import rest
@@ -107,9 +107,6 @@ def shape(payload: Payload, shaping: Shaping) -> Shaped:
     return Shaped(items=[message])
 
 
-SHAPE: Final[Shape] = shape
-
-
 def build_for(path: str, pool: str) -> Build:
     """A builder for one message a request: Braze gives no way to tell several apart."""
 
@@ -117,46 +114,3 @@ def build_for(path: str, pool: str) -> Build:
         return rest.request(settings, path, rows[0].items[0], pool=pool)
 
     return build
-
-
-def listing(path: str, name: str) -> Choices:
-    """Every message of a kind, page by page until an empty one; the first page is 0."""
-
-    def request(settings: Settings, page: str, payload: Mapping[str, Any]) -> Request:
-        return rest.request(settings, f"{path}?page={page or 0}", method="GET")
-
-    def read(response: Response, page: str) -> Page:
-        return read_choices(response, name, _named, following=str(int(page or 0) + 1), none=page in ("", "0"))
-
-    return Choices(request=request, read=read)
-
-
-def _named(entry: Mapping[str, Any]) -> Choice | None:
-    identifier, label = entry.get("id"), entry.get("name")
-    return Choice(identifier, str(label or identifier)) if identifier else None
-
-
-def read_choices(
-    response: Response,
-    name: str,
-    choice: Callable[[Mapping[str, Any]], Choice | None],
-    *,
-    following: str = "",
-    none: bool = True,
-) -> Page:
-    """The choices of one page of an answer's list.
-
-    following  the page to ask for next, unless this one is empty
-    none       an empty page means that there is nothing at all
-    """
-    if not 200 <= response.status < 300:
-        words = rest.message_of(rest.body_of(response)) or response.error or f"status {response.status}"
-        return Page(code="500", problem=f"Braze did not give the {name}: {words}")
-    entries = rest.body_of(response).get(name)
-    found = (
-        [choice(entry) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-    )
-    choices = [option for option in found if option is not None]
-    if not choices:
-        return Page(code="404", problem=f"Braze has no {name} yet") if none else Page()
-    return Page(choices=choices, next=following)

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from segue.kit.partner import Preset
 
+from .actions.ecommerce_event import ECOMMERCE_EVENT
+from .actions.ecommerce_product_event import ECOMMERCE_PRODUCT_EVENT
 from .actions.track_event import TRACK_EVENT
 from .actions.track_purchase import TRACK_PURCHASE
 from .actions.update_user_profile import UPDATE_USER_PROFILE
@@ -34,6 +36,26 @@ def _specific(name: str, event_slug: str, action: str, mapping: Mapping) -> Pres
     return Preset(name=name, action=action, event_slug=event_slug, mapping=mapping)
 
 
+def _ecommerce(name: str, event: str, kind: str, **over: Any) -> Preset:
+    return Preset(
+        name=f"{name} (beta)",
+        action="ecommerce-event",
+        trigger=f'event = "{event}"',
+        mapping={**_ECOMMERCE, **over, "name": f"ecommerce.{kind}"},
+    )
+
+
+def _status_url(name: str) -> Mapping:
+    return {name: _path(f"$.properties.{name}")}
+
+
+def _one_product() -> Mapping:
+    """A cart event names its product among its own properties."""
+    product = dict(ECOMMERCE_PRODUCT_EVENT.fields["product"].default)
+    return {**product, "quantity": _path("$.properties.quantity")}
+
+
+_ECOMMERCE: Final = ECOMMERCE_EVENT.default_mapping()
 _TRACK: Final = TRACK_EVENT.default_mapping()
 _PROFILE: Final = UPDATE_USER_PROFILE.default_mapping()
 
@@ -47,6 +69,26 @@ PUBLISHED: Final = (
             ' and event != "Product Added" and event != "Product Removed"'
         ),
         mapping=_TRACK,
+    ),
+    _ecommerce("Order Placed", "Order Completed", "order_placed", metadata=_status_url("order_status_url")),
+    _ecommerce(
+        "Checkout Started", "Checkout Started", "checkout_started", metadata=_status_url("checkout_url")
+    ),
+    _ecommerce(
+        "Order Refunded", "Order Refunded", "order_refunded", metadata=_status_url("order_status_url")
+    ),
+    _ecommerce(
+        "Order Cancelled", "Order Cancelled", "order_cancelled", metadata=_status_url("order_status_url")
+    ),
+    Preset(
+        name="Product Viewed (beta)",
+        action="ecommerce-product-event",
+        trigger='event = "Product Viewed"',
+        mapping={**ECOMMERCE_PRODUCT_EVENT.default_mapping(), "name": "ecommerce.product_viewed"},
+    ),
+    _ecommerce("Product Added", "Product Added", "cart_updated", action="add", products=[_one_product()]),
+    _ecommerce(
+        "Product Removed", "Product Removed", "cart_updated", action="remove", products=[_one_product()]
     ),
     Preset(
         name="Identify Calls", action="update-user-profile", trigger='type = "identify"', mapping=_PROFILE

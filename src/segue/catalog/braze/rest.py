@@ -117,8 +117,7 @@ def read_lists(lists: Sequence[tuple[str, str]]) -> Read:
     def read(response: Response, rows: Sequence[Row]) -> list[Outcome]:
         spans = {}
         for name, member in lists:
-            marker = b'"%b":' % member.encode()
-            members = [row for row in rows if any(marker in item for item in row.items)]
+            members = [row for row in rows if any(member in orjson.loads(item) for item in row.items)]
             if members:
                 spans[name] = _Span(members)
         return read_named(
@@ -272,9 +271,7 @@ def _blame(
         span = array(name) or alone
         if index is None and len(rows) == 1 and len(rows[0].items) == 1:
             named.setdefault(id(rows[0]), words)
-        elif index is None or span is None:
-            unnamed.append(words)
-        elif (owner := span.owner(index)) is None:
+        elif index is None or span is None or (owner := span.owner(index)) is None:
             unnamed.append(words)
         else:
             row, which = owner

@@ -72,5 +72,3 @@ TRIGGER_CAMPAIGN: Final = Action(
     build=messaging.build_for("/campaigns/trigger/send", POOL),
     read=rest.read_list,
 )
-
-CAMPAIGNS: Final = messaging.listing("/campaigns/list", "campaigns")

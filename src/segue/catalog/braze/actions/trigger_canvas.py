@@ -65,5 +65,3 @@ TRIGGER_CANVAS: Final = Action(
     build=messaging.build_for("/canvas/trigger/send", POOL),
     read=rest.read_list,
 )
-
-CANVASES: Final = messaging.listing("/canvas/list", "canvases")

@@ -1,0 +1,85 @@
+"""What the console can offer for dynamic fields: campaigns, Canvases, subscription groups, by their names.
+
+Source  Braze docs, "Export campaigns list", "Export Canvas list", "List user's subscription groups",
+        read 2026-11-24
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from segue.kit.action import Choices, Page, Settings
+from segue.kit.field import Choice
+from segue.model.delivery import Request, Response
+
+from . import rest
+
+
+def listing(path: str, name: str) -> Choices:
+    """Every message of a kind, page by page until an empty one; the first page is 0."""
+
+    def request(settings: Settings, page: str, payload: Mapping[str, Any]) -> Request:
+        return rest.request(settings, f"{path}?page={page or 0}", method="GET")
+
+    def read(response: Response, page: str, payload: Mapping[str, Any]) -> Page:
+        return read_choices(response, name, _named, following=str(int(page or 0) + 1), none=page in ("", "0"))
+
+    return Choices(request=request, read=read)
+
+
+def _named(entry: Mapping[str, Any]) -> Choice | None:
+    identifier, label = entry.get("id"), entry.get("name")
+    return Choice(identifier, str(label or identifier)) if identifier else None
+
+
+def read_choices(
+    response: Response,
+    name: str,
+    choice: Callable[[Mapping[str, Any]], Choice | None],
+    *,
+    following: str = "",
+    none: bool = True,
+) -> Page:
+    """The choices of one page of an answer's list.
+
+    following  the page to ask for next, unless this one is empty
+    none       an empty page means that there is nothing at all
+    """
+    if not 200 <= response.status < 300:
+        words = rest.message_of(rest.body_of(response)) or response.error or f"status {response.status}"
+        return Page(code="500", problem=f"Braze did not give the {name}: {words}")
+    entries = rest.body_of(response).get(name)
+    found = (
+        [choice(entry) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    )
+    choices = [option for option in found if option is not None]
+    if not choices:
+        return Page(code="404", problem=f"Braze has no {name} yet") if none else Page()
+    return Page(choices=choices, next=following)
+
+
+def _ask_groups(settings: Settings, page: str, payload: Mapping[str, Any]) -> Request:
+    person = quote(str(payload.get("external_id", "")), safe="")
+    path = f"/subscription/user/status?external_id={person}&limit=100&offset={page or 0}"
+    return rest.request(settings, path, method="GET")
+
+
+def _read_groups(response: Response, page: str, payload: Mapping[str, Any]) -> Page:
+    users = rest.body_of(response).get("users")
+    if not isinstance(users, list):
+        return read_choices(response, "subscription_groups", _named, none=page in ("", "0"))
+    groups = [
+        group for user in users if isinstance(user, dict) for group in user.get("subscription_groups") or ()
+    ]
+    choices = [
+        choice for group in groups if isinstance(group, dict) and (choice := _named(group)) is not None
+    ]
+    if not choices and page in ("", "0"):
+        return Page(code="404", problem="Braze knows no subscription group of this person")
+    return Page(choices=choices, next=str(int(page or 0) + 100) if len(choices) >= 100 else "")
+
+
+CAMPAIGNS: Final = listing("/campaigns/list", "campaigns")
+CANVASES: Final = listing("/canvas/list", "canvases")
+SUBSCRIPTION_GROUPS: Final = Choices(request=_ask_groups, read=_read_groups)
+"""Braze lists groups only for a person: the one named by ``external_id``, a test profile for instance."""
