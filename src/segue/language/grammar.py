@@ -56,6 +56,8 @@ def read(text: str, tokens: Sequence[Token]) -> tuple[Node, tuple[Remark, ...]]:
     """Read the tokens of a trigger. Raises InvalidTrigger with the place and the remedy."""
     reader = _Reader(text, tokens)
     node = reader.members(0)
+    if reader.token.kind == ")":
+        raise reader.fault(reader.token, 'no "(" belongs to this ")". Remove it.')
     if node is None:
         raise reader.fault(reader.token, 'a trigger needs at least one condition. Write: type = "track"')
     return node, tuple(reader.remarks)
@@ -217,7 +219,8 @@ class _Reader:
     def condition(self) -> Node:
         token = self.token
         if token.kind != "word":
-            raise self.fault(token, _stray(token))
+            touching = token.kind == "text" and token.start < self.tokens[self.index - 1].end
+            raise self.fault(token, _TOUCHING if self.index and touching else _stray(token))
         kind, name = self.field(self.take())
         operator = self.operator(token)
         return comparison(kind, name, operator, self.value(f"{token.value} {operator}"))
@@ -247,9 +250,9 @@ class _Reader:
         """Give condition type and name of a field."""
         root, _, rest = token.value.partition(".")
         if root in _NAMED_ROOTS:
-            if not rest.strip("."):
+            if not rest:
                 self.remark("root", token, f'"{root}" alone means the member {root}.{root}.')
-            return TYPES[root], rest if rest.strip(".") else root
+            return TYPES[root], rest or root
         if root in TYPES:
             if rest:
                 self.remark("root", token, f'"{token.value}" means {root}; what follows the dot is not read.')
@@ -276,7 +279,7 @@ class _Reader:
             self.remark("operator", token, f'"{token.value}" between field and value is read as a test.')
             return token.value
         if token.kind == "dot":
-            part = self.token.value
+            part = self.token.value.rstrip(".")
             raise self.fault(token, f'"{part}" after a dot needs a backslash. Write: {field.value}.\\{part}')
         if token.kind == "[":
             raise self.fault(token, f"brackets need backslashes. First element: {field.value}.\\0")
@@ -306,6 +309,12 @@ class _Reader:
                 f'This word at the very end is read as "{token.value}". Put it in quotes.',
             )
         return token
+
+
+_TOUCHING: Final = (
+    "this quote ends a text and, as no blank follows, begins another. Put a blank after it; a text cannot "
+    "hold its own quote."
+)
 
 
 def _stray(token: Token) -> str:

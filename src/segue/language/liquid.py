@@ -11,7 +11,8 @@ Limits  source 1,000 UTF-16 units; every text and the output 1,000,000 character
 Source  liquidjs 10.27 documentation and observed behaviour, recorded 2026-11
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import Any, Final, TextIO
 
@@ -36,6 +37,7 @@ from liquid.builtin.tags.if_tag import IfTag
 from liquid.builtin.tags.unless_tag import UnlessTag
 from liquid.exceptions import LiquidError
 from liquid.expression import Expression
+from liquid.token import TOKEN_EXPRESSION
 
 from segue.language.javascript import length_of
 from segue.language.liquid_filters import FILTERS
@@ -114,11 +116,13 @@ def render_with(source: str, pointer: str) -> Callable[[Any], str]:
 
 
 def _sentence(fault: BaseException) -> str:
-    if isinstance(fault, LiquidError) and fault.__cause__ is not None:
-        fault = fault.__cause__
-    if isinstance(fault, RecursionError):
+    if isinstance(fault, RecursionError) or isinstance(fault.__cause__, RecursionError):
         return "it is nested too deep"
-    return str(getattr(fault, "message", None) or fault or type(fault).__name__)
+    sentence = str(getattr(fault, "message", None) or fault or type(fault).__name__)
+    for tag in DISABLED_TAGS:
+        if sentence == f"unexpected tag '{tag}'":
+            return f'the tag "{tag}" is disabled'
+    return sentence
 
 
 # --- the environment ----------------------------------------------------------------------------
@@ -160,7 +164,10 @@ class _Context(RenderContext):
             return lambda value, *arguments, **named: value
 
         def call(value: object, *arguments: object, **named: object) -> object:
-            return plain(function(plain(value), *map(plain, arguments), **named))
+            try:
+                return plain(function(plain(value), *map(plain, arguments), **named))
+            except TypeError as fault:
+                raise LiquidError(f'the filter "{name}" cannot take these arguments', token=token) from fault
 
         return call
 
@@ -254,11 +261,42 @@ class _Unless(UnlessTag):
         return node
 
 
+_PIECE: Final = re.compile(
+    r"""(?P<text>"[^"]*"|'[^']*')|(?P<path>[^\W\d][\w-]*\??(?:\.[\w-]+\??)+)|(?P<rest>(?<=\])(?:\.[\w-]+\??)+)"""
+    r"""|\d[\w.]*"""
+)
+_INDEX: Final = re.compile(r"-?\d+")
+
+
+def _with_plain_members(expression: str) -> str:
+    """Put members that the library takes for keywords or numbers in brackets: ``a.nil``, ``list.0``."""
+
+    def rewrite(match: re.Match[str]) -> str:
+        if match["path"] is None and match["rest"] is None:
+            return match[0]
+        first, *members = match[0].split(".")
+        return first + "".join(f"[{name}]" if _INDEX.fullmatch(name) else f'["{name}"]' for name in members)
+
+    return _PIECE.sub(rewrite, expression)
+
+
 class _Environment(Environment):
     template_class = _Template
     suppress_blank_control_flow_blocks = False
     logical_not_operator = True
     string_sequences = True
+
+    def tokenizer(self) -> Callable[[str], Iterator[Token]]:
+        tokens_of = super().tokenizer()
+
+        def read_tokens(source: str) -> Iterator[Token]:
+            for token in tokens_of(source):
+                if token.kind == TOKEN_EXPRESSION and "." in token.value:
+                    yield token._replace(value=_with_plain_members(token.value))
+                else:
+                    yield token
+
+        return read_tokens
 
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
         super().setup_tags_and_filters(extra=extra)

@@ -117,7 +117,8 @@ def _word(value: str) -> str:
     """Write a text as a bare word: a backslash before everything that is no letter, digit, ``_`` or ``-``."""
     if any(character > "\uffff" for character in value):
         raise InvalidTrigger(f"no text of a trigger expresses {value!r}: it holds a quote and an emoji")
-    first = value[0] if _START.fullmatch(value[0]) else f"\\{value[0]}"
+    plain = _START.fullmatch(value[0]) and value not in _RESERVED
+    first = value[0] if plain else f"\\{value[0]}"
     return first + "".join(c if _REST.fullmatch(c) else f"\\{c}" for c in value[1:])
 
 
@@ -129,6 +130,5 @@ def _field(condition: Condition) -> str:
     if condition.type not in NAMED:
         return root
     segments = condition.name.split(".")
-    plain = all(segments) and not _RESERVED.intersection(segments)
-    name = ".".join(map(_word, segments)) if plain else _word(condition.name)
+    name = ".".join(map(_word, segments)) if all(segments) else _word(condition.name)
     return f"{root}.{name}" if root else name
