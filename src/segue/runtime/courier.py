@@ -136,8 +136,8 @@ class Courier:
         self._stopping = True
         self._dispatcher.wake.set()
 
-    async def run(self) -> None:
-        """Deliver until stopped.
+    async def run(self, *, until_head: bool = False) -> None:
+        """Deliver until stopped, or until everything there was has been read and settled.
 
         While the state or the log cannot be used, the courier pauses with everything it knows in memory
         and tries again; only the last checkpoint of a stop may raise StorageUnavailable.
@@ -153,7 +153,9 @@ class Courier:
                 except UnavailableError as error:
                     log.error("courier_paused", destination=self.id, error=str(error))  # noqa: TRY400 - ours
                     self._is_paused = True
-                if not moved:
+                if not moved and until_head and self._may_read() and not self._is_paused:
+                    self.stop()
+                elif not moved:
                     await self._rest()
         await self.checkpoint()
 
@@ -330,7 +332,7 @@ class Courier:
             )
         )
 
-    async def _end(self, ended: Ended, number: int, now_ms: int) -> None:
+    def _end(self, ended: Ended, number: int, now_ms: int) -> None:
         row, minute = ended.entry.row, now_ms // 60_000
         self._batcher.settle(ended.entry)
         self.ledger.write(receipt(ended, str(number), now_ms))
@@ -339,7 +341,7 @@ class Courier:
             self.ledger.bury(letter, minute, had_row=True)
         opened = self._open.get((row.lane, row.offset))
         if opened is None:
-            await self._revival.settle(row, ended.reason, self.ledger, minute)
+            self._revival.settle(row, ended.reason, self.ledger, minute)
             return
         self.ledger.settle(opened, row.subscription, ended.reason, minute)
         if opened.outstanding == 0:

@@ -1,7 +1,7 @@
 """The dispatcher: lets the batches of one destination leave, and learns from each answer."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -48,7 +48,7 @@ class Dispatcher:
         sender: Sender,
         clock: Clock,
         meter: Meter,
-        ended: Callable[[Ended, int, int], Awaitable[None]],
+        ended: Callable[[Ended, int, int], None],
     ) -> None:
         self.hold: Hold = FREE
         self.requests = 0
@@ -88,7 +88,7 @@ class Dispatcher:
         seconds = self._clock.monotonic() - started
         items = sum(len(row.items) for row in batch.rows)
         self._meter.request(destination.id, batch.travel.action, response.status, items, seconds)
-        await self._learn(destination, batch, number, outcomes)
+        self._learn(destination, batch, number, outcomes)
         self.wake.set()
 
     async def _exchange(
@@ -104,13 +104,13 @@ class Dispatcher:
             raise BrokenError(f'"{action.slug}" read {len(outcomes)} outcomes for {len(rows)} rows')
         return response, outcomes
 
-    async def _learn(
+    def _learn(
         self, destination: BoundDestination, batch: Batch, number: int, outcomes: Sequence[Outcome]
     ) -> None:
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         aftermath = weigh(batch, outcomes, str(number), now, now_ms)
         for ended in aftermath.ended:
-            await self._ended(ended, number, now_ms)
+            self._ended(ended, number, now_ms)
         self._batcher.put_back(batch, aftermath.again)
         self.retries += sum(map(len, aftermath.again))
         if aftermath.trouble is not None:

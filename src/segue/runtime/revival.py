@@ -47,13 +47,14 @@ class Revival:
         self._state = state
         self._retries: dict[str, _Retry] = {}
         self._open: dict[int, int] = {}
+        self._landed: list[DeadLetter] = []
         self._removed: list[str] = []
         self._done: list[int] = []
 
     @property
     def is_dirty(self) -> bool:
         """True when the next checkpoint has something of ours to write."""
-        return bool(self._removed or self._done)
+        return bool(self._landed or self._removed or self._done)
 
     def entries(self) -> tuple[list[str], list[int]]:
         """(ids of letters that are no longer dead, ids of commands that are done) for the checkpoint."""
@@ -66,6 +67,9 @@ class Revival:
 
     async def take(self, destination: BoundDestination, ledger: Ledger, minute: int) -> list[Departure]:
         """Carry out new commands; gives the rows that leave again."""
+        while self._landed:
+            await self._resurrect(self._landed[-1], "delivered", "", ledger, minute)
+            self._landed.pop()
         departures: list[Departure] = []
         for command in await self._state.commands():
             if command.id in self._open or command.id in self._done:
@@ -83,7 +87,7 @@ class Revival:
                 self._finish(command.id)
         return departures
 
-    async def settle(self, row: Row, died: str, ledger: Ledger, minute: int) -> None:
+    def settle(self, row: Row, died: str, ledger: Ledger, minute: int) -> None:
         """A row that left again is done; the last one of a letter settles the letter."""
         retry = self._retries.pop(_key(row), None)
         if retry is None:
@@ -96,7 +100,7 @@ class Revival:
         if retry.outstanding:
             return
         if not retry.died:
-            await self._resurrect(retry.letter, "delivered", "", ledger, minute)
+            self._landed.append(retry.letter)
         self._open[retry.command] -= 1
         if not self._open[retry.command]:
             self._finish(retry.command)

@@ -74,9 +74,12 @@ async def serving(app: App, host: str, port: int) -> AsyncIterator[str]:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open the listening socket, so that a taken port is a clear error before anything else starts."""
+    """Open the listening socket, so that a taken port is a clear error before anything else starts.
+
+    The protocol is named because the event loop switches Nagle's delay off only for sockets that name it.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

@@ -1,0 +1,286 @@
+"""The courier: from the log to a Braze profile, through whatever happens on the way."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segue.io.storage.state import StateReader
+from segue.model.workspace import Delivery, Subscription
+from segue.runtime.courier import Courier
+from tests.runtime.house import Desk, bind, opened, records
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with opened(tmp_path) as made:
+        yield made
+
+
+def identify(user: str, number: int = 0, **traits: Any) -> dict[str, Any]:
+    return {"type": "identify", "userId": user, "messageId": f"i-{user}-{number}", "traits": traits}
+
+
+def track(user: str, number: int = 0, event: str = "Read", **properties: Any) -> dict[str, Any]:
+    return {
+        "type": "track",
+        "userId": user,
+        "event": event,
+        "messageId": f"t-{user}-{number}",
+        "properties": properties,
+    }
+
+
+def told(courier: Courier) -> dict[str, int]:
+    """How many events ended how."""
+    ledger = courier.ledger
+    assert ledger.residual == 0
+    results = ("delivered", "filtered", "duplicate", "dead", "expired", "skipped")
+    return {result: n for result in results if (n := ledger.total(result))}
+
+
+async def test_an_identify_and_a_track_become_a_profile(desk: Desk) -> None:
+    """The main job, end to end without wires."""
+    await desk.stream.append(
+        records(identify("u1", email="ada@example.com", plan="plus"), track("u1", page=3))
+    )
+    courier = await desk.deliver()
+    profile = await desk.wire.profile("u1")
+    assert profile["email"] == "ada@example.com"
+    assert profile["custom_attributes"] == {"plan": "plus"}
+    assert [(each["name"], each["count"]) for each in profile["custom_events"]] == [("Read", 1)]
+    assert told(courier) == {"delivered": 2}
+
+
+async def test_an_order_becomes_a_purchase_for_each_product(desk: Desk) -> None:
+    """Two products, two purchases, one event delivered."""
+    products = [{"product_id": "tea", "price": 7.5, "quantity": 2}, {"product_id": "cup", "price": 14}]
+    await desk.stream.append(records(track("u1", event="Order Completed", currency="EUR", products=products)))
+    courier = await desk.deliver()
+    profile = await desk.wire.profile("u1")
+    assert {each["name"]: each["count"] for each in profile["purchases"]} == {"tea": 2, "cup": 1}
+    assert told(courier) == {"delivered": 1}
+
+
+async def test_an_order_of_200_products_is_split_and_is_still_one_event(desk: Desk) -> None:
+    """Three requests of at most 75 objects; the event is delivered when the last part is."""
+    products = [{"product_id": f"p{n}", "price": 1} for n in range(200)]
+    await desk.stream.append(records(track("u1", event="Order Completed", products=products)))
+    courier = await desk.deliver()
+    assert [len(body["purchases"]) for body in desk.wire.bodies()] == [75, 75, 50]
+    assert told(courier) == {"delivered": 1}
+    assert courier.ledger.total("rows_delivered") == 3
+
+
+async def test_75_events_travel_in_one_request(desk: Desk) -> None:
+    """One hundred people, two requests."""
+    delivery = Delivery(wait_seconds=30)
+    await desk.stream.append(records(*(track(f"u{n}") for n in range(100))))
+    await desk.deliver(bind(delivery=delivery))
+    assert [len(body["events"]) for body in desk.wire.bodies()] == [75, 25]
+    assert desk.wire.sent[0].headers["x-braze-batch"] == "true"
+
+
+async def test_without_batching_every_event_has_a_request_of_its_own(desk: Desk) -> None:
+    """The same path, one row at a time."""
+    await desk.stream.append(records(*(track(f"u{n}") for n in range(5))))
+    await desk.deliver(bind(delivery=Delivery(batching=False)))
+    assert [len(body["events"]) for body in desk.wire.bodies()] == [1] * 5
+
+
+async def test_an_event_nobody_wants_is_filtered_with_its_reason(desk: Desk) -> None:
+    """A page, and a track that switches Braze off."""
+    off = {**track("u1", 1), "integrations": {"Braze": False}}
+    page = {"type": "page", "userId": "u1", "name": "Home"}
+    await desk.stream.append(records(page, off))
+    courier = await desk.deliver()
+    assert desk.wire.sent == []
+    totals = courier.ledger.totals()
+    assert totals["filtered", "NO_MATCHING_MAPPING"] == 1
+    assert totals["filtered", "FILTERED_BY_INTEGRATIONS_OBJECT"] == 1
+
+
+async def test_a_message_id_is_delivered_once_within_a_day(desk: Desk) -> None:
+    """Within a batch, between batches, and after a restart."""
+    await desk.stream.append(records(track("u1"), track("u1")))
+    assert told(await desk.deliver()) == {"delivered": 1, "duplicate": 1}
+    await desk.stream.append(records(track("u1")))
+    assert told(await desk.deliver()) == {"delivered": 1, "duplicate": 2}
+    assert (await desk.wire.profile("u1"))["custom_events"][0]["count"] == 1
+
+
+async def test_a_restart_goes_on_where_the_last_run_stopped(desk: Desk) -> None:
+    """Nothing is sent twice, nothing is left out."""
+    await desk.stream.append(records(*(track(f"u{n}") for n in range(10))))
+    await desk.deliver()
+    await desk.stream.append(records(*(track(f"v{n}") for n in range(10))))
+    courier = await desk.deliver()
+    assert told(courier) == {"delivered": 20}
+    assert sum(len(body["events"]) for body in desk.wire.bodies()) == 20
+    assert courier.ledger.waiting == 0
+
+
+async def test_only_the_refused_event_of_a_batch_dies(desk: Desk) -> None:
+    """Braze names (events, 1); its neighbours are delivered, it is a dead letter with Braze's words."""
+    long = "x" * 1000
+    await desk.stream.append(records(track("u1"), {**track(long), "messageId": "long"}, track("u3")))
+    courier = await desk.deliver()
+    assert told(courier) == {"delivered": 2, "dead": 1}
+    reader = await StateReader.open(desk.folder / "braze.db")
+    [letter] = await reader.dead_letters()
+    await reader.close()
+    assert letter.message_id == "long"
+    assert letter.reason == "BAD_REQUEST"
+    assert "external_id" in letter.message
+    assert len(letter.attempts) == 1
+
+
+async def test_an_event_that_cannot_be_mapped_is_a_dead_letter_and_the_others_travel(desk: Desk) -> None:
+    """The letter names the field and the rule."""
+    bad = track("u1", 1, "Order Completed", products=[{"product_id": "tea", "price": "a lot"}])
+    await desk.stream.append(records(bad, track("u1", 2)))
+    courier = await desk.deliver()
+    assert told(courier) == {"delivered": 1, "dead": 1}
+    reader = await StateReader.open(desk.folder / "braze.db")
+    [letter] = await reader.dead_letters()
+    await reader.close()
+    assert "price" in letter.message
+
+
+async def test_trouble_of_the_partner_holds_the_destination_and_burns_nothing(desk: Desk) -> None:
+    """After 503s the same rows leave again, and nothing is dead."""
+    desk.wire.fault(status=503, path="/users/track", count=3)
+    await desk.stream.append(records(*(track(f"u{n}") for n in range(80))))
+    async with desk.courier(bind(delivery=Delivery(wait_seconds=0, in_flight=1))) as courier:
+        await courier.run(until_head=True)
+        assert courier.hold.is_held
+        assert told(courier) == {}
+        assert courier.ledger.waiting == 80
+    courier = await desk.deliver()
+    assert courier.hold.is_held
+    courier = await desk.deliver()
+    courier = await desk.deliver()
+    assert told(courier) == {"delivered": 80}
+
+
+async def test_a_person_is_never_overtaken(desk: Desk) -> None:
+    """An identify, then fifty events, then an identify: requests hold them in this order."""
+    flow = [identify("u1", 0, step=0), *(track("u1", n) for n in range(50)), identify("u1", 1, step=1)]
+    await desk.stream.append(records(*flow))
+    await desk.deliver(bind(delivery=Delivery(wait_seconds=30)))
+    kinds = [next(iter(body)) for body in desk.wire.bodies()]
+    assert kinds == ["attributes", "events", "attributes"]
+
+
+async def test_what_happened_before_the_login_leaves_before_it(desk: Desk) -> None:
+    """An anonymous event in another lane is settled before the identify that names the anonymousId."""
+    subscriptions = [
+        Subscription(
+            id="anonymous",
+            action="track-event",
+            trigger='type = "track"',
+            mapping={
+                "user_alias": {"alias_name": {"@path": "$.anonymousId"}, "alias_label": "anonymous"},
+                "name": {"@path": "$.event"},
+                "time": {"@path": "$.timestamp"},
+            },
+        ),
+        Subscription(id="profile", action="update-user-profile", trigger='type = "identify"'),
+    ]
+    for n in range(20):
+        visit = {"type": "track", "event": "Visit", "anonymousId": f"a{n}", "messageId": f"v{n}"}
+        login = {**identify(f"u{n}"), "anonymousId": f"a{n}"}
+        await desk.stream.append(records(visit, login))
+    await desk.deliver(bind(subscriptions, delivery=Delivery(wait_seconds=30)))
+    seen: set[str] = set()
+    for body in desk.wire.bodies():
+        seen |= {event["user_alias"]["alias_name"] for event in body.get("events", ())}
+        for attributes in body.get("attributes", ()):
+            assert attributes["external_id"].replace("u", "a") in seen
+
+
+async def test_events_of_another_source_are_skipped(desk: Desk) -> None:
+    """A destination belongs to one source."""
+    await desk.stream.append([*records(track("u1"), source="other"), *records(track("u2"))])
+    assert told(await desk.deliver()) == {"delivered": 1, "skipped": 1}
+
+
+async def test_every_event_has_a_receipt(desk: Desk) -> None:
+    """Delivered with request and position, filtered with its reason."""
+    await desk.stream.append(
+        records(track("u1"), track("u2"), {"type": "page", "userId": "u1", "messageId": "p"})
+    )
+    await desk.deliver(bind(delivery=Delivery(wait_seconds=30)))
+    reader = await StateReader.open(desk.folder / "braze.db")
+    [first], [page] = await reader.receipts("t-u1-0"), await reader.receipts("p")
+    await reader.close()
+    assert (first.result, first.request, first.status, first.subscription) == (
+        "delivered",
+        "1",
+        201,
+        "track-calls",
+    )
+    assert (page.result, page.reason) == ("filtered", "NO_MATCHING_MAPPING")
+
+
+async def test_a_dead_letter_retried_keeps_its_identity(desk: Desk) -> None:
+    """Once the partner takes it, the letter is gone and the event is delivered, not dead."""
+    desk.wire.fault(status=404, body={"message": "Not Found"}, count=1)
+    await desk.stream.append(records(track("u1")))
+    assert told(await desk.deliver()) == {"dead": 1}
+    reader = await StateReader.open(desk.folder / "braze.db")
+    await reader.ask("retry", {"reason": "NOT_FOUND"}, asked_ms=0)
+    await reader.close()
+    async with desk.courier() as courier:
+        await courier.start()
+        await courier.checkpoint()
+        await courier.run(until_head=True)
+        await courier.checkpoint()
+        assert told(courier) == {"delivered": 1}
+    reader = await StateReader.open(desk.folder / "braze.db")
+    assert await reader.dead_letters() == []
+    assert await reader.commands() == []
+    await reader.close()
+    assert (await desk.wire.profile("u1"))["custom_events"][0]["count"] == 1
+
+
+async def test_a_dead_letter_of_the_mapping_is_mapped_again(desk: Desk) -> None:
+    """After the mapping was mended, retry reads the event from the log and maps it anew."""
+    wrong = Subscription(
+        id="s",
+        action="track-event",
+        trigger='type = "track"',
+        mapping={
+            "name": {"@path": "$.missing"},
+            "time": {"@path": "$.timestamp"},
+            "external_id": {"@path": "$.userId"},
+        },
+    )
+    right = Subscription(id="s", action="track-event", trigger='type = "track"')
+    await desk.stream.append(records(track("u1")))
+    assert told(await desk.deliver(bind([wrong]))) == {"dead": 1}
+    reader = await StateReader.open(desk.folder / "braze.db")
+    [letter] = await reader.dead_letters()
+    await reader.ask("retry", {"ids": [letter.id]}, asked_ms=0)
+    async with desk.courier(bind([right])) as courier:
+        await courier.start()
+        await courier.checkpoint()
+        await courier.run(until_head=True)
+        await courier.checkpoint()
+        assert told(courier) == {"delivered": 1}
+    assert await reader.dead_letters() == []
+    await reader.close()
+
+
+async def test_a_dropped_dead_letter_is_gone_and_its_event_stays_dead(desk: Desk) -> None:
+    """Dropping forgets the letter, not what happened."""
+    desk.wire.fault(status=404, count=1)
+    await desk.stream.append(records(track("u1")))
+    await desk.deliver()
+    reader = await StateReader.open(desk.folder / "braze.db")
+    await reader.ask("drop", {"all": True}, asked_ms=0)
+    courier = await desk.deliver()
+    assert told(courier) == {"dead": 1}
+    assert await reader.dead_letters() == []
+    await reader.close()
