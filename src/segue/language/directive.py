@@ -90,10 +90,12 @@ def is_raw(mapping: Any) -> bool:
 
 
 def none_for_undefined(value: Any) -> Any:
+    """Give an element's place in an array a value."""
     return None if value is UNDEFINED else value
 
 
 def fail(pointer: str, sentence: str) -> NoReturn:
+    """Stop resolving, naming the directive."""
     raise InvalidMapping([(pointer, sentence)])
 
 

@@ -13,8 +13,7 @@ Source  liquidjs 10.27 documentation and observed behaviour, recorded 2026-11
 
 import re
 from collections.abc import Callable, Iterator
-from io import StringIO
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from liquid import BoundTemplate, Environment, RenderContext, Token, TokenStream
 from liquid.ast import Node
@@ -103,14 +102,14 @@ def render_with(source: str, pointer: str) -> Callable[[Any], str]:
     nodes = _ENVIRONMENT.from_string(source)
 
     def render(payload: Any) -> str:
-        page = _Page()
+        page: Any = _Page()
         context = _Context(nodes, globals=payload if type(payload) is dict else {})
         try:
             for node in nodes.nodes:
                 node.render(context, page)
         except _FAILURES as fault:
             raise InvalidMapping([(pointer, f"the template failed: {_sentence(fault)}")]) from fault
-        return bounded(page.getvalue(), pointer)
+        return bounded(str(page.getvalue()), pointer)
 
     return render
 
@@ -128,18 +127,22 @@ def _sentence(fault: BaseException) -> str:
 # --- the environment ----------------------------------------------------------------------------
 
 
-class _Page(StringIO):
-    """An output that refuses to grow past the limit."""
+class _Page:
+    """An output in memory that refuses to grow past the limit."""
 
     def __init__(self) -> None:
-        super().__init__(newline="")
+        self.pieces: list[str] = []
         self.size = 0
 
     def write(self, text: str) -> int:
         self.size += len(text)
         if self.size > LONGEST:
             raise ValueError(f"the output has more than {LONGEST:,} characters")
-        return super().write(text)
+        self.pieces.append(text)
+        return len(text)
+
+    def getvalue(self) -> str:
+        return "".join(self.pieces)
 
 
 class _Context(RenderContext):
@@ -171,7 +174,7 @@ class _Context(RenderContext):
 
         return call
 
-    def get_buffer(self, buf: TextIO | None = None) -> StringIO:
+    def get_buffer(self, buf: Any = None) -> Any:
         return _Page()
 
 
@@ -180,8 +183,8 @@ class _Template(BoundTemplate):
 
 
 class _OutputNode(OutputNode):
-    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        return buffer.write(stringify(plain(self.expression.evaluate(context))))
+    def render_to_output(self, context: RenderContext, buffer: Any) -> int:
+        return int(buffer.write(stringify(plain(self.expression.evaluate(context)))))
 
 
 class _Output(Output):

@@ -46,6 +46,7 @@ def plain(value: Any) -> Any:
 
 
 def is_nil(value: Any) -> bool:
+    """Say whether a value is null or missing."""
     return value is None or value is MISSING
 
 

@@ -28,16 +28,17 @@ class Loose(msgspec.Struct, frozen=True):
 Reading = Condition | Loose | None
 
 
-class UnreadableError(ValueError):
-    """The original finds no trigger in these tokens."""
+def read(tokens: Iterable[Token]) -> Loose | None:
+    """Read tokens as the original does; the root is always a group. None: it finds no trigger in them."""
+    try:
+        node = _read_list(deque(tokens))
+    except _UnreadableError:
+        return None
+    return node if isinstance(node, Loose | None) else Loose("and", (node,))
 
 
-def read(tokens: Iterable[Token]) -> Loose:
-    """Read tokens as the original does; the root is always a group. Raises UnreadableError."""
-    node = _read_list(deque(tokens))
-    if node is None:
-        raise UnreadableError("no condition")
-    return node if isinstance(node, Loose) else Loose("and", (node,))
+class _UnreadableError(ValueError):
+    """A token is missing."""
 
 
 _FUNCTIONS = frozenset({"contains", "match"})
@@ -98,5 +99,5 @@ def _read_call(function: str, tokens: deque[Token], *, negated: bool) -> list[Re
 
 def _take(tokens: deque[Token]) -> Token:
     if not tokens:
-        raise UnreadableError("a token is missing")
+        raise _UnreadableError("a token is missing")
     return tokens.popleft()

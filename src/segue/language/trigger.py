@@ -114,20 +114,16 @@ def published_reading(text: str) -> published.Loose | None:
     """Give the original's reading of a trigger; None when it finds none."""
     try:
         return published.read(scan(text))
-    except (InvalidTrigger, published.UnreadableError):
+    except InvalidTrigger:
         return None
 
 
 def _ambiguity(root: Group, tokens: list[Token]) -> tuple[Remark, ...]:
-    try:
-        theirs = published.read(tokens)
-    except published.UnreadableError:
-        message = f"Read here as: {generate(root)}. The published parser does not accept this trigger."
-        return (Remark("reading", message),)
-    if _same(root, theirs):
+    theirs = published.read(tokens)
+    if theirs is not None and _same(root, theirs):
         return ()
-    message = f"Read here as: {generate(root)}. The published parser reads: {generate_loose(theirs)}."
-    return (Remark("reading", message),)
+    other = f"reads: {generate_loose(theirs)}" if theirs else "does not accept this trigger"
+    return (Remark("reading", f"Read here as: {generate(root)}. The published parser {other}."),)
 
 
 def _same(ours: Node, theirs: published.Reading) -> bool:
