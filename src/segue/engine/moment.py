@@ -1,0 +1,53 @@
+"""Moments as events carry them, quickly: ISO 8601 in, milliseconds out, and back.
+
+    moment_ms("2026-11-23T15:57:05.212Z") == 1795449425212
+    iso(1795449425212)                    == "2026-11-23T15:57:05.212Z"
+
+What is not written the usual way is read by `segue.kit.dates`, about ten times slower.
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+from segue.kit import dates
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_MS: Final = -62_135_596_800_000
+_LAST_MS: Final = 253_402_300_799_999
+_WHOLE_LENGTH: Final = len("2026-11-23T15:57:05")
+
+
+def moment_ms(value: Any) -> int | None:
+    """Read a moment as milliseconds since the epoch; None when it is none of the years 1 to 9999.
+
+    Without a zone it is UTC.
+    """
+    if value is None:
+        return None
+    if type(value) is str and len(value) >= _WHOLE_LENGTH:
+        try:
+            moment = datetime.fromisoformat(value)
+            return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        except (ValueError, OverflowError):
+            pass
+    ms = dates.parse(value)
+    return ms if ms is not None and _FIRST_MS <= ms <= _LAST_MS else None
+
+
+def iso(ms: int) -> str:
+    """Write milliseconds since the epoch as ISO 8601 in UTC; "" outside the years 1 to 9999."""
+    seconds, thousandths = divmod(ms, 1000)
+    text = _iso_second(seconds)
+    return text + _FRACTIONS[thousandths] if text else ""
+
+
+_FRACTIONS: Final = tuple(f".{thousandths:03d}Z" for thousandths in range(1000))
+
+
+@lru_cache(maxsize=4096)
+def _iso_second(seconds: int) -> str:
+    try:
+        return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:_WHOLE_LENGTH]
+    except OverflowError:
+        return ""
