@@ -1,4 +1,4 @@
-"""Write the reference pages that are made of declarations: settings, metrics, log lines, errors.
+"""Write the reference pages that are made of declarations: settings, metrics, log lines, errors, commands.
 
     .venv/bin/python scripts/reference.py     # after changing a declaration; a test compares the pages
 
@@ -10,12 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import typer.main
 from pydantic_core import PydanticUndefined
 
 from segue.model import errors
 from segue.runtime.logbook import KEYS, LINES
 from segue.runtime.settings import PREFIX, Settings
 from segue.runtime.telemetry import METRICS
+
+Command = Any
+"""A command as typer hands it out; its class is typer's own copy of click's, which has no public name."""
 
 ROOT: Final = Path(__file__).parent.parent
 MADE: Final = "<!-- Made by scripts/reference.py from the declarations; change those and run it. -->"
@@ -71,6 +75,32 @@ def errors_page() -> str:
     return _page("Errors", *parts)
 
 
+def commands_page() -> str:
+    """Every command of the command line, from its own help."""
+    from segue.cli.app import app  # here, so that the other pages can be made while a command is broken
+
+    return describe_commands(typer.main.get_command(app))
+
+
+def describe_commands(group: Command) -> str:
+    """The page of a command line: for each command its usage, help, arguments and options."""
+    parts = [CALLED]
+    for words, command in _commands(group, ("segue",)):
+        arguments = [param for param in command.params if param.param_type_name == "argument"]
+        options = [
+            param for param in command.params if param.param_type_name == "option" and param.name != "help"
+        ]
+        usage = " ".join(
+            [words, *(_argument(param) for param in arguments), *(["[options]"] if options else [])]
+        )
+        parts.append(f"## {words}\n\n```text\n{usage}\n```\n\n{inspect.cleandoc(command.help or '')}")
+        rows = [(f"`{_argument(param)}`", _help(param)) for param in arguments]
+        rows += [(f"`{', '.join([*param.opts, *param.secondary_opts])}`", _help(param)) for param in options]
+        if rows:
+            parts.append(_table(("Argument or option", "Meaning"), rows))
+    return _page("Commands", *parts)
+
+
 SETTINGS: Final = """\
 Where a process keeps its data, which ports it opens and what it logs. What flows from where to where is
 not here but in the [workspace file](workspace.md).
@@ -109,11 +139,18 @@ Everything Segue raises descends from `SegueError`. The class says what the call
 input, mend the settings, try later, or tell us.
 """
 
+CALLED: Final = """\
+`segue --help` and `segue <command> --help` say the same in a terminal. Where output is data, `--json`
+prints it as JSON. Exit codes: 0 fine; 1 the command ran and the answer is no; 2 called or configured
+wrongly; 3 something needed does not answer at the moment.
+"""
+
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/reference/settings.md": settings_page,
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/log.md": log_page,
     "docs/reference/errors.md": errors_page,
+    "docs/reference/commands.md": commands_page,
 }
 
 
@@ -121,6 +158,30 @@ def main() -> None:
     """Write every page."""
     for path, page in PAGES.items():
         (ROOT / path).write_text(page(), encoding="utf-8")
+
+
+def _commands(group: Command, words: tuple[str, ...]) -> Iterator[tuple[str, Command]]:
+    for name, command in getattr(group, "commands", {}).items():
+        if getattr(command, "commands", None):
+            yield from _commands(command, (*words, name))
+        elif not command.hidden:
+            yield " ".join((*words, name)), command
+
+
+def _argument(param: Any) -> str:
+    shown = (param.metavar or param.name).upper().strip("[]")
+    return shown if param.required else f"[{shown}]"
+
+
+def _help(param: Any) -> str:
+    default = param.default
+    shown = (
+        default is not None
+        and default is not False
+        and not callable(default)
+        and str(default) not in ("", ".", "()")
+    )
+    return (param.help or "") + (f" Default: `{default}`." if shown and param.show_default else "")
 
 
 def _tree(kind: type, depth: int) -> Iterator[tuple[type, int]]:

@@ -1,15 +1,15 @@
 """Every command of the command line is in the reference."""
 
 from collections.abc import Iterator
+from typing import Any
 
-import click
 import typer.main
 from tests.laws.house import DOCS
 
 from segue.cli.app import app
 
 
-def commands(group: click.Command, words: tuple[str, ...]) -> Iterator[str]:
+def commands(group: Any, words: tuple[str, ...]) -> Iterator[str]:
     """Every command of the command line as one types it."""
     found = getattr(group, "commands", None)
     if not found:

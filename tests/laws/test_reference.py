@@ -8,6 +8,7 @@ import pytest
 from scripts.reference import PAGES
 from tests.laws.house import DOCS, ROOT, modules, named, room_of, texts, tree
 
+from segue.runtime.editor import EXPLAINED
 from segue.runtime.logbook import KEYS, LINES
 from segue.runtime.telemetry import METRICS
 
@@ -20,6 +21,12 @@ def test_a_page_made_of_declarations_is_current(path: str) -> None:
     assert (ROOT / path).read_text(encoding="utf-8") == PAGES[path](), (
         f"run: python scripts/reference.py ({path})"
     )
+
+
+def test_every_key_of_the_workspace_file_is_in_its_page() -> None:
+    """What may be written in segue.yaml is explained, each key under its own name."""
+    text = (DOCS / "reference" / "workspace.md").read_text(encoding="utf-8")
+    assert [name for name in EXPLAINED if f"`{name.rpartition('.')[2]}`" not in text] == []
 
 
 def test_every_make_target_is_in_the_readme() -> None:

@@ -124,8 +124,13 @@ def test_a_courier_meters_its_requests_and_checkpoints() -> None:
     telemetry.request("b", "track-event", 0, 75, 0.2)
     telemetry.checkpoint("b", 0.01)
     telemetry.build("0.1.0")
+    telemetry.workspace("r1")
+    telemetry.workspace("r2")
     assert telemetry.value("segue_requests_total", destination="b", action="track-event", status="0") == 1
     assert telemetry.value("segue_batch_items", destination="b", action="track-event") == 1
+    assert [key for key in samples(telemetry) if key[0] == "segue_workspace_info"] == [
+        ("segue_workspace_info", (("revision", "r2"),))
+    ]
     assert telemetry.moved() >= {"segue_request_seconds", "segue_checkpoint_seconds", "segue_build_info"}
 
 

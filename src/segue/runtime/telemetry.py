@@ -127,8 +127,6 @@ METRICS: Final = (
            "Uneven lanes: one person, or a sender without ids, makes most of the events."),
     _gauge("log_tail", "offset", "lane", "Oldest offset kept, per lane.",
            "It moves when retention drops old events."),
-    _gauge("ready", "1 or 0", "check", "Result of each readiness check.",
-           "0: the answer of /readyz says why."),
     _gauge("build_info", "1", "version python", "Which Segue runs.", "It changes with a release."),
     _gauge("workspace_info", "1", "revision", "Which revision of the workspace is in force.",
            "It changes when a new workspace file is read."),
@@ -223,6 +221,11 @@ class Telemetry(Collector):
     def build(self, version: str) -> None:
         """Say which Segue runs."""
         self.set("segue_build_info", 1, version=version, python=platform.python_version())
+
+    def workspace(self, revision: str) -> None:
+        """Say which revision of the workspace is in force; the one before is shown no more."""
+        self._values["segue_workspace_info"].clear()
+        self.set("segue_workspace_info", 1, revision=revision)
 
     def ledger(self, destination: str, ledger: Ledger) -> None:
         """Take over what a destination's ledger says now."""
