@@ -46,6 +46,7 @@ EXPLAINED: Final[Mapping[str, str]] = {
     "Destination.subscriptions": "Which events become what; replaces the presets.",
     "Destination.presets": "What to send when no subscriptions are written: our set, the published or none.",
     "Destination.filters": "What to keep from this destination before any subscription sees it.",
+    "Destination.consent_categories": "Send only events whose consent object agrees to all of these.",
     "Destination.delivery": "How requests travel.",
     "Subscription.id": "Short name; made from name or action when left out.",
     "Subscription.name": "What people call it.",
@@ -280,7 +281,7 @@ def _by_id(reference: str) -> Json:
 
 
 def _explained(name: str, schema: Json) -> Json:
-    return {"description": EXPLAINED[name], **schema}
+    return {"description": EXPLAINED[name], **schema} if name in EXPLAINED else schema
 
 
 def _asks_for(page: Page) -> bool:

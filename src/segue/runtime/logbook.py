@@ -63,7 +63,9 @@ LINES: Final = (
     Line("destination_released", "info", "The partner answers again; delivery goes on."),
     Line("event_not_routed", "error", "A defect met one event; it is a dead letter and the others go on."),
     Line("request_not_made", "error", "A defect of a page met a batch; its rows are dead letters."),
-    Line("courier_paused", "error", "The log or the state does not work; nothing is lost, it is tried again."),
+    Line(
+        "courier_paused", "error", "The log or the state does not work; nothing is lost, it is tried again."
+    ),
     Line("conservation_broken", "error", "Events are unaccounted for: please report it with `segue doctor`."),
     Line("clerk_round_failed", "warning", "Housekeeping met an error; it is tried again at the next round."),
     Line("role_failed", "error", "A part of the process ended with an error; the process stops."),
