@@ -1,0 +1,366 @@
+"""Plays a recorded Braze case through our real destination code: trigger, mapping, coercion, shape, rows,
+build, a canned answer, read; and puts both outcomes into one form that can be compared.
+
+An event's fate, ours and the recorded one, is a `Fate`. Beside the requests there is nothing else to compare.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import orjson
+
+from segue.catalog.braze.destination import BRAZE
+from segue.kit.action import Action, Shaping, status_code
+from segue.kit.coerce import Coercer, check_settings
+from segue.kit.partner import Person
+from segue.language import mapping as mappings
+from segue.language import trigger as triggers
+from segue.model.delivery import Outcome, Request, Response, Row, Verdict
+from segue.model.errors import InvalidError, InvalidMapping, InvalidPayload
+
+SYNC_MODE = "__segment_internal_sync_mode"
+
+Json = dict[str, Any]
+
+
+class Fate(msgspec.Struct, kw_only=True):
+    """What became of one event.
+
+    kind     "delivered" | "skipped" (trigger) | "filtered" | "refused" (by us) | "failed" (by the partner)
+    status   HTTP status or the one that stands for the fault; 0 for no answer
+    code     delivery code; "" for none
+    message  words of the fault; notes: fields that were left out
+    """
+
+    kind: str
+    status: int = 0
+    code: str = ""
+    message: str = ""
+    notes: Sequence[tuple[str, str]] = ()
+
+
+class Played(msgspec.Struct, kw_only=True):
+    """Everything one case did.
+
+    requests  in order; each as recorded, plus ``items``: its objects as (event number, object) pairs.
+              A body that is no list of objects is one object
+    fates     one per event
+    payloads  the mapped payload of each event, None when it was not mapped; ours only
+    """
+
+    requests: list[Json]
+    fates: list[Fate]
+    payloads: list[Any] = []
+    result: Any = None
+
+
+class Script:
+    """The canned answers of a case, handed out one per request; 201 when they are used up."""
+
+    def __init__(self, answers: Sequence[Mapping[str, Any]]) -> None:
+        self._answers = list(answers)
+        self.requests: list[Json] = []
+
+    def send(self, request: Request, events: Sequence[int] = ()) -> Response:
+        """Answer a request; events: whose its objects are, one number per object."""
+        self.requests.append(_tagged(_plain(request), events))
+        if not self._answers:
+            return Response(
+                status=201, headers={"content-type": "application/json"}, body=b'{"message":"success"}'
+            )
+        answer = self._answers.pop(0)
+        if "network_error" in answer:
+            return Response(status=0, error=answer["network_error"])
+        headers = {name.lower(): value for name, value in answer.get("headers", {}).items()}
+        if "json" in answer:
+            headers.setdefault("content-type", "application/json")
+            return Response(status=answer["status"], headers=headers, body=orjson.dumps(answer["json"]))
+        return Response(status=answer["status"], headers=headers, body=answer.get("text", "").encode())
+
+
+def play(case: Json) -> Played:
+    """Run one case of any kind."""
+    script = Script(case.get("responses") or ())
+    settings, problems = check_settings(BRAZE.settings, case["settings"])
+    problems = [problem for problem in problems if problem[0] in BRAZE.settings]
+    if problems:
+        fate = Fate(kind="refused", status=400, code="PAYLOAD_VALIDATION_FAILED", message=str(problems))
+        return Played(requests=[], fates=[fate] * len(case.get("events", ())))
+    match case.get("kind"):
+        case "delete":
+            return _delete(case, settings, script)
+        case "dynamic":
+            return _dynamic(case, settings, script)
+        case "hook":
+            return _hook(case, settings, script)
+        case _:
+            return _deliver(case, settings, script)
+
+
+def subscription(case: Json) -> tuple[str, Json, str | None]:
+    """(slug, mapping, trigger) of a case."""
+    if "preset" in case:
+        preset = next(preset for preset in BRAZE.presets["published"] if preset.name == case["preset"])
+        return preset.action, dict(preset.mapping), preset.trigger
+    slug = case["action"]
+    found = BRAZE.action(slug)
+    assert found is not None
+    if case.get("mapping") is not None:
+        return slug, case["mapping"], case.get("subscribe")
+    mapping = found[0].default_mapping(slug)
+    modes = found[0].sync_modes(slug)
+    if modes is not None:
+        mapping[SYNC_MODE] = modes.default
+    return slug, mapping, case.get("subscribe")
+
+
+class _Run:
+    """One subscription made ready, and what its events became."""
+
+    def __init__(self, case: Json, settings: Json) -> None:
+        slug, self.mapping, trigger = subscription(case)
+        found = BRAZE.action(slug)
+        assert found is not None
+        self.action: Action = found[0]
+        self.has_trigger = trigger is not None or "subscribe" in case
+        self.trigger = _parsed(trigger)
+        mode, _ = self.action.sync_mode(self.mapping, slug)
+        hook = self.mapping.get("onMappingSave")
+        hooks = {"onMappingSave": hook.get("outputs", {})} if isinstance(hook, dict) else {}
+        self.shaping = Shaping(settings=settings, sync_mode=mode, hooks=hooks, slug=slug)
+        self.coercer = Coercer(self.action.fields_of(slug))
+        self.settings = settings
+        self.payloads: list[Any] = []
+
+    def rows(self, event: Json, number: int) -> list[Row] | Fate:
+        """The rows of one event, or its fate when there are none."""
+        if self.has_trigger and (self.trigger is None or not triggers.matches(self.trigger, event)):
+            self.payloads.append(None)
+            return Fate(kind="skipped")
+        try:
+            mapped = mappings.prepare(self.mapping).resolve(event)
+            self.payloads.append(mapped)
+            payload, notes = self.coercer.coerce(mapped)
+            shaped = self.action.shape(payload, self.shaping)
+        except InvalidError as error:
+            if isinstance(error, InvalidMapping):
+                self.payloads.append(None)
+            code = error.code if isinstance(error, InvalidPayload) else "PAYLOAD_VALIDATION_FAILED"
+            return Fate(kind="refused", status=400, code=code, message=str(error))
+        if shaped.filtered:
+            return Fate(kind="filtered", message=shaped.filtered)
+        items = [orjson.dumps(item) for item in shaped.items]
+        most = self.action.batch.items
+        self.notes = tuple(notes)
+        return [
+            Row(
+                destination="braze",
+                subscription="s",
+                action=self.action.slug,
+                lane=0,
+                offset=number,
+                order=number,
+                person="",
+                message_id="",
+                kind=event.get("type") or "",
+                items=tuple(items[start : start + most]),
+                context=shaped.context,
+            )
+            for start in range(0, len(items), most)
+        ]
+
+    def send(self, rows: Sequence[Row], script: Script) -> dict[int, list[Outcome]]:
+        """Send rows in as few requests as the action allows; outcomes by event."""
+        outcomes: dict[int, list[Outcome]] = {}
+        contexts = list(dict.fromkeys(row.context for row in rows))
+        for context in contexts:
+            group: list[Row] = []
+            groups = [group]
+            for row in (row for row in rows if row.context == context):
+                if group and sum(len(member.items) for member in (*group, row)) > self.action.batch.items:
+                    group = []
+                    groups.append(group)
+                group.append(row)
+            for group in groups:
+                numbers = [row.offset for row in group for _ in row.items]
+                response = script.send(self.action.build(group, self.settings), numbers)
+                for row, outcome in zip(group, self.action.read(response, group), strict=True):
+                    outcomes.setdefault(row.offset, []).append(outcome)
+        return outcomes
+
+
+def _deliver(case: Json, settings: Json, script: Script) -> Played:
+    run = _Run(case, settings)
+    made = []
+    for number, event in enumerate(case["events"]):
+        run.notes = ()
+        made.append((run.rows(event, number), run.notes))
+    outcomes: dict[int, list[Outcome]] = {}
+    rows = [row for some, _ in made if isinstance(some, list) for row in some]
+    if case.get("batch"):
+        outcomes = run.send(rows, script) if rows else {}
+    else:
+        for some, _ in made:
+            if isinstance(some, list):
+                outcomes |= run.send(some, script)
+    fates = [
+        some if isinstance(some, Fate) else _fate(outcomes[number], notes)
+        for number, (some, notes) in enumerate(made)
+    ]
+    return Played(requests=script.requests, fates=fates, payloads=run.payloads)
+
+
+def _fate(outcomes: Sequence[Outcome], notes: Sequence[tuple[str, str]]) -> Fate:
+    worst = next((outcome for outcome in outcomes if outcome.verdict is not Verdict.DELIVERED), None)
+    if worst is None:
+        return Fate(kind="delivered", status=200, notes=notes)
+    status = worst.status if not 200 <= worst.status < 300 else 400
+    return Fate(kind="failed", status=status, code=worst.code, message=worst.message, notes=notes)
+
+
+def _delete(case: Json, settings: Json, script: Script) -> Played:
+    people = [Person(user_id=event.get("userId")) for event in case["events"]]
+    assert BRAZE.erase is not None
+    fates = []
+    for person in people:
+        responses = [script.send(request) for request in BRAZE.erase([person], settings)]
+        bad = next((response.status for response in responses if not 200 <= response.status < 300), None)
+        fates.append(
+            Fate(kind="delivered", status=200)
+            if bad is None
+            else Fate(kind="failed", status=bad, code=status_code(bad))
+        )
+    return Played(requests=script.requests, fates=fates)
+
+
+def _dynamic(case: Json, settings: Json, script: Script) -> Played:
+    found = BRAZE.action(case["action"])
+    assert found is not None
+    choices = BRAZE.choices[found[0].fields[case["field"].split(".")[0]].dynamic]
+    payload = dict(case.get("payload") or {})
+    for hook in ("onMappingSave", "retlOnMappingSave"):
+        payload |= (payload.get(hook) or {}).get("outputs") or {}
+    page, options, code = "", [], ""
+    while True:
+        answer = choices.read(script.send(choices.request(settings, page, payload)), page, payload)
+        options += [{"label": choice.label, "value": choice.value} for choice in answer.choices]
+        code, page = answer.code, answer.next
+        if not page:
+            break
+    return Played(requests=script.requests, fates=[], result={"choices": options, "code": code})
+
+
+def _hook(case: Json, settings: Json, script: Script) -> Played:
+    found = BRAZE.action(case["action"])
+    assert found is not None
+    hook = found[0].hooks["onMappingSave"]
+    try:
+        inputs, _ = Coercer(hook.fields).coerce(case["hookInputs"])
+        request = hook.request(inputs, settings)
+        result: Any = hook.read(inputs, script.send(request) if request is not None else None)
+    except InvalidPayload as error:
+        result = {"error": {"code": error.code, "message": str(error)}}
+    return Played(requests=script.requests, fates=[], result=result)
+
+
+def recorded(case: Json, expected: Json, ours: Played) -> Played:
+    """The recorded outcome in the same form. Whose an object is follows from the order of the events: each
+    that was not refused gave one object, or as many as it has products."""
+    count = len(case.get("events", ()))
+    if "multistatus" in expected:
+        fates = [_node_fate(node) for node in expected["multistatus"]]
+    elif "error" in expected:
+        fates = [_error_fate(expected["error"])] * count
+    elif "skipped" in expected:
+        fates = [Fate(kind="skipped")] * count
+    else:
+        fates = [_result_fate(result) for result in expected.get("results", ())]
+    owners = [
+        number
+        for number, fate in enumerate(fates)
+        if fate.kind in ("delivered", "failed") and fate.code != "RETRYABLE_ERROR"
+        for _ in range(_objects_of(ours.payloads[number] if ours.payloads else None))
+    ]
+    requests = []
+    for request in expected["requests"]:
+        tagged = _tagged(json.loads(json.dumps(request)), owners)
+        owners = owners[len(tagged["items"]) :]
+        requests.append(tagged)
+    result = expected.get("result", {"error": expected["error"]} if "error" in expected else None)
+    return Played(requests=requests, fates=fates, result=result)
+
+
+def _objects_of(payload: Any) -> int:
+    products = payload.get("products") if isinstance(payload, dict) and "name" not in payload else None
+    if products is None:
+        return 1
+    return sum(product is not None for product in products) if isinstance(products, list) else 1
+
+
+LISTS = ("events", "attributes", "purchases", "user_aliases", "merge_updates")
+
+
+def _tagged(request: Json, events: Sequence[int]) -> Json:
+    """A request whose objects are told apart, each with the number of its event (-1 for nobody's)."""
+    body = request.pop("json", None)
+    request["array"] = next((name for name in LISTS if isinstance(body, dict) and name in body), "")
+    objects = body[request["array"]] if request["array"] else ([] if body is None else [body])
+    numbers = [*events, *([-1] * len(objects))]
+    return {**request, "items": list(zip(numbers, objects, strict=False))}
+
+
+def _node_fate(node: Json) -> Fate:
+    if node["status"] < 300:
+        return Fate(kind="delivered", status=200)
+    ours = node.get("errorreporter") == "INTEGRATIONS" or (
+        "errorreporter" not in node and node.get("errortype") == "PAYLOAD_VALIDATION_FAILED"
+    )
+    return Fate(
+        kind="refused" if ours else "failed",
+        status=node["status"],
+        code=node.get("errortype", ""),
+        message=node.get("errormessage", ""),
+    )
+
+
+def _result_fate(result: Json) -> Fate:
+    if "skipped" in result:
+        return Fate(kind="skipped")
+    return _error_fate(result["error"]) if "error" in result else Fate(kind="delivered", status=200)
+
+
+OUR_REFUSALS = frozenset({"AggregateAjvError", "PayloadValidationError", "ValidationError"})
+
+
+def _error_fate(error: Json) -> Fate:
+    """An error of a single send; what the original refused itself has one code here, PAYLOAD_VALIDATION_FAILED."""
+    status, code = error.get("status", 0), error.get("code", "")
+    local = code in ("Missing required fields", "Invalid syncMode", "PAYLOAD_VALIDATION_FAILED")
+    if error["name"] in OUR_REFUSALS or (error["name"] == "IntegrationError" and local):
+        return Fate(kind="refused", status=400, code="PAYLOAD_VALIDATION_FAILED", message=error["message"])
+    if error["name"] in ("HTTPError", "APIError"):
+        code = status_code(status)
+    return Fate(kind="failed", status=status, code=code, message=error.get("message", ""))
+
+
+def _parsed(text: str | None) -> triggers.Trigger | None:
+    try:
+        return triggers.parse(text) if isinstance(text, str) else None
+    except InvalidError:
+        return None
+
+
+KEPT_HEADERS = ("authorization", "content-type", "x-braze-batch")
+
+
+def _plain(request: Request) -> Json:
+    plain: Json = {
+        "method": request.method,
+        "url": request.url,
+        "headers": {name: value for name, value in request.headers.items() if name in KEPT_HEADERS},
+    }
+    if request.body:
+        plain["json"] = json.loads(request.body)
+    return plain

@@ -1,0 +1,120 @@
+"""Recorded Braze cases through our real destination code, answered as recorded.
+
+Compared are the requests, exactly, and each event's fate: its status and code. Listed differences
+(docs/explain/differences.md, "Braze cloud mode") are the rules of `braze_differences`.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conformance.braze_differences import EVENTS, OBJECTS, WHOLES, View
+from tests.conformance.braze_play import Fate, Json, Played, play, recorded
+from tests.conformance.cases import cases
+from tests.conformance.equality import same
+
+DIFFERENCES = Path(__file__).parents[2] / "docs/explain/differences.md"
+
+
+@pytest.mark.parametrize(("case", "expected"), cases("braze"))
+def test_a_recorded_case_gives_the_recorded_requests_and_outcomes(case: Json, expected: Any) -> None:
+    """Requests exactly; the fate of every event by kind, status and code."""
+    ours = play(case)
+    view = View(case=case, ours=ours, recorded=recorded(case, expected, ours))
+    if case.get("kind") in ("dynamic", "hook"):
+        assert_asked_alike(view)
+    elif case.get("kind") == "delete":
+        assert_erased_alike(view)
+    else:
+        assert_delivered_alike(view)
+
+
+@pytest.mark.parametrize("name", sorted({rule.name for rule in (*EVENTS, *OBJECTS, *WHOLES)}))
+def test_every_rule_of_the_comparison_is_a_listed_difference(name: str) -> None:
+    """A reader finds each rule by its name on the page of differences."""
+    section = DIFFERENCES.read_text(encoding="utf-8").split("## Braze cloud mode")[1]
+    assert f"| {name} |" in section
+
+
+def assert_delivered_alike(view: View) -> None:
+    apart = set()
+    for number, (ours, theirs) in enumerate(zip(view.ours.fates, view.recorded.fates, strict=True)):
+        fitting = [rule for rule in EVENTS if rule.fits(view, number, ours, theirs)]
+        if fitting:
+            assert any(ours.kind in rule.becomes for rule in fitting), (ours, fitting)
+            apart.add(number)
+        else:
+            assert fate_of(ours) == fate_of(theirs), (number, ours, theirs)
+            assert_words_kept(view, ours, theirs)
+    assert_same_requests(rewritten(view, view.ours, apart), rewritten(view, view.recorded, apart))
+    for request in view.ours.requests:
+        if request["url"].endswith("/users/track"):
+            assert ("x-braze-batch" in request["headers"]) == (len(request["items"]) > 1)
+
+
+def fate_of(fate: Fate) -> tuple[str, int, str]:
+    """What must be equal. A batch records an event that the trigger leaves out as refused."""
+    kind = "refused" if fate.kind == "skipped" else fate.kind
+    status, code = (400, "PAYLOAD_VALIDATION_FAILED") if kind == "refused" else (fate.status, fate.code)
+    return kind, status, code
+
+
+def assert_words_kept(view: View, ours: Fate, theirs: Fate) -> None:
+    """Words of the canned answer that were recorded are in our message; an object's own error comes first."""
+    canned = json.dumps(view.case.get("responses", ()), ensure_ascii=False)
+    if theirs.kind == "failed" and theirs.message and theirs.message in canned:
+        own = ours.message.split(" (object")[0]
+        assert theirs.message in ours.message or (own and own in canned), (ours, theirs)
+
+
+def rewritten(view: View, played: Played, apart: set[int]) -> list[Json]:
+    """The requests as they are compared: without the events set apart, after every rewriting rule."""
+    requests = []
+    for request in played.requests:
+        items = [(number, item) for number, item in request["items"] if number not in apart]
+        if not items and request["method"] != "GET":
+            continue
+        kept = {**request, "items": items}
+        for whole in WHOLES:
+            kept = whole.rewrite(view, kept)
+        for rule in OBJECTS:
+            kept["items"] = [(number, rule.rewrite(view, item)) for number, item in kept["items"]]
+        kept["items"] = [item for _, item in kept["items"]]
+        requests.append(kept)
+    return requests
+
+
+def assert_same_requests(ours: list[Json], theirs: list[Json]) -> None:
+    assert len(ours) == len(theirs), (ours, theirs)
+    for mine, other in zip(ours, theirs, strict=True):
+        assert same(mine, other), (mine, other)
+
+
+def assert_asked_alike(view: View) -> None:
+    """Dynamic choices and hooks: the same requests, the same choices or outputs, an error where there was one."""
+    plain = [
+        [{**request, "items": [item for _, item in request["items"]]} for request in played.requests]
+        for played in (view.ours, view.recorded)
+    ]
+    assert_same_requests(*plain)
+    ours, theirs = view.ours.result, view.recorded.result
+    if "choices" in theirs:
+        assert same(ours["choices"], theirs["choices"])
+        assert ours["code"] == (theirs.get("error") or {}).get("code", "")
+    elif "error" in theirs:
+        assert "error" in ours, (ours, theirs)
+    else:
+        assert same(ours, theirs.get("savedData", theirs))
+
+
+def assert_erased_alike(view: View) -> None:
+    """Deletion: the same ids; for somebody without a user id we ask for nothing."""
+    theirs = [
+        request for request in view.recorded.requests if request["items"][0][1] != {"external_ids": [None]}
+    ]
+    assert_same_requests(
+        rewritten(view, view.ours, set()), rewritten(view, view.recorded, set())[: len(theirs)]
+    )
+    if len(theirs) == len(view.recorded.requests):
+        assert list(map(fate_of, view.ours.fates)) == list(map(fate_of, view.recorded.fates))
