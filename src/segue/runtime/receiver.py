@@ -19,6 +19,7 @@ from operator import attrgetter
 from typing import Final
 
 import msgspec
+import structlog
 
 from segue.engine import intake
 from segue.engine.intake import Rejection
@@ -40,6 +41,8 @@ SAMPLES: Final = 20
 """Rejections kept per source and code, newest last."""
 
 Headers = tuple[tuple[bytes, bytes], ...]
+
+log = structlog.get_logger("segue.receiver")
 
 _SOURCE_KIND: Final = attrgetter("source", "kind")
 
@@ -92,7 +95,7 @@ class Receiver:
 
     def __init__(
         self,
-        log: Log,
+        stream: Log,
         sources: Callable[[str], Source | None],
         clock: Clock,
         telemetry: Telemetry | None = None,
@@ -102,7 +105,7 @@ class Receiver:
     ) -> None:
         self.sources = sources
         self.waiting_bytes = 0
-        self._log = log
+        self._log = stream
         self._clock = clock
         self._telemetry = telemetry
         self._most_bytes = waiting_bytes
@@ -114,6 +117,7 @@ class Receiver:
         self._failed: Counter[tuple[str, str]] = Counter()
         self._refused: Counter[str] = Counter()
         self._failed_requests = 0
+        self._is_failing = False
         self._requests = 0
         self._retried = 0
         self._samples: dict[tuple[str, str], deque[Sample]] = {}
@@ -224,11 +228,17 @@ class Receiver:
             self._failed_requests += 1
             if not isinstance(error, UnavailableError):
                 raise
+            if not self._is_failing:
+                self._is_failing = True
+                log.error("append_failed", error=str(error))  # noqa: TRY400  # the reason is all there is to say
             problem = "the events cannot be stored at the moment and were not kept: send them again"
             return Answer(503, failure("log_unavailable", problem), _WAIT[503])
         finally:
             self.waiting_bytes -= size
         self._accepted.update(kinds)
+        if self._is_failing:
+            self._is_failing = False
+            log.info("append_recovered")
         return OK
 
     def _note(self, rejection: Rejection, now_ms: int) -> None:
