@@ -129,12 +129,16 @@ class People:
 
     def set_email(self, person: Person, email: str | None) -> None:
         """Set or clear the address and its index."""
+        if person.fields.get("email") == email:
+            return
         self._unlist(self._email, (person.fields.get("email") or "").lower(), person)
         _put(person, "email", email)
         self._list(self._email, (email or "").lower(), person)
 
     def set_phone(self, person: Person, phone: str | None) -> None:
         """Set or clear the number and its index."""
+        if person.fields.get("phone") == phone:
+            return
         self._unlist(self._phone, digits(person.fields.get("phone") or ""), person)
         _put(person, "phone", phone)
         self._list(self._phone, digits(phone or ""), person)
