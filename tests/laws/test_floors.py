@@ -1,10 +1,11 @@
 """Imports run downward only: the contract in .importlinter, kept and complete."""
 
 import configparser
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from importlinter.cli import lint_imports
 from tests.laws.house import ROOMS, ROOT, SOURCE, modules, named, room_of
 
 CONTRACT = ROOT / ".importlinter"
@@ -17,13 +18,12 @@ def read_contract() -> configparser.ConfigParser:
     return contract
 
 
-def test_the_layer_contract_is_kept(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_layer_contract_is_kept() -> None:
     """No room imports what the table of the house forbids, annotations included."""
-    monkeypatch.chdir(ROOT)
-    status = lint_imports(config_filename=str(CONTRACT), no_cache=True)
-    assert status == 0, capsys.readouterr().out
+    # In a process of its own, because the linter rearranges the logging of the one it runs in.
+    command = [Path(sys.executable).with_name("lint-imports"), "--config", CONTRACT, "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_every_room_is_under_the_contract() -> None:

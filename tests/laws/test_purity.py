@@ -31,10 +31,6 @@ CLOCKS: Final = frozenset(
 
 ALLOWED: Final = {
     ("catalog/contents.py", "importlib"): "it finds the pages other packages install",
-    (
-        "language/liquid.py",
-        "time",
-    ): "a template that runs too long is cut off, which only a stopwatch can tell",
 }
 """(file, module) -> why it may be imported there all the same."""
 

@@ -125,6 +125,7 @@ def test_libraries_speak_through_the_same_book_without_values() -> None:
         "libraries",
     )
     assert warned["said"] == "%s"
+    assert warned["said"] == "%s"
     assert task["said"] == "Task exception was never retrieved"
     assert "ann" not in book.stream.getvalue()
 
