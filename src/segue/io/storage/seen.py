@@ -26,6 +26,9 @@ BUCKETS_IN_WINDOW: Final = 4
 Id = tuple[str, int, int, int]
 """message_id, lane, offset, received_ms."""
 
+Met = tuple[tuple[int, int], ...]
+"""Where an id was met: (place, bucket), mostly once; more than once when the window lies between."""
+
 
 def place(lane: int, offset: int) -> int:
     """One number for a position in the log; neighbours in time are neighbours in number."""
@@ -50,9 +53,9 @@ class Seen:
             "(high INTEGER PRIMARY KEY, low BIGINT NOT NULL, place BIGINT NOT NULL)",
             max(window_ms // BUCKETS_IN_WINDOW, HOUR_MS),
         )
-        self._fresh: dict[int, tuple[int, int]] = {}  # digest -> place, bucket; not written yet
+        self._fresh: dict[int, Met] = {}  # by digest; not written yet
         self._again: set[tuple[int, int, int]] = set()  # digest, place, received_ms; likewise
-        self._writing: tuple[dict[int, tuple[int, int]], set[tuple[int, int, int]]] = ({}, set())
+        self._writing: tuple[dict[int, Met], set[tuple[int, int, int]]] = ({}, set())
         self._oldest_ms: int | None = None
 
     def meet(self, session: Session, ids: Sequence[Id]) -> list[bool]:
@@ -61,27 +64,27 @@ class Seen:
         if not ids:
             return []
         digests = [_digest(message_id) for message_id, *_ in ids]
-        earliest_ms = min(received_ms for *_, received_ms in ids)
+        times = [received_ms for *_, received_ms in ids]
+        earliest_ms = min(times)
         self._oldest_ms = earliest_ms if self._oldest_ms is None else min(self._oldest_ms, earliest_ms)
         span_ms, window_ms = self.buckets.span_ms, self.window_ms
-        written = self._look_up(session, digests, (earliest_ms - window_ms) // span_ms)
+        first, last = (earliest_ms - window_ms) // span_ms, (max(times) + window_ms) // span_ms
+        written = self._look_up(session, digests, first, last)
         fresh, writing = self._fresh, self._writing[0]
         verdicts = []
         for digest, (_, lane, offset, received_ms) in zip(digests, ids, strict=True):
             here = offset * LANES_MOST + lane
-            met = fresh.get(digest) or writing.get(digest)
-            known = [*written.get(digest, ()), *([met] if met else ())]
-            oldest = (received_ms - window_ms) // span_ms
+            met = fresh.get(digest) or writing.get(digest, ())
+            known = (*met, *written.get(digest, ()))
+            first, last = (received_ms - window_ms) // span_ms, (received_ms + window_ms) // span_ms
             if any(there == here for there, _ in known):
                 verdicts.append(True)
-            elif any(bucket >= oldest for _, bucket in known):
+            elif any(first <= bucket <= last for _, bucket in known):
                 verdicts.append(not window_ms)
                 self._again.add((digest, here, received_ms))
             else:
                 verdicts.append(True)
-                if met:
-                    self._again.add((digest, met[0], met[1] * span_ms))
-                fresh[digest] = (here, received_ms // span_ms)
+                fresh[digest] = (*met, (here, received_ms // span_ms))
         return verdicts
 
     def note(self, message_id: str, lane: int, offset: int, received_ms: int) -> None:
@@ -94,8 +97,9 @@ class Seen:
         self._writing = (fresh, again)
         self._fresh, self._again = {}, set()
         shares: dict[int, list[tuple[int, int, int]]] = {}
-        for digest, (here, bucket) in fresh.items():
-            shares.setdefault(bucket, []).append((*_halves(digest), here))
+        for digest, met in fresh.items():
+            for here, bucket in met:
+                shares.setdefault(bucket, []).append((*_halves(digest), here))
         for bucket, rows in shares.items():
             rows.sort()  # neighbours in the tree are written together
             table = self.buckets.make(session, bucket)
@@ -141,11 +145,11 @@ class Seen:
         session.execute("DELETE FROM again WHERE seen_ms < ?", (oldest_ms,))
 
     def _look_up(
-        self, session: Session, digests: Sequence[int], oldest: int
+        self, session: Session, digests: Sequence[int], first: int, last: int
     ) -> dict[int, list[tuple[int, int]]]:
         """Digest -> the places and buckets it is written at."""
         found: dict[int, list[tuple[int, int]]] = {}
-        numbers = [number for number in self.buckets.numbers(session) if number >= oldest]
+        numbers = [number for number in self.buckets.numbers(session) if first <= number <= last]
         by_high = {_halves(digest)[0]: digest for digest in digests}
         highs = sorted(by_high)
         for start in range(0, len(highs) if numbers else 0, PLACES_AT_ONCE):

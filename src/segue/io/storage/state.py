@@ -193,8 +193,9 @@ class State(StateReader):
         await asyncio.shield(self._commit(checkpoint))
 
     async def prune(self, now_ms: int, retention_ms: int) -> None:
-        """Forget receipts and ids older than the retention (and the dedupe window), minutes older than a
-        month. Dead letters stay until somebody retries or drops them."""
+        """Forget what is older than the retention: receipts by the time they were settled, ids by the time
+        of receipt (never inside the dedupe window), so `receipts` knows an event for the retention of the
+        log; minutes older than a month. Dead letters stay until somebody retries or drops them."""
 
         def work(session: Session) -> None:
             self._seen.prune(session, now_ms, retention_ms)
