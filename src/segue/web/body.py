@@ -22,19 +22,15 @@ _ENCODINGS: Final = {b"": False, b"identity": False, b"gzip": True, b"x-gzip": T
 """Content-Encoding -> whether the body is compressed."""
 
 
-class Gone(Exception):  # noqa: N818  # not an error: nobody is there to be answered
-    """The sender hung up before its body was whole."""
-
-
-async def read_body(receive: Receive, limit: int, seconds: float) -> bytes:
-    """Collect a body of at most `limit` bytes.
+async def read_body(receive: Receive, limit: int, seconds: float) -> bytes | None:
+    """Collect a body of at most `limit` bytes; None when the sender hung up and nobody waits for an answer.
 
     seconds  how long the sender may take after its first bytes
-    Raises InvalidRequest (``payload_too_large``, ``too_slow``) and Gone.
+    Raises InvalidRequest (``payload_too_large``, ``too_slow``).
     """
     message = await receive()
     if message["type"] == "http.disconnect":
-        raise Gone
+        return None
     chunk: bytes = message.get("body", b"")
     if not message.get("more_body", False):
         if len(chunk) > limit:
@@ -48,12 +44,12 @@ async def read_body(receive: Receive, limit: int, seconds: float) -> bytes:
         raise InvalidRequest("too_slow", problem, status=408) from error
 
 
-async def _read_rest(receive: Receive, chunk: bytes, limit: int) -> bytes:
+async def _read_rest(receive: Receive, chunk: bytes, limit: int) -> bytes | None:
     chunks, size = [chunk], len(chunk)
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Gone
+            return None
         chunk = message.get("body", b"")
         size += len(chunk)
         if size <= limit:

@@ -26,7 +26,7 @@ from segue.model.errors import InvalidRequest
 from segue.model.event import KINDS
 from segue.runtime.receiver import OK, Answer, Receiver, busy, failure
 from segue.web.app import App, Receive, Scope, Send
-from segue.web.body import Gone, read_body, unpack
+from segue.web.body import read_body, unpack
 from segue.web.pixel import GIF, read_query
 
 BODY_SECONDS: Final = 30.0
@@ -120,10 +120,10 @@ def create_sdk_app(
             body = await read_body(
                 receive, limit if encoding is None else receiver.body_limit(""), body_seconds
             )
+            if body is None:
+                return
             if encoding is not None:
                 body = unpack(body, encoding, limit)
-        except Gone:
-            return
         except InvalidRequest as error:
             await answer(send, head, receiver.refuse(error), close=True)
             return
@@ -148,13 +148,10 @@ def create_sdk_app(
     async def drop(head: Head, receive: Receive, send: Send) -> None:
         """Telemetry of the SDKs: read, so that the connection stays usable, and forgotten."""
         try:
-            await read_body(receive, receiver.body_limit(""), body_seconds)
-        except Gone:
-            return
+            if await read_body(receive, receiver.body_limit(""), body_seconds) is not None:
+                await answer(send, head, OK)
         except InvalidRequest as error:
             await answer(send, head, receiver.refuse(error), close=True)
-            return
-        await answer(send, head, OK)
 
     return app
 
