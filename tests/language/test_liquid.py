@@ -85,8 +85,8 @@ PAYLOAD: dict[str, Any] = {
             "a+b'%C3%A9 a b c it%27s",
         ),
         (
-            "{{ 'Hé, Wörld' | slugify }} {{ 'Hé' | slugify: 'ascii' }} {{ 'é' | base64_encode | base64_decode }}",
-            "hé-wörld h é",
+            "{{ 'Hé, Wörld' | slugify }}{{ 'A é' | slugify: 'ascii' }}{{ 'é' | base64_encode | base64_decode }}",
+            "hé-wörldaé",
         ),
         (
             "{{ items | where: 'ok' | size }}{{ items | where: 'sku', 'B2' | json }}",
