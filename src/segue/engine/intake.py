@@ -211,10 +211,10 @@ def _open(body: bytes, kind: str) -> _Letter:
         try:
             body.decode()
         except UnicodeDecodeError as error:
-            found = f"byte 0x{body[error.start]:02x} at position {error.start}"
-            raise InvalidRequest(
-                "invalid_utf8", f"the body is not UTF-8 ({found}): encode the JSON as UTF-8"
-            ) from error
+            found = f"the body is not UTF-8 (byte 0x{body[error.start]:02x} at position {error.start})"
+            is_gzip = body.startswith(b"\x1f\x8b")
+            remedy = "it is gzip: say so with Content-Encoding" if is_gzip else "encode the JSON as UTF-8"
+            raise InvalidRequest("invalid_utf8", f"{found}: {remedy}") from error
     if not kind:
         return _decode(body, _read_letter)
     event = _decode(body, _read_raw)
@@ -237,9 +237,8 @@ def _decode(body: bytes, decode: Callable[[bytes], T]) -> T:
             "not_a_batch", f'expected a JSON object with an array "batch" of events: {error}'
         ) from error
     except (msgspec.DecodeError, RecursionError) as error:
-        hint = "; it looks compressed: say so with Content-Encoding: gzip" if body[:2] == b"\x1f\x8b" else ""
         found = str(error).removeprefix("JSON is malformed: ") if body else "it is empty"
-        raise InvalidRequest("invalid_json", f"the body is not JSON: {found}{hint}") from error
+        raise InvalidRequest("invalid_json", f"the body is not JSON: {found}") from error
 
 
 def _owners(letter: _Letter, write_key: str | None, sources: Sources) -> Iterable[Source | None]:

@@ -56,13 +56,14 @@ def parse(text: bytes) -> Any:
 
 
 def _flatten(body: bytes) -> bytes:
+    """Put 0 for every object and array below the deepest level that is kept."""
     kept: list[bytes] = []
     depth = start = 0
     for token in _STRING_OR_BRACKETS.finditer(body):
         first, size = body[token.start()], token.end() - token.start()
         if first in _OPENING:
             if depth <= _MENDED_DEPTH < depth + size:
-                kept.append(body[start : token.start() + _MENDED_DEPTH - depth])
+                kept += (body[start : token.start() + _MENDED_DEPTH - depth], b"0")
             depth += size
         elif first in _CLOSING:
             if depth > _MENDED_DEPTH >= depth - size:

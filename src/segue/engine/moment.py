@@ -28,10 +28,13 @@ def moment_ms(value: Any) -> int | None:
     if type(value) is str and len(value) >= _WHOLE_LENGTH:
         try:
             moment = datetime.fromisoformat(value)
-            return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+            ms: int | None = round(
+                (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
+            )
         except (ValueError, OverflowError):
-            pass
-    ms = dates.parse(value)
+            ms = dates.parse(value)
+    else:
+        ms = dates.parse(value)
     return ms if ms is not None and _FIRST_MS <= ms <= _LAST_MS else None
 
 
