@@ -40,6 +40,7 @@ demo: setup ## a day of traffic through the real SDK into the sandbox, and what 
 	@$(BIN)/segue demo
 
 run: setup ## the pipeline with the embedded log; prints the addresses and an SDK snippet
+	@[ -e segue.yaml ] || $(BIN)/segue init
 	@$(BIN)/segue run
 
 test: setup-test ## everything the tests need, then the whole suite

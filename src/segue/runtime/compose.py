@@ -9,14 +9,18 @@ Exactly one process writes the log (the receiver role); couriers in other proces
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from segue.io.log.sqlite import SqliteLog
+from segue.io.log.stream import Log
 from segue.io.outside.http import Sender
 from segue.io.storage.origins import settle_origins
 from segue.io.storage.state import State
+from segue.model.errors import StorageUnavailable
 from segue.runtime.clerk import Clerk
 from segue.runtime.clock import Clock
 from segue.runtime.courier import Courier
@@ -24,6 +28,8 @@ from segue.runtime.current import Current
 from segue.runtime.receiver import Receiver
 from segue.runtime.settings import Settings
 from segue.runtime.telemetry import Telemetry
+
+log = structlog.get_logger("segue.house")
 
 LOG_FOLDER: Final = "log"
 STATE_FOLDER: Final = "state"
@@ -58,13 +64,18 @@ class House:
     async def run(self, stop: asyncio.Event) -> None:
         """Play the roles until `stop` is set, then finish: what waits is sent, or kept when it cannot be."""
         async with asyncio.TaskGroup() as roles:
-            couriers = [roles.create_task(courier.run()) for courier in self.couriers.values()]
+            couriers = [roles.create_task(self._deliver(courier)) for courier in self.couriers.values()]
             clerk = roles.create_task(self._clerk.run())
             await stop.wait()
             for courier in self.couriers.values():
                 courier.stop()
             await asyncio.gather(*couriers)
             clerk.cancel()
+
+    async def _deliver(self, courier: Courier) -> None:
+        log.info("destination_started", destination=courier.id)
+        await courier.run()
+        log.info("destination_stopped", destination=courier.id, waiting=courier.ledger.waiting)
 
     async def figures(self) -> None:
         """Bring the gauges that are read off rather than counted up to date."""
@@ -86,9 +97,15 @@ class House:
             self.telemetry.set("segue_retries_total", courier.retries, destination=name)
 
     async def ready(self) -> None:
-        """The readiness check: raises UnavailableError when events cannot be taken in now."""
+        """Raises LogUnavailable when events cannot be taken in now."""
         if self.receiver is not None:
             await self.stream.probe()
+
+    async def alive(self) -> None:
+        """Raises StorageUnavailable when a courier cannot write down what it does."""
+        paused = [name for name, courier in self.couriers.items() if courier.is_paused]
+        if paused:
+            raise StorageUnavailable(f"the courier of {', '.join(paused)} waits for its state to be writable")
 
 
 @contextlib.asynccontextmanager
@@ -140,10 +157,23 @@ async def opened(
             )
             await courier.start()
             couriers[name] = courier
-        receiver = Receiver(stream, plan.source, clock, telemetry) if "receiver" in settings.roles else None
+        receiver = None
+        if "receiver" in settings.roles:
+            last = await last_order(stream, heads)
+            receiver = Receiver(stream, plan.source, clock, telemetry, first_order=last)
         writer = stream if receiver is not None else None
         clerk = Clerk(writer, list(states.values()), clock, retention_hours=ingest.retention_hours)
         yield House(stream, receiver, couriers, states, clerk, clock, telemetry)
+
+
+async def last_order(stream: Log, heads: Sequence[int]) -> int:
+    """The highest ingest order in the log, 0 when it is empty: new ones go on from there even when the
+    clock was set back."""
+    last = 0
+    for lane, head in enumerate(heads):
+        for block in await stream.read(lane, head - 1, blocks=1) if head else ():
+            last = max(last, block.records[-1].order)
+    return last
 
 
 def state_path(settings: Settings, destination: str) -> Path:

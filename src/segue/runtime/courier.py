@@ -44,8 +44,9 @@ log = structlog.get_logger("segue.courier")
 class Courier:
     """One destination's delivery: `start`, then `run` until `stop`.
 
-    origins  where in each lane the destination began (`segue.io.storage.origins`)
-    lanes    the lanes of the log this courier reads; None for all
+    origins    where in each lane the destination began (`segue.io.storage.origins`)
+    lanes      the lanes of the log this courier reads; None for all
+    is_paused  true while its state or the log cannot be used
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Courier:
         self._open: dict[tuple[int, int], OpenEvent] = {}
         self._found: list[Entry] = []
         self._stopping = False
-        self._is_paused = False
+        self.is_paused = False
         self._since_checkpoint = 0
         self._checkpoint_at = 0.0
 
@@ -152,8 +153,8 @@ class Courier:
                     moved = await self._step(requests)
                 except UnavailableError as error:
                     log.error("courier_paused", destination=self.id, error=str(error))  # noqa: TRY400 - ours
-                    self._is_paused = True
-                if not moved and until_head and self._may_read() and not self._is_paused:
+                    self.is_paused = True
+                if not moved and until_head and self._may_read() and not self.is_paused:
                     self.stop()
                 elif not moved:
                     await self._rest()
@@ -162,12 +163,12 @@ class Courier:
     async def _step(self, requests: asyncio.TaskGroup) -> bool:
         """Do a little of everything; True when there may be more to read right away."""
         moved = False
-        if not self._is_paused:
+        if not self.is_paused:
             moved = await self._read()
             self._dispatcher.dispatch(self.destination, requests)
         if self._is_checkpoint_due():
             await self.checkpoint()
-            self._is_paused = False
+            self.is_paused = False
         return moved
 
     async def checkpoint(self) -> None:
@@ -198,11 +199,13 @@ class Courier:
             )
         )
         self.ledger.written(entries)
+        if self.ledger.residual:
+            log.error("conservation_broken", destination=self.id, count=self.ledger.residual)
         self._revival.written(revived, commands)
         self._meter.checkpoint(self.id, self._clock.monotonic() - started)
 
     def _is_finished(self) -> bool:
-        is_empty = self._batcher.rows == 0 or self.hold.is_held or self._is_paused
+        is_empty = self._batcher.rows == 0 or self.hold.is_held or self.is_paused
         return self._stopping and self._dispatcher.in_flight == 0 and is_empty
 
     def _is_checkpoint_due(self) -> bool:

@@ -66,7 +66,7 @@ def wants_sandbox(destination: Destination) -> bool:
 def at_sandbox(workspace: Workspace, url: str) -> Workspace:
     """The workspace with every destination that wants the sandbox pointed at `url`."""
     destinations = tuple(
-        msgspec.structs.replace(each, settings={**SANDBOX_SETTINGS, **each.settings, "endpoint": url})
+        msgspec.structs.replace(each, settings={**each.settings, **SANDBOX_SETTINGS, "endpoint": url})
         if wants_sandbox(each)
         else each
         for each in workspace.destinations

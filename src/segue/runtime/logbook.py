@@ -44,9 +44,6 @@ LINES: Final = (
     Line("workspace_read", "info", "A revision of the workspace is in force."),
     Line("workspace_warning", "warning", "Something in the workspace works, but perhaps not as meant."),
     Line(
-        "workspace_refused", "error", "A changed workspace file has faults; the last good one stays in force."
-    ),
-    Line(
         "sandbox_opened", "warning", "No Braze key is set, so deliveries go to the sandbox on this machine."
     ),
     Line("append_failed", "error", "The log could not be written; senders were told to try again."),

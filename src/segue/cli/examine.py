@@ -1,0 +1,128 @@
+"""What `segue doctor` looks at: the library, the disk, the workspace, the running process, the books."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+
+from segue.cli.show import plural
+from segue.model.errors import MisconfiguredWorkspace, SegueError
+from segue.runtime import desk
+from segue.runtime.current import Current, read_current
+from segue.runtime.health import library_versions, probe_folder
+from segue.runtime.settings import Settings
+
+LOW_DISK_BYTES: Final = 1024**3
+ASK_SECONDS: Final = 3.0
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing looked at. ok: nothing to do; remedy: what to do when there is something."""
+
+    name: str
+    ok: bool
+    says: str
+    remedy: str = ""
+
+
+async def examine(settings: Settings, folder: Path, environ: Mapping[str, str]) -> list[Finding]:
+    """Look at everything; never raises for what it finds."""
+    findings = [_library(), _disk(settings)]
+    current, finding = _workspace(settings, folder, environ)
+    findings.append(finding)
+    findings.append(await _process(settings))
+    if current is not None:
+        findings += await _books(settings, current)
+    return findings
+
+
+def _library() -> Finding:
+    try:
+        return Finding(name="libraries", ok=True, says=library_versions())
+    except SegueError as error:
+        return Finding(
+            name="libraries", ok=False, says=str(error), remedy="Run make setup, or reinstall Segue."
+        )
+
+
+def _disk(settings: Settings) -> Finding:
+    data = settings.data
+    try:
+        probe_folder(data)
+        free = shutil.disk_usage(data if data.exists() else Path()).free
+    except (SegueError, OSError) as error:
+        return Finding(
+            name="disk", ok=False, says=str(error), remedy="Free space, or point SEGUE_DATA at another disk."
+        )
+    says = f"{data} can be written, {free / 1024**3:.1f} GiB are free"
+    return Finding(
+        name="disk",
+        ok=free > LOW_DISK_BYTES,
+        says=says,
+        remedy="Free space before the log cannot grow any more.",
+    )
+
+
+def _workspace(
+    settings: Settings, folder: Path, environ: Mapping[str, str]
+) -> tuple[Current | None, Finding]:
+    try:
+        current = read_current(settings, folder, environ)
+    except MisconfiguredWorkspace as error:
+        says = f"{settings.config} has {plural(len(error.faults), 'fault')}: {error.faults[0]}"
+        return None, Finding(name="workspace", ok=False, says=says, remedy="segue validate lists them all.")
+    count = len(current.plan.destinations)
+    says = f"{settings.config} revision {current.workspace.revision}, {plural(count, 'destination')}"
+    return current, Finding(name="workspace", ok=True, says=says)
+
+
+async def _process(settings: Settings) -> Finding:
+    url = f"http://{settings.host}:{settings.port}/readyz"
+    try:
+        timeout = aiohttp.ClientTimeout(total=ASK_SECONDS)
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
+            body: Any = await answer.json(content_type=None)
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return Finding(name="process", ok=True, says=f"nobody answers at {url}: Segue does not run here now")
+    checks = body.get("checks", {}) if isinstance(body, dict) else {}
+    bad = [f"{name}: {check.get('reason', '')}" for name, check in checks.items() if not check.get("ok")]
+    says = f"ready at {url}" if answer.status == 200 else f"not ready at {url}: {'; '.join(bad)}"
+    return Finding(name="process", ok=answer.status == 200, says=says, remedy="Mend what the check names.")
+
+
+async def _books(settings: Settings, current: Current) -> list[Finding]:
+    """The conservation law and the dead letters of every destination."""
+    try:
+        books = await desk.counted(settings, current)
+    except SegueError as error:
+        return [
+            Finding(name="books", ok=False, says=str(error), remedy="Restore the data folder from a backup.")
+        ]
+    findings = []
+    for book in books:
+        events = {name: n for name, n in book.events.items() if n and not name.startswith("rows_")}
+        told = ", ".join(f"{n:,} {name}" for name, n in events.items()) or "nothing yet"
+        law = "the books add up" if not book.residual else f"{book.residual} events are unaccounted for"
+        findings.append(
+            Finding(
+                name=f"books of {book.destination}",
+                ok=not book.residual,
+                says=f"{told}, {book.waiting:,} waiting; {law}",
+                remedy="This is a defect of Segue: please report it with this output.",
+            )
+        )
+        dead = sum(book.dead_letters.values())
+        if dead:
+            reasons = ", ".join(f"{n:,} {reason}" for reason, n in book.dead_letters.items())
+            findings.append(
+                Finding(
+                    name=f"dead letters of {book.destination}",
+                    ok=False,
+                    says=f"{dead:,}: {reasons}",
+                    remedy="segue dead list says why each died; mend it, then segue dead retry.",
+                )
+            )
+    return findings

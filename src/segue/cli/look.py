@@ -1,0 +1,196 @@
+"""`segue try`, `segue send`, `segue tail`, `segue trace`, `segue doctor`: see what happens."""
+
+import asyncio
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from segue.cli import journey
+from segue.cli.examine import examine
+from segue.cli.post import post_events
+from segue.cli.show import err, out, plural, print_json, print_line, table
+from segue.cli.workspace import AsJson, Config
+from segue.model.errors import MisconfiguredError
+from segue.model.event import KINDS
+from segue.runtime import desk
+from segue.runtime.clock import SystemClock
+from segue.runtime.current import read_current
+from segue.runtime.settings import read_settings
+
+File = Annotated[Path, typer.Argument(help="A file, or - for standard input.", allow_dash=True)]
+Source = Annotated[
+    str | None, typer.Option("--source", help="The source it comes from; the first when left out.")
+]
+
+
+def try_event(
+    file: File,
+    source: Source = None,
+    destination: Annotated[
+        str | None, typer.Option("--destination", "-d", help="Only this destination.")
+    ] = None,
+    send: Annotated[
+        bool, typer.Option("--send", help="Really send the requests, and show what the partner answers.")
+    ] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the journey of one event without sending it: which subscriptions match and why not, the payload
+    step by step, the exact request."""
+    settings = read_settings(Path(), os.environ, config=config)
+    current = read_current(settings, Path(), os.environ)
+    now_ms = SystemClock().now_ms()
+    made = desk.try_event(current, _read(file), source=source, destination=destination, now_ms=now_ms)
+    answers = (
+        [asyncio.run(desk.send_requests(each.requests)) for each in made.destinations]
+        if send
+        else [[] for _ in made.destinations]
+    )
+    if as_json:
+        print_json(journey.as_data(made, answers))
+    else:
+        journey.print_journey(made, answers)
+    if not any(each.requests for each in made.destinations):
+        raise typer.Exit(1)
+
+
+def send(
+    file: File,
+    write_key: Annotated[
+        str | None,
+        typer.Option("--write-key", "-k", help="The source's key; the first source's when left out."),
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option("--url", help="Where Segue listens; this machine when left out.")
+    ] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send events to a running Segue through its tracking API: one JSON event, a JSON list, or one a line."""
+    settings = read_settings(Path(), os.environ, config=config)
+    prefix = "/v1"
+    if write_key is None or url is None:
+        workspace = read_current(settings, Path(), os.environ).workspace
+        write_key = write_key or workspace.sources[0].write_keys[0]
+        prefix = workspace.ingest.prefix
+    address = (url or f"http://{settings.host}:{settings.port}").rstrip("/") + prefix
+    sent = asyncio.run(post_events(_read(file), address, write_key, show=not as_json))
+    if as_json:
+        print_json(sent)
+    else:
+        out.print(
+            f"[green]Sent[/] {plural(sent['events'], 'event')} in {plural(sent['requests'], 'request')}."
+        )
+        out.print("What became of them: segue tail, segue trace MESSAGE_ID.", style="dim")
+
+
+def tail(
+    last: Annotated[
+        int, typer.Option("--last", "-n", min=0, help="How many of the newest to begin with.")
+    ] = 10,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes in.")] = False,
+    source: Annotated[str | None, typer.Option("--source", help="Only of this source.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--type", help=f"Only of this type: {', '.join(KINDS)}.")
+    ] = None,
+    containing: Annotated[str, typer.Option("--grep", help="Only events whose JSON holds this text.")] = "",
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the newest events of the log, and with -f those that come in."""
+    if kind is not None and kind not in KINDS:
+        raise MisconfiguredError(f'there is no event type "{kind}"; there is: {", ".join(KINDS)}')
+    settings = read_settings(Path(), os.environ, config=config)
+
+    async def watch() -> None:
+        async for seen in desk.tail(
+            settings, last=last, follow=follow, source=source, kind=kind, containing=containing
+        ):
+            if as_json:
+                print_line(seen)
+                continue
+            event = seen.event
+            at = datetime.fromtimestamp(seen.received_ms / 1000, UTC).strftime("%H:%M:%S")
+            who = event.get("userId") or event.get("anonymousId") or event.get("groupId") or "-"
+            name = event.get("event") or event.get("name") or ""
+            out.print(
+                f"[dim]{at}[/] {seen.source:<12} [cyan]{event['type']:<8}[/] {name:<28} {who}  "
+                f"[dim]{event['messageId']}[/]",
+                soft_wrap=True,
+            )
+
+    try:
+        asyncio.run(watch())
+    except KeyboardInterrupt:
+        return
+
+
+def trace(
+    message_id: Annotated[str, typer.Argument(help="The event's messageId.")],
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what became of one event at each destination."""
+    settings = read_settings(Path(), os.environ, config=config)
+    destinations = [each.id for each in read_current(settings, Path(), os.environ).workspace.destinations]
+    found = asyncio.run(desk.receipts(settings, destinations, message_id))
+    if as_json:
+        print_json([{"destination": name, "receipt": receipt} for name, receipt in found])
+        return
+    if not found:
+        err.print(f'No destination has settled an event with messageId "{message_id}" (yet).', markup=False)
+        err.print("segue tail --grep shows whether it came in.", style="dim")
+        raise typer.Exit(1)
+    shown = table(
+        "destination", "subscription", "result", "reason", ">request", ">place", ">status", ">tries"
+    )
+    for name, receipt in found:
+        shown.add_row(
+            name,
+            receipt.subscription or "-",
+            receipt.result,
+            receipt.reason or "-",
+            receipt.request or "-",
+            str(receipt.position) if receipt.request else "-",
+            str(receipt.status) if receipt.status else "-",
+            str(receipt.attempts),
+        )
+    out.print(shown)
+
+
+def doctor(config: Config = None, as_json: AsJson = False) -> None:
+    """Check everything that can be checked from here; exit code 1 when something needs you."""
+    settings = read_settings(Path(), os.environ, config=config)
+    findings = asyncio.run(examine(settings, Path(), os.environ))
+    is_well = all(finding.ok for finding in findings)
+    if as_json:
+        print_json({"well": is_well, "findings": findings})
+    else:
+        for finding in findings:
+            sign = "[green]ok  [/]" if finding.ok else "[red]look[/]"
+            out.print(f"{sign} [bold]{finding.name}[/]: ", end="")
+            out.print(finding.says, markup=False, soft_wrap=True)
+            if finding.remedy and not finding.ok:
+                out.print(f"     → {finding.remedy}", style="cyan", markup=False, soft_wrap=True)
+    if not is_well:
+        raise typer.Exit(1)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put this chapter's commands on the command line."""
+    app.command("try")(try_event)
+    for command in (send, tail, trace, doctor):
+        app.command()(command)
+
+
+def _read(file: Path) -> bytes:
+    if str(file) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise MisconfiguredError(f'"{file}" cannot be read: {error.strerror or error}') from error

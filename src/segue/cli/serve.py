@@ -1,0 +1,118 @@
+"""A whole Segue in one process: the sandbox when it is wanted, the roles, and the door in front."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from segue import __version__
+from segue.model.errors import SegueError
+from segue.model.workspace import SANDBOX_KEY
+from segue.runtime.clock import Clock, SystemClock
+from segue.runtime.compose import House, opened
+from segue.runtime.current import Current, read_current, wants_sandbox
+from segue.runtime.settings import Settings
+from segue.runtime.telemetry import Telemetry
+from segue.sandbox.app import create_app as create_sandbox
+from segue.sandbox.app import running as running_sandbox
+from segue.web.app import App, Receive, Scope, Send, as_json, create_app, reply
+from segue.web.sdk import create_sdk_app
+from segue.web.server import serving
+
+log = structlog.get_logger("segue.process")
+
+
+class Addresses(msgspec.Struct, frozen=True):
+    """Where the parts listen. sandbox: "" when there is none."""
+
+    door: str
+    prefix: str
+    sandbox: str
+
+
+class Running(msgspec.Struct, frozen=True):
+    """A Segue that runs. Set `stop` to end it."""
+
+    current: Current
+    house: House
+    addresses: Addresses
+    stop: asyncio.Event
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, folder: Path, *, clock: Clock | None = None) -> AsyncIterator[Running]:
+    """Start everything the settings ask for; on leaving, stop taking events in, deliver what waits, close.
+
+    Raises MisconfiguredWorkspace, MisconfiguredError, LogUnavailable, StorageUnavailable.
+    """
+    clock = clock or SystemClock()
+    async with contextlib.AsyncExitStack() as stack:
+        current = read_current(settings, folder, os.environ)
+        sandbox = ""
+        wanting = [each.id for each in current.workspace.destinations if each.enabled and wants_sandbox(each)]
+        if wanting and "courier" in settings.roles:
+            app = create_sandbox(key=SANDBOX_KEY)
+            sandbox = await stack.enter_async_context(running_sandbox(app, port=settings.sandbox_port))
+            current = read_current(settings, folder, os.environ, sandbox=sandbox)
+            log.warning("sandbox_opened", addresses=sandbox, destination=", ".join(wanting))
+        telemetry = Telemetry()
+        telemetry.build(__version__)
+        telemetry.workspace(current.workspace.revision)
+        log.info("workspace_read", revision=current.workspace.revision, file=current.positions.file)
+        for fault in current.warnings:
+            log.warning("workspace_warning", place=fault.place, problem=fault.problem, line=fault.line)
+        house = await stack.enter_async_context(opened(settings, current, clock, telemetry))
+        stop = asyncio.Event()
+        roles = asyncio.create_task(house.run(stop), name="roles")
+        stack.push_async_callback(_finish, stop, roles)
+        # An end of a role by itself is a failure: the process must not go on without it.
+        roles.add_done_callback(lambda _: stop.set())
+        door = await stack.enter_async_context(
+            serving(_door(house, settings, current), settings.host, settings.port)
+        )
+        addresses = Addresses(door, current.workspace.ingest.prefix, sandbox)
+        log.info("started", addresses=door, roles=",".join(settings.roles), version=__version__)
+        yield Running(current, house, addresses, stop)
+        log.info("stopping")
+    log.info("stopped")
+
+
+def _door(house: House, settings: Settings, current: Current) -> App:
+    async def metrics() -> bytes:
+        await house.figures()
+        return house.telemetry.render()
+
+    ingest = current.workspace.ingest
+    if house.receiver is None:
+        sdk: App = _closed
+    else:
+        sdk = create_sdk_app(house.receiver, ingest.prefix, trust_forwarded=ingest.trust_forwarded)
+    return create_app(sdk, checks={"log": house.ready, "roles": house.alive}, metrics=metrics)
+
+
+async def _closed(scope: Scope, receive: Receive, send: Send) -> None:
+    """Stands where the tracking API would be in a process that does not receive."""
+    refusal = {"success": False, "code": "not_a_receiver", "message": "this process only delivers"}
+    await reply(send, as_json(404, refusal))
+
+
+async def _finish(stop: asyncio.Event, roles: asyncio.Task[None]) -> None:
+    """End the roles; what one of them failed with is the process's own failure."""
+    stop.set()
+    try:
+        await roles
+    except BaseExceptionGroup as failures:
+        ours = failures.subgroup(SegueError)
+        log.error("role_failed", error=type(failures.exceptions[0]).__name__)  # noqa: TRY400 - printed by main
+        if ours is not None:
+            raise _first(ours) from failures
+        raise
+
+
+def _first(failures: BaseExceptionGroup[SegueError]) -> SegueError:
+    first = failures.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

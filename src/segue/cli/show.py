@@ -1,0 +1,81 @@
+"""How the command line speaks: tables and colours for people, one JSON value for machines."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from segue.model.errors import Fault, MisconfiguredWorkspace, SegueError
+
+out: Final = Console(highlight=False)
+err: Final = Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Print one value as indented JSON; structs become objects, bytes that hold JSON become that JSON."""
+    plain = msgspec.to_builtins(value, enc_hook=_plain, builtin_types=(bytes,))
+    text = orjson.dumps(_readable(plain), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+    out.print(text.decode(), soft_wrap=True, markup=False)
+
+
+def print_line(value: Any) -> None:
+    """Print one value as JSON on a line of its own, for streams."""
+    plain = msgspec.to_builtins(value, enc_hook=_plain, builtin_types=(bytes,))
+    out.print(
+        orjson.dumps(_readable(plain), option=orjson.OPT_NON_STR_KEYS).decode(), soft_wrap=True, markup=False
+    )
+
+
+def table(*columns: str, title: str = "") -> Table:
+    """An empty table in the house's look; a column that starts with ``>`` is right-aligned."""
+    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
+    return made
+
+
+def print_faults(faults: Iterable[Fault]) -> None:
+    """Print faults, each with its place, what is wrong and what to do."""
+    for fault in faults:
+        where = f"{fault.file}:{fault.line}" if fault.file and fault.line else fault.place
+        kind = "[yellow]warning[/]" if fault.warning else "[red]error[/]"
+        err.print(f"{kind} [bold]{where}[/]", soft_wrap=True)
+        err.print(f"  {fault.place}", style="dim", markup=False, soft_wrap=True)
+        for line in fault.problem.splitlines():
+            err.print(f"  {line}", markup=False, soft_wrap=True)
+        if fault.remedy:
+            err.print(f"  → {fault.remedy}", style="cyan", markup=False, soft_wrap=True)
+
+
+def print_error(error: SegueError) -> None:
+    """Print what stopped a command."""
+    if isinstance(error, MisconfiguredWorkspace):
+        print_faults(error.faults)
+        return
+    err.print("[red]error[/] ", end="")
+    err.print(str(error), markup=False, soft_wrap=True)
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 event``, ``2,140 events``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _readable(each) for key, each in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return [_readable(each) for each in value]
+    if isinstance(value, bytes):
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value.decode("utf-8", "replace")
+    return value
+
+
+def _plain(value: Any) -> Any:
+    return str(value)

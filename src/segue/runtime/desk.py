@@ -1,0 +1,291 @@
+"""The desk: answers questions about a Segue, whether it runs or not, and passes requests on to its couriers.
+
+The command line and the control API ask here; nothing below knows who asked. Everything is read beside the
+running process: the log is followed, state is read between checkpoints.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from segue.engine import intake
+from segue.engine.preview import DestinationPreview, Journey, SubscriptionPreview, preview
+from segue.io.log.sqlite import SqliteLog
+from segue.io.outside.http import Sender
+from segue.io.storage.state import StateReader
+from segue.language.path import UNDEFINED
+from segue.language.trigger import Truth
+from segue.model.delivery import DeadLetter, Receipt, Request, Response
+from segue.model.errors import InvalidRequest, LogUnavailable, MisconfiguredError, StorageUnavailable
+from segue.model.event import KIND_BIT, Event, Record
+from segue.model.workspace import Source
+from segue.runtime.clock import Clock
+from segue.runtime.compose import LOG_FOLDER, STATE_FOLDER
+from segue.runtime.current import Current
+from segue.runtime.settings import Settings
+
+__all__ = [
+    "Counted",
+    "DestinationPreview",
+    "Journey",
+    "Seen",
+    "SubscriptionPreview",
+    "Truth",
+    "ask",
+    "counted",
+    "dead_letter",
+    "dead_letters",
+    "is_absent",
+    "receipts",
+    "send_requests",
+    "tail",
+    "try_event",
+]
+
+FOLLOW_SECONDS: Final = 0.5
+TAKEN: Final = "segue_try"
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of the log as `segue tail` shows it."""
+
+    lane: int
+    offset: int
+    source: str
+    received_ms: int
+    event: Event
+
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a destination's book says: events by result and reason, and dead letters by reason."""
+
+    destination: str
+    events: Mapping[str, int]
+    reasons: Mapping[str, int]
+    dead_letters: Mapping[str, int]
+    residual: int
+    waiting: int
+    lag: int
+
+
+def try_event(
+    current: Current, body: bytes, *, source: str | None, destination: str | None, now_ms: int
+) -> Journey:
+    """Take one event, as a sender would send it, on its whole journey without wires.
+
+    Raises InvalidRequest or InvalidEvent when the tracking API would refuse it, MisconfiguredError for a
+    source or destination the workspace has not.
+    """
+    workspace = current.workspace
+    sources = {each.id: each for each in workspace.sources}
+    if destination is not None and destination not in current.plan.destinations:
+        known = ", ".join(current.plan.destinations) or "none"
+        raise MisconfiguredError(f'there is no enabled destination "{destination}"; there is: {known}')
+    if source is None and destination is not None:
+        source = current.plan.destinations[destination].config.source
+    if source is None:
+        source = next(iter(sources))
+    if source not in sources:
+        raise MisconfiguredError(f'there is no source "{source}"; there is: {", ".join(sources)}')
+    admission = intake.read(
+        b'{"batch":[' + body + b"]}",
+        kind="",
+        client=False,
+        write_key="",
+        sources=lambda _: Source(id=source, write_keys=("",)),
+        now_ms=now_ms,
+        order=1,
+        mark=TAKEN,
+    )
+    if not admission.accepted:
+        refused = admission.rejected[0]
+        raise InvalidRequest(
+            refused.code, f"the tracking API refuses this event ({refused.code}): {refused.message}"
+        )
+    return preview(current.plan, source, intake.restore(admission.accepted[0]), destination=destination)
+
+
+def is_absent(value: Any) -> bool:
+    """True for the "no value" of a preview, which is not null."""
+    return value is UNDEFINED
+
+
+async def send_requests(requests: Sequence[Request]) -> list[Response]:
+    """Really send what a preview would have sent, one after the other."""
+    async with Sender() as sender:
+        return [await sender.send(request) for request in requests]
+
+
+async def tail(
+    settings: Settings,
+    *,
+    last: int = 10,
+    follow: bool = False,
+    source: str | None = None,
+    kind: str | None = None,
+    containing: str = "",
+) -> AsyncIterator[Seen]:
+    """The newest events of the log, oldest of them first; with `follow` also those to come.
+
+    containing  only events whose JSON holds this text
+    Raises LogUnavailable when there is no log yet.
+    """
+    stream = await SqliteLog.follow(settings.data / LOG_FOLDER)
+    try:
+        heads = await stream.heads()
+        needle = containing.encode()
+        found: list[tuple[int, Seen]] = []
+        kinds = KIND_BIT[kind] if kind else None
+        async for block in stream.scan(kinds=kinds, newest_first=True, containing=needle):
+            for offset, record in enumerate(block.records, block.first_offset):
+                if offset < heads[block.lane] and _is_wanted(record, source, kind, needle):
+                    found.append((record.order, _seen(block.lane, offset, record)))
+            if len(found) >= last:
+                break
+        found.sort(key=lambda each: each[0])
+        for _, seen in found[-last:] if last else ():
+            yield seen
+        while follow:
+            await stream.wait(heads, FOLLOW_SECONDS)
+            now = await stream.heads()
+            fresh: list[tuple[int, Seen]] = []
+            for lane, head in enumerate(now):
+                while heads[lane] < head:
+                    for block in await stream.read(lane, heads[lane]):
+                        for offset, record in enumerate(block.records, block.first_offset):
+                            if heads[lane] <= offset < head and _is_wanted(record, source, kind, needle):
+                                fresh.append((record.order, _seen(lane, offset, record)))
+                        heads[lane] = max(heads[lane], min(block.next_offset, head))
+            for _, seen in sorted(fresh, key=lambda each: each[0]):
+                yield seen
+    finally:
+        await stream.close()
+
+
+async def counted(settings: Settings, current: Current) -> list[Counted]:
+    """What every destination's book says, as of its last checkpoint."""
+    heads: list[int] = []
+    with contextlib.suppress(LogUnavailable):
+        stream = await SqliteLog.follow(settings.data / LOG_FOLDER)
+        heads = await stream.heads()
+        await stream.close()
+    found = []
+    for destination in current.workspace.destinations:
+        totals: dict[tuple[str, str], int] = {}
+        dead: dict[str, int] = {}
+        done = settled_ahead = 0
+        async for state in _states(settings, destination.id):
+            for key, n in (await state.totals()).items():
+                totals[key] = totals.get(key, 0) + n
+            for reason, n in (await state.count_dead()).items():
+                dead[reason] = dead.get(reason, 0) + n
+            for cursor in (await state.load()).values():
+                done += cursor.next_offset
+                settled_ahead += sum(end - start for start, end in cursor.settled)
+        events: dict[str, int] = {}
+        reasons: dict[str, int] = {}
+        for (result, reason), n in totals.items():
+            events[result] = events.get(result, 0) + n
+            if reason and not result.startswith("rows_"):
+                reasons[reason] = reasons.get(reason, 0) + n
+        settled = sum(n for result, n in events.items() if not result.startswith("rows_"))
+        began = await asyncio.to_thread(_began, settings.data / STATE_FOLDER, destination.id)
+        ended = done + settled_ahead - began if done else 0
+        found.append(
+            Counted(
+                destination=destination.id,
+                events=events,
+                reasons=reasons,
+                dead_letters=dead,
+                residual=ended - settled,
+                waiting=max(0, sum(heads) - began - ended) if heads else 0,
+                lag=max(0, sum(heads) - done) if heads and done else 0,
+            )
+        )
+    return found
+
+
+async def dead_letters(
+    settings: Settings, destinations: Sequence[str], *, limit: int = 100, **filters: str | None
+) -> list[DeadLetter]:
+    """Dead letters of some destinations, filtered by subscription, reason, message_id or person."""
+    found: list[DeadLetter] = []
+    for destination in destinations:
+        async for state in _states(settings, destination):
+            found += await state.dead_letters(**filters, limit=limit - len(found))
+            if len(found) >= limit:
+                return found
+    return found
+
+
+async def dead_letter(settings: Settings, destinations: Sequence[str], letter_id: str) -> DeadLetter | None:
+    """One dead letter by its id."""
+    for destination in destinations:
+        async for state in _states(settings, destination):
+            letter = await state.dead_letter(letter_id)
+            if letter is not None:
+                return letter
+    return None
+
+
+async def ask(
+    settings: Settings, destinations: Sequence[str], name: str, arguments: Mapping[str, Any], clock: Clock
+) -> int:
+    """Leave a command ("retry" or "drop") for the couriers of some destinations; gives how many got it."""
+    asked = 0
+    for destination in destinations:
+        async for state in _states(settings, destination):
+            await state.ask(name, arguments, asked_ms=clock.now_ms())
+            asked += 1
+    return asked
+
+
+async def receipts(
+    settings: Settings, destinations: Sequence[str], message_id: str
+) -> list[tuple[str, Receipt]]:
+    """What became of a messageId at each destination."""
+    found: list[tuple[str, Receipt]] = []
+    for destination in destinations:
+        async for state in _states(settings, destination):
+            found += [(destination, receipt) for receipt in await state.receipts(message_id)]
+    return found
+
+
+async def _states(settings: Settings, destination: str) -> AsyncIterator[StateReader]:
+    """The state files of a destination: one, or one per group of lanes."""
+    folder = settings.data / STATE_FOLDER
+    paths = sorted([*folder.glob(f"{destination}.db"), *folder.glob(f"{destination}@*.db")])
+    for path in paths:
+        try:
+            state = await StateReader.open(path)
+        except StorageUnavailable:
+            if path.exists():
+                raise
+            continue
+        try:
+            yield state
+        finally:
+            await state.close()
+
+
+def _began(folder: Path, destination: str) -> int:
+    path = folder / f"{destination}.origins"
+    return sum(msgspec.json.decode(path.read_bytes(), type=list[int])) if path.exists() else 0
+
+
+def _is_wanted(record: Record, source: str | None, kind: str | None, needle: bytes) -> bool:
+    return source in (None, record.source) and kind in (None, record.kind) and needle in record.raw
+
+
+def _seen(lane: int, offset: int, record: Record) -> Seen:
+    return Seen(
+        lane=lane,
+        offset=offset,
+        source=record.source,
+        received_ms=record.received_ms,
+        event=intake.restore(record),
+    )
