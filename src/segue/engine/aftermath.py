@@ -94,4 +94,3 @@ def receipt(ended: Ended, request: str, now_ms: int) -> Receipt:
         attempts=len(ended.entry.attempts) + (not ended.reason),
         settled_ms=now_ms,
     )
-
