@@ -60,7 +60,7 @@ def whole(person: Person) -> dict[str, Any]:
             "time": iso(event.time_ms),
             "received_at": iso(event.received_ms),
             "app_id": event.app_id,
-            "properties": event.properties or {},
+            "properties": event.properties,
         }
         for event in person.events
     ]
@@ -73,7 +73,7 @@ def whole(person: Person) -> dict[str, Any]:
             "price": purchase.price,
             "quantity": purchase.quantity,
             "app_id": purchase.app_id,
-            "properties": purchase.properties or {},
+            "properties": purchase.properties,
         }
         for purchase in person.purchases
     ]

@@ -13,7 +13,7 @@ from segue.sandbox import ecommerce, identity
 from segue.sandbox.dates import read_time
 from segue.sandbox.exchange import Call
 from segue.sandbox.identity import Target
-from segue.sandbox.person import DAY_MS, Occurrence, Person, Purchase, Summary
+from segue.sandbox.person import DAY_MS, NO_PROPERTIES, Occurrence, Person, Purchase, Summary
 from segue.sandbox.places import CURRENCIES
 from segue.sandbox.texts import Refused
 from segue.sandbox.workspace import Tally, Workspace
@@ -36,7 +36,7 @@ class EventDeed(NamedTuple):
     name: str
     time_ms: int
     app_id: str | None
-    properties: msgspec.Raw | None
+    properties: msgspec.Raw
     order: dict[str, Any] | None
     """The properties again when it is an ecommerce event."""
     points: int
@@ -54,7 +54,7 @@ class PurchaseDeed(NamedTuple):
     currency: str
     price: float
     quantity: int
-    properties: msgspec.Raw | None
+    properties: msgspec.Raw
     points: int
     where: int
 
@@ -76,7 +76,7 @@ def check_event(call: Call, item: Mapping[str, Any], index: int) -> EventDeed:
     sent = item.get("properties")
     order = None
     points = 1
-    properties = None
+    properties = NO_PROPERTIES
     if name in ecommerce.SCHEMAS:
         if not isinstance(sent, dict):
             raise Refused("not-valid" if sent is not None else "required", "properties")
@@ -142,7 +142,7 @@ def check_purchase(call: Call, item: Mapping[str, Any], index: int) -> PurchaseD
         raise Refused("quantity")
     time_ms = _time_of(item, call.now_ms)
     sent = item.get("properties")
-    properties, extra = None, 0
+    properties, extra = NO_PROPERTIES, 0
     if sent:
         properties, points = _properties(call, sent, RESERVED_PURCHASE, product, f"purchases[{index}]")
         extra = points - 1
@@ -256,7 +256,7 @@ def _currency(call: Call, value: Any) -> str:
 
 def _properties(
     call: Call, sent: Any, reserved: frozenset[str], name: str, where: str
-) -> tuple[msgspec.Raw | None, int]:
+) -> tuple[msgspec.Raw, int]:
     """The properties that are kept, packed, and what the object costs with them."""
     if not isinstance(sent, dict):
         raise Refused("not-valid", "properties")
@@ -276,7 +276,7 @@ def _properties(
         sent, packed = kept, _packed(kept)
     segmentable = call.workspace.segmentable.get(name)
     points = 1 + len(segmentable.intersection(sent)) if segmentable else 1
-    return (packed if sent else None), points
+    return (packed if sent else NO_PROPERTIES), points
 
 
 def _is_keepable(key: str, value: Any, reserved: frozenset[str]) -> bool:

@@ -12,6 +12,9 @@ DAY_MS = 86_400_000
 CART_DAYS = 30
 """Days a cart lives without an update. Source: Braze docs, "Ecommerce recommended events", 2026-11-23."""
 
+NO_PROPERTIES = msgspec.Raw(b"{}")
+"""One for all who have none."""
+
 
 class Summary(msgspec.Struct, gc=False):
     """What is kept about one event name or product of one person; `days` feeds the X-in-Y filters."""
@@ -47,7 +50,7 @@ class Occurrence(msgspec.Struct, gc=False, omit_defaults=True):
     time_ms: int
     received_ms: int
     app_id: str | None = None
-    properties: msgspec.Raw | None = None
+    properties: msgspec.Raw = msgspec.field(default_factory=lambda: NO_PROPERTIES)
 
 
 class Purchase(msgspec.Struct, gc=False, omit_defaults=True):
@@ -60,7 +63,7 @@ class Purchase(msgspec.Struct, gc=False, omit_defaults=True):
     price: float
     quantity: int = 1
     app_id: str | None = None
-    properties: msgspec.Raw | None = None
+    properties: msgspec.Raw = msgspec.field(default_factory=lambda: NO_PROPERTIES)
 
 
 class Cart(msgspec.Struct):

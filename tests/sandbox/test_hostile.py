@@ -1,0 +1,191 @@
+"""Anything may be thrown at it: never a 5xx of its own, never an inconsistent profile."""
+
+import asyncio
+
+import msgspec
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.sandbox.client import Client, client
+
+from segue.sandbox.endpoints import EXACT
+from segue.sandbox.world import Snapshot
+
+NAMES = st.sampled_from(
+    [
+        "external_id",
+        "user_alias",
+        "braze_id",
+        "email",
+        "phone",
+        "name",
+        "time",
+        "properties",
+        "product_id",
+        "currency",
+        "price",
+        "quantity",
+        "alias_name",
+        "alias_label",
+        "_update_existing_only",
+        "_merge_objects",
+        "subscription_groups",
+        "push_tokens",
+        "push_token_import",
+        "current_location",
+        "country",
+        "dob",
+        "k",
+        "inc",
+        "add",
+        "remove",
+        "$add",
+        "$remove",
+        "$update",
+        "$identifier_key",
+        "$identifier_value",
+        "$new_object",
+        "$time",
+        "prioritization",
+        "cart_id",
+        "products",
+        "total_value",
+        "order_id",
+        "source",
+        "action",
+        "app_id",
+    ]
+)
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=20),
+    st.sampled_from(
+        ["u1", "u2", "a@b.co", "+15551234567", "2025-12-01", "0001-01-01T00:00:00+14:00", "9999-12-31", "USD",
+         "ecommerce.cart_updated", "ecommerce.order_placed", "anon", "identified", "x" * 300, "sandbox-app"]
+    ),
+)  # fmt: skip
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(NAMES | st.text(max_size=5), inner, max_size=5)
+    ),
+    max_leaves=12,
+)
+WHO = st.sampled_from(
+    [
+        {"external_id": "u1"},
+        {"external_id": "u2"},
+        {"email": "a@b.co"},
+        {"phone": "+15551234567"},
+        {"user_alias": {"alias_name": "a", "alias_label": "anon"}, "_update_existing_only": False},
+        {},
+    ]
+)
+WHAT = st.sampled_from(
+    [
+        {"name": "Hi", "time": "2025-12-01", "properties": {"a": [1, {"b": None}]}},
+        {"product_id": "p", "currency": "USD", "price": 1.5, "time": "2025-12-01"},
+        {},
+    ]
+)
+OBJECTS = st.builds(
+    lambda who, what, more: {**what, **who, **more}, WHO, WHAT, st.dictionaries(NAMES, VALUES, max_size=5)
+)
+ARRAYS = st.sampled_from(
+    [
+        "attributes",
+        "events",
+        "purchases",
+        "user_aliases",
+        "aliases_to_identify",
+        "emails_to_identify",
+        "phone_numbers_to_identify",
+        "external_ids",
+        "braze_ids",
+        "email_addresses",
+        "phone_numbers",
+        "fields_to_export",
+        "merge_updates",
+        "external_id_renames",
+        "alias_updates",
+        "recipients",
+        "subscription_groups",
+        "items",
+        "campaign_id",
+        "canvas_id",
+        "broadcast",
+        "subscription_group_id",
+        "subscription_state",
+        "external_id",
+        "email",
+    ]
+)
+BODIES = st.dictionaries(ARRAYS, st.lists(OBJECTS | VALUES, max_size=5) | VALUES, max_size=4)
+CALLS = st.lists(st.tuples(st.sampled_from(sorted(EXACT)), BODIES), min_size=1, max_size=6)
+
+
+@settings(max_examples=250, deadline=None)
+@given(CALLS)
+def test_no_body_makes_the_sandbox_fail(calls):
+    """Every answer is JSON below 500, and afterwards everything still adds up."""
+    asyncio.run(throw(client(switches={"onboarded_after_2024_08_22": False}), calls))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(EXACT)), st.binary(max_size=60))
+def test_no_bytes_make_the_sandbox_fail(endpoint, raw):
+    """Not even those that are no JSON."""
+
+    async def send():
+        answer = await client().send(*endpoint, raw=raw)
+        assert answer.status < 500
+        orjson.loads(answer.body)
+
+    asyncio.run(send())
+
+
+async def throw(sandbox: Client, calls):
+    """Make the calls, then look whether the world is consistent."""
+    for (method, path), body in calls:
+        answer = await sandbox.send(method, path, body)
+        assert answer.status < 500, (path, body)
+        assert isinstance(answer.json, dict)
+        assert ("message" in answer.json) or ("error" in answer.json)
+    check(sandbox)
+    document = await sandbox.get("/_sandbox/snapshot")
+    assert document.status == 200
+    again = await sandbox.send("POST", "/_sandbox/restore", raw=document.body)
+    assert again.status == 200
+    check(sandbox)
+    for person in (await sandbox.get("/_sandbox/people")).json["people"]:
+        assert (await sandbox.get(f"/_sandbox/people/{person['braze_id']}")).status == 200
+
+
+def check(sandbox: Client):
+    """Every index leads to a living person who carries that identifier, and sums are sums of their parts."""
+    for workspace in sandbox.app.world.workspaces.values():
+        people = workspace.people
+        for person in people:
+            assert people.by_braze_id[person.braze_id] is person
+            for external_id in (person.external_id, *person.deprecated_external_ids):
+                assert external_id is None or people.by_external_id(external_id) is person
+            for label, name in person.aliases.items():
+                assert people.by_alias(name, label) is person
+            if email := person.fields.get("email"):
+                assert any(other is person for other in people.with_email(email))
+            assert sum(kept.count for kept in person.event_summaries.values()) == len(person.events)
+            bought = sum(purchase.quantity for purchase in person.purchases)
+            assert (
+                sum(kept.count for kept in person.purchase_summaries.values())
+                == bought
+                == person.purchase_count
+            )
+            for kept in (*person.event_summaries.values(), *person.purchase_summaries.values()):
+                assert kept.first_ms <= kept.last_ms
+                assert sum(kept.days.values()) == kept.count
+        assert {id(person) for person in people._external.values()} <= {id(person) for person in people}
+        assert {id(person) for person in people._alias.values()} <= {id(person) for person in people}
+    msgspec.json.decode(msgspec.json.encode(sandbox.app.world.snapshot()), type=Snapshot)
