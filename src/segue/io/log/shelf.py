@@ -40,6 +40,11 @@ class Shelf:
             segment = known.get(number) or self._load(path, number)
             if segment is not None:
                 found.append(segment)
+        if self.segments and not found:
+            raise LogUnavailable(f'the log folder "{self.folder}" is empty: somebody removed its files')
+        for segment in self.segments:
+            if segment not in found:
+                segment.rest()
         self.segments = tuple(found)
 
     def tidy(self) -> None:
