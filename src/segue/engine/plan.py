@@ -18,6 +18,7 @@ from segue.kit.partner import Destination as Page
 from segue.kit.partner import Preset
 from segue.language import mapping as mappings
 from segue.language import trigger as triggers
+from segue.language.compile import compile_mapping, compile_trigger
 from segue.model.errors import Fault, InvalidMapping, InvalidTrigger, MisconfiguredWorkspace
 from segue.model.event import Event
 from segue.model.workspace import Destination, Source, Subscription, Workspace
@@ -48,7 +49,7 @@ class BoundSubscription(msgspec.Struct, frozen=True, eq=False):
     shaping: Shaping
     trigger: triggers.Trigger
     mapping_json: Mapping[str, Any]
-    mapping: mappings.Prepared
+    mapping: mappings.Mapping
     coercer: Coercer
     batch: Batch
     travel: Travel
@@ -74,7 +75,9 @@ class BoundDestination:
         self.subscriptions = tuple(subscriptions)
         self.by_id = {subscription.id: subscription for subscription in subscriptions}
         self.actions = {subscription.action.slug: subscription.action for subscription in subscriptions}
-        self.names = tuple(dict.fromkeys((config.id, config.name, page.slug, page.title, *page.names, *page.slugs)))
+        self.names = tuple(
+            dict.fromkeys((config.id, config.name, page.slug, page.title, *page.names, *page.slugs))
+        )
         self._named_events = frozenset(
             name for subscription in subscriptions for name in subscription.events or ()
         )
@@ -192,7 +195,9 @@ def _bind_destination(
             Fault(
                 place=f"{place}.settings.{name}",
                 problem=f"{problem}.",
-                remedy=setting.help if setting is not None else f"The settings are {', '.join(page.settings)}.",
+                remedy=setting.help
+                if setting is not None
+                else f"The settings are {', '.join(page.settings)}.",
                 warning=name.split(".")[0] not in page.settings,
             )
         )
@@ -292,7 +297,9 @@ def _bind_subscription(
     if trigger is None or not sync_ok:
         return None
     types, events = triggers.required(trigger)
-    hooks = {key: hook.get("outputs", {}) for key in HOOK_KEYS if isinstance(hook := mapping.get(key), Mapping)}
+    hooks = {
+        key: hook.get("outputs", {}) for key in HOOK_KEYS if isinstance(hook := mapping.get(key), Mapping)
+    }
     size = mapping.get("batch_size")
     batch = action.batch
     if isinstance(size, int) and not isinstance(size, bool) and 0 < size < batch.items:
@@ -319,8 +326,8 @@ def _bind_subscription(
         ),
         types=types,
         events=events,
-        matches=lambda event: triggers.matches(trigger, event),
-        resolve=prepared.resolve,
+        matches=compile_trigger(trigger),
+        resolve=compile_mapping(prepared),
     )
 
 
@@ -337,7 +344,7 @@ def _parse_trigger(text: str, place: str, faults: list[Fault]) -> triggers.Trigg
         )
         return None
     faults.extend(
-        Fault(place=f"{place}.trigger", problem=warning, warning=True) for warning in trigger.warnings
+        Fault(place=f"{place}.trigger", problem=str(warning), warning=True) for warning in trigger.warnings
     )
     return trigger
 

@@ -16,7 +16,7 @@ import orjson
 
 from segue.engine.batch import Travel
 from segue.engine.dead import bury
-from segue.engine.intake import moment_ms
+from segue.engine.moment import moment_ms
 from segue.engine.plan import BoundDestination, BoundSubscription
 from segue.kit.action import Shaped
 from segue.language.path import UNDEFINED
