@@ -176,19 +176,14 @@ def _single_converter(field: Field) -> Convert:
     if field.type == "object":
         return _free_object if field.properties is None else _object_converter(field)
     cast: Callable[[Any], Any] = _CASTS.get(field.type, _to_text)
-    several = field.type == "datetime" or field.takes_null
     expected = _expected(field)
     check = _checker(field)
 
     def convert(value: Any, path: str, notes: list[Note]) -> Any:
         if value is None and field.takes_null:
             return None
-        unwrapped = value.__class__ is list and len(value) == 1
-        found = value[0] if unwrapped else value
-        # Ajv's own rule: where several types are allowed, an unwrapped element must need converting.
-        if unwrapped and several and found.__class__ is str:
-            raise _Misfit([(path, f"must be {expected}, found a list")])
-        fitted = found if field.type == "datetime" and _is_number(found) and not unwrapped else cast(found)
+        found = value[0] if value.__class__ is list and len(value) == 1 else value
+        fitted = found if field.type == "datetime" and _is_number(found) else cast(found)
         if fitted is None:
             raise _Misfit([(path, f"must be {expected}, found {_kind(value)}")])
         rule = check(fitted) if check is not None else ""
@@ -200,9 +195,8 @@ def _single_converter(field: Field) -> Convert:
 
 
 def _free_object(value: Any, path: str, notes: list[Note]) -> Any:
-    found = value[0] if value.__class__ is list and len(value) == 1 else value
-    if found.__class__ is dict:
-        return found
+    if value.__class__ is dict:
+        return value
     raise _Misfit([(path, f"must be an object, found {_kind(value)}")])
 
 

@@ -229,7 +229,7 @@ def _parse_words(text: str) -> int | None:
                 half = word
             elif word in _ZONES:
                 offset += _ZONES[word] * 60
-            elif word[:3] not in _DAYS and word not in ("t", "st", "nd", "rd", "th"):
+            elif word[:3] not in _DAYS and word != "t":
                 return None
         elif token.strip(" \t\r\n,./-"):
             return None

@@ -6,19 +6,28 @@ Source  Segment docs, "Braze Cloud Mode (Actions)", "Batching", read 2026-11-24
 from segue.kit.field import Field
 
 
-def fields(most: int, *, minimum: int = 0, required: bool = False) -> dict[str, Field]:
-    """``enable_batching`` and ``batch_size`` for an action that takes up to `most` objects a request."""
+def fields(
+    most: int,
+    *,
+    minimum: int = 0,
+    required: bool = False,
+    labels: tuple[str, str] = ("Batch Data to Braze", "Batch Size"),
+) -> dict[str, Field]:
+    """``enable_batching`` and ``batch_size`` for an action that takes up to `most` objects a request.
+
+    minimum  smallest batch size; with 0 the size has no bounds, as published
+    """
     return {
         "enable_batching": Field(
             "boolean",
-            label="Batch Data to Braze",
+            label=labels[0],
             help="Collects events into fewer, larger requests, which keeps you clear of Braze's rate limits.",
             required=required,
             default=True,
         ),
         "batch_size": Field(
             "number",
-            label="Batch Size",
+            label=labels[1],
             help="The most events that travel in one request.",
             required=required,
             default=most,

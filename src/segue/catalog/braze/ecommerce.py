@@ -12,7 +12,7 @@ from segue.kit.field import Choice, Conditions, Field, pick, when
 from segue.model.delivery import Payload
 from segue.model.errors import InvalidPayload
 
-from . import identity
+from . import batching, identity, rest
 
 MODES: Final = SyncModes(choices=("add", "update"), default="add")
 
@@ -265,6 +265,11 @@ BUYER_FIELDS: Final[Mapping[str, Field]] = {
     ),
 }
 """In the published order; each page adds its products and the batching fields."""
+
+
+BATCHING_FIELDS: Final = batching.fields(
+    rest.TRACK_ITEMS, minimum=2, required=True, labels=("Batch Data to Braze", "Maximum Batch Size")
+)
 
 
 def product_members(*, counted: bool) -> dict[str, Field]:

@@ -35,8 +35,10 @@ def strict(fields: Mapping[str, Field]) -> dict[str, Field]:
     }
 
 
-def recipients(alias: Field, properties: str, required: bool | Conditions = False) -> Field:
-    """The list of people to reach; `properties` names the personal ones the partner takes."""
+def recipients(
+    alias: Field, properties: tuple[str, str], attributes: str, required: bool | Conditions = False
+) -> Field:
+    """The list of people to reach; key and label of their personal properties, label of their attributes."""
     return Field(
         "object",
         label="Recipients",
@@ -55,11 +57,11 @@ def recipients(alias: Field, properties: str, required: bool | Conditions = Fals
             "email": Field(
                 "string", label="Email", help="Their e-mail address.", default={"@path": "$.traits.email"}
             ),
-            properties: Field("object", label="Personal Properties", help="Texts for this person's message."),
+            properties[0]: Field("object", label=properties[1], help="Texts for this person's message."),
             "send_to_existing_only": Field(
                 "boolean", label="Send to Existing Only", help="When on, unknown people are left out."
             ),
-            "attributes": Field("object", label="User Attributes", help="Set on the profile before sending."),
+            "attributes": Field("object", label=attributes, help="Set on the profile before sending."),
         },
     )
 

@@ -269,7 +269,8 @@ def _blame(
     for error in errors if isinstance(errors, list) else ():
         words, name, index = _error_of(error)
         span = array(name) or alone
-        if index is None and len(rows) == 1 and len(rows[0].items) == 1:
+        if len(rows) == 1 and len(rows[0].items) == 1:
+            # There is nobody else it could be about, whatever index it gives.
             named.setdefault(id(rows[0]), words)
         elif index is None or span is None or (owner := span.owner(index)) is None:
             unnamed.append(words)

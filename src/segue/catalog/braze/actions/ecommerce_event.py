@@ -11,7 +11,7 @@ from segue.kit.action import Action, Batch, Shaped, Shaping
 from segue.kit.field import Field
 from segue.model.delivery import Payload
 
-from .. import batching, ecommerce, rest
+from .. import ecommerce, rest
 
 _PATHS: Final = {
     "product_id": "$.product_id",
@@ -38,7 +38,7 @@ ECOMMERCE_EVENT: Final = Action(
     description="Records a cart, checkout or order as one of Braze's ecommerce events.",
     fields={
         **ecommerce.BUYER_FIELDS,
-        **batching.fields(rest.TRACK_ITEMS, minimum=2, required=True),
+        **ecommerce.BATCHING_FIELDS,
         "products": Field(
             "object",
             label="Products",

@@ -12,7 +12,7 @@ from segue.kit.field import Field, pick, when
 from segue.model.delivery import Payload
 from segue.model.errors import InvalidPayload
 
-from .. import batching, ecommerce, rest
+from .. import ecommerce, rest
 
 _PATHS: Final = {
     "product_id": "$.properties.product_id",
@@ -44,7 +44,7 @@ ECOMMERCE_PRODUCT_EVENT: Final = Action(
     description="Records that somebody looked at a product, as Braze's ecommerce event.",
     fields={
         **ecommerce.BUYER_FIELDS,
-        **batching.fields(rest.TRACK_ITEMS, minimum=2, required=True),
+        **ecommerce.BATCHING_FIELDS,
         "catalog_type": Field(
             "string",
             label="Catalog Trigger Type",

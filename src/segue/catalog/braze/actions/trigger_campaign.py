@@ -59,7 +59,8 @@ TRIGGER_CAMPAIGN: Final = Action(
             ),
             "recipients": messaging.recipients(
                 Field("object", label="User Alias", help="An alias of theirs, name and label."),
-                "trigger_properties",
+                ("trigger_properties", "User Trigger Properties"),
+                "User Attributes",
             ),
             "prioritization": messaging.PRIORITIZATION,
             "audience": messaging.AUDIENCE,

@@ -52,7 +52,10 @@ TRIGGER_CANVAS: Final = Action(
                 "boolean", label="Broadcast", help="Lets everybody in whom the Canvas is for."
             ),
             "recipients": messaging.recipients(
-                _ALIAS, "canvas_entry_properties", required=messaging.NOT_BROADCAST
+                _ALIAS,
+                ("canvas_entry_properties", "Canvas Entry Properties"),
+                "Attributes",
+                messaging.NOT_BROADCAST,
             ),
             "prioritization": messaging.PRIORITIZATION,
             "audience": messaging.AUDIENCE,

@@ -85,26 +85,26 @@ def read(response: Response, rows: Sequence[Row]) -> list[Outcome]:
     if 200 <= response.status < 300 or not entries:
         return outcomes
     if "catalog-not-found" in codes:
-        refused = Outcome(verdict=Verdict.REJECTED, status=response.status, code="NOT_FOUND", message=message)
+        refused = Outcome(verdict=Verdict.REJECTED, status=404, code="NOT_FOUND", message=message)
         return [refused] * len(rows)
-    if "item-not-found" in codes and rows[0].context.startswith("DELETE "):
-        return [Outcome(verdict=Verdict.DELIVERED, status=response.status, message=message)] * len(rows)
+    gone = "item-not-found" in codes and rows[0].context.startswith("DELETE ")
+    if gone and len(rows) == 1:
+        return [Outcome(verdict=Verdict.DELIVERED, status=response.status, message=message)]
     named = {item_id: error for error in reversed(entries) for item_id in _ids_of(error)}
-    return [
-        _outcome(row, named, response.status, outcome) for row, outcome in zip(rows, outcomes, strict=True)
-    ]
+    return [_outcome(row, named, gone, outcome) for row, outcome in zip(rows, outcomes, strict=True)]
 
 
-def _outcome(row: Row, named: Mapping[str, JsonObject], status: int, other: Outcome) -> Outcome:
-    for item in map(orjson.loads, row.items):
-        if item["id"] in named:
-            words = rest.shorten(str(named[item["id"]].get("message") or "refused without a reason"))
-            return Outcome(
-                verdict=Verdict.REJECTED, status=status, code="PAYLOAD_VALIDATION_FAILED", message=words
-            )
+def _outcome(row: Row, named: Mapping[str, JsonObject], gone: bool, other: Outcome) -> Outcome:
+    """The outcome of one row; `gone`: what is named does not exist any more, as it should."""
+    item_id = orjson.loads(row.items[0])["id"]
+    if item_id in named:
+        words = rest.shorten(str(named[item_id].get("message") or "refused without a reason"))
+        if gone and named[item_id].get("id") == "item-not-found":
+            return Outcome(verdict=Verdict.DELIVERED, status=other.status, message=words)
+        return Outcome(verdict=Verdict.REJECTED, status=400, code="PAYLOAD_VALIDATION_FAILED", message=words)
     if named:
         words = "not written, because other items of the same request were refused"
-        return Outcome(verdict=Verdict.RETRY, status=status, code="RETRYABLE_ERROR", message=words)
+        return Outcome(verdict=Verdict.RETRY, status=other.status, code="RETRYABLE_ERROR", message=words)
     return other
 
 
@@ -145,7 +145,7 @@ UPSERT_CATALOG_ITEM: Final = Action(
             minimum=1,
             maximum=250,
         ),
-        **batching.fields(MOST_ITEMS, minimum=1),
+        **batching.fields(MOST_ITEMS, minimum=1, labels=("Batch Data to Braze?", "Batch Size")),
     },
     batch=Batch(items=MOST_ITEMS, wait_seconds=30.0, bytes=rest.REQUEST_BYTES),
     sync=MODES,
