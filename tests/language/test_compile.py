@@ -182,6 +182,9 @@ def test_a_trigger_too_large_to_compile_runs_as_the_reference() -> None:
 
 def test_the_largest_compiled_sources_are_valid_python() -> None:
     """At the bounds themselves nothing breaks."""
+    any_of = trigger.parse(" or ".join(f'event = "{index}"' for index in range(compiler.LARGEST)))
+    assert compiler.compile_trigger(any_of)({"event": "1499"})
+    assert compiler.compile_trigger(any_of).source
     nested: Any = {"@path": "$." + ".".join("abcdefghijklmnop")}
     for _ in range(7):
         nested = {

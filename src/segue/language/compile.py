@@ -15,17 +15,14 @@ What is larger or deeper than the limits below runs as the reference, with an em
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Protocol, cast
 
-from segue.language import directive as directives
-from segue.language.check import directive_of, step, unrooted
+from segue.language.check import unrooted
 from segue.language.condition import UNARY, Condition, Group, Node, holds, keys_of
-from segue.language.directive import Builder, Holes, is_raw, text_from
-from segue.language.javascript import equals_empty_text, is_truthy, number_of, own_entries, text_of, type_name
+from segue.language.javascript import number_of, text_of
 from segue.language.mapping import Mapping as Prepared
-from segue.language.path import split
-from segue.language.template import LONGEST, bounded, parts_of, shown
+from segue.language.mapping_source import HELPERS, Mapper
+from segue.language.template import LONGEST
 from segue.language.trigger import Trigger
-from segue.language.writer import Body, Keys, Writer
-from segue.model.errors import InvalidMapping
+from segue.language.writer import Body, Writer
 
 LARGEST: Final = 1500
 """Most values in a mapping, or conditions in a trigger, that are compiled."""
@@ -64,20 +61,11 @@ def compile_mapping(mapping: Prepared) -> Compiled:
     if not _is_compilable(source):
         return _with_source(lambda event: mapping.resolve(event), "")  # noqa: PLW0108 - it carries `source`
     writer = Writer()
-    writer.constants |= {
-        "refuse": _refuse,
-        "shown": shown,
-        "bounded": bounded,
-        "is_something": _is_something,
-        "entries": own_entries,
-        "split": split,
-        "text_from": text_from,
-        "fail": directives.fail,
-    }
+    writer.constants |= HELPERS
     body = Body(writer, is_object=True)
     body.line("if type(e) is not dict:")
     body.line("    refuse(e)")
-    _Mapper(body).finish("payload", source, "")
+    Mapper(body).finish("payload", source, "")
     return cast(Compiled, writer.compile("payload", "mapping"))
 
 
@@ -85,14 +73,6 @@ def _with_source(function: Callable[[Any], Any], source: str) -> Compiled:
     compiled = cast(Any, function)
     compiled.source = source
     return cast(Compiled, compiled)
-
-
-def _refuse(event: Any) -> None:
-    raise InvalidMapping([("", f"data must be an object, got {type_name(event)}")])
-
-
-def _is_something(value: Any) -> bool:
-    return value is not None and not equals_empty_text(value)
 
 
 # --- triggers -----------------------------------------------------------------------------------
@@ -159,9 +139,6 @@ _TEXT_TESTS: Final[Mapping[str, str]] = {
 }
 
 
-# --- mappings -----------------------------------------------------------------------------------
-
-
 def _is_compilable(source: Any) -> bool:
     waiting = [(source, 0)]
     count = 0
@@ -177,235 +154,3 @@ def _is_compilable(source: Any) -> bool:
         elif type(value) is str and len(value) > LONGEST:
             return False
     return True
-
-
-class _Mapper:
-    """Writes mapping values into the body of a function of their payload.
-
-    Every method gives an expression without effect: a name, a literal, or a constant.
-    """
-
-    def __init__(self, body: Body) -> None:
-        self.body = body
-        self.writer = body.writer
-
-    def finish(self, name: str, source: Any, pointer: str, holes: Holes = Holes.NOWHERE) -> None:
-        """Write the whole function."""
-        self.body.load(_paths_of(source))
-        self.body.finish(name, self.value(source, pointer, holes))
-
-    def value(self, source: Any, pointer: str, holes: Holes) -> str:
-        name = directive_of(source)
-        if name:
-            place = step(pointer, name)
-            write = _WRITERS.get(name)
-            written = write(self, source[name], place, holes) if write else None
-            return written or self.called(source, pointer, holes)
-        if is_raw(source):
-            return self.writer.literal(source)
-        return (self.array if type(source) is list else self.object)(source, pointer, holes)
-
-    def called(self, source: Any, pointer: str, holes: Holes) -> str:
-        """Leave a value to the reference."""
-        resolver = self.writer.constant(Builder().build(source, pointer, holes))
-        return self.body.assign(f"{resolver}(e)")
-
-    def named(self, expression: str) -> str:
-        """Give a literal a name, so that it can be tested."""
-        return expression if expression.isidentifier() else self.body.assign(expression)
-
-    def array(self, source: list[Any], pointer: str, holes: Holes) -> str:
-        elements = [self.value(each, step(pointer, index), holes.inside) for index, each in enumerate(source)]
-        if not holes:
-            elements = [
-                f"None if {element} is U else {element}" if _may_lack(each) else element
-                for element, each in zip(elements, source, strict=True)
-            ]
-        return self.body.assign(f"[{', '.join(elements)}]")
-
-    def object(self, source: dict[str, Any], pointer: str, holes: Holes) -> str:
-        members = [
-            (
-                ascii(key),
-                self.value(member, step(pointer, key), holes.inside),
-                not holes and _may_lack(member),
-            )
-            for key, member in source.items()
-        ]
-        sure = next((index for index, member in enumerate(members) if member[2]), len(members))
-        made = self.body.assign(f"{{{', '.join(f'{key}: {value}' for key, value, _ in members[:sure])}}}")
-        for key, value, may_lack in members[sure:]:
-            if may_lack:
-                self.body.line(f"if {value} is not U:")
-                self.body.line(f"    {made}[{key}] = {value}")
-            else:
-                self.body.line(f"{made}[{key}] = {value}")
-        return made
-
-    def function(self, source: Any, pointer: str, holes: Holes) -> str:
-        """Write a value as a function of another payload; give the function's name."""
-        name = self.writer.name("f")
-        _Mapper(Body(self.writer, is_object=False)).finish(name, source, pointer, holes)
-        return name
-
-
-def _path(mapper: _Mapper, value: Any, pointer: str, holes: Holes) -> str:
-    if type(value) is str:
-        return mapper.body.loaded[split(value)]
-    text = mapper.value(value, pointer, Holes.NOWHERE)
-    return mapper.body.assign(f"lookup(e, split(text_from({text}, {pointer!a})))")
-
-
-def _template(mapper: _Mapper, value: Any, pointer: str, holes: Holes) -> str | None:
-    if type(value) is not str:
-        return None
-    parts, has_triple = parts_of(value)
-    if has_triple:
-        return None
-    pieces: list[str] = []
-    for part in parts:
-        if isinstance(part, str):
-            pieces.append(ascii(part))
-        else:
-            found = mapper.body.loaded[part]
-            pieces.append(f"({found} if type({found}) is str else shown({found}))")
-    text = mapper.body.assign(" + ".join(pieces) or "''")
-    if any(not isinstance(part, str) for part in parts):
-        mapper.body.line(f"if len({text}) > {LONGEST}:")
-        mapper.body.line(f"    bounded({text}, {pointer!a})")
-    return text
-
-
-def _literal(mapper: _Mapper, value: Any, pointer: str, holes: Holes) -> str:
-    return mapper.value(value, pointer, holes)
-
-
-def _if(mapper: _Mapper, value: Mapping[str, Any], pointer: str, holes: Holes) -> str | None:
-    if not is_truthy(value.get("exists")) and not is_truthy(value.get("blank")):
-        return None
-    body = mapper.body
-    key = "exists" if "exists" in value else "blank"
-    found = mapper.named(mapper.value(value[key], step(pointer, key), Holes.NOWHERE))
-    condition = f"{found} is not U and {found} is not None"
-    if key == "blank":
-        condition = f"{found} is not U and ({found} != '' if type({found}) is str else is_something({found}))"
-    chosen = mapper.writer.name("t")
-    body.line(f"if {condition}:")
-    _branch(mapper, value, "then", "then" in value, chosen, pointer, holes)
-    body.line("else:")
-    _branch(mapper, value, "else", is_truthy(value.get("else")), chosen, pointer, holes)
-    return chosen
-
-
-def _branch(
-    mapper: _Mapper, value: Mapping[str, Any], key: str, taken: bool, chosen: str, pointer: str, holes: Holes
-) -> None:
-    mapper.body.indent += 1
-    result = mapper.value(value[key], step(pointer, key), holes) if taken else "U"
-    mapper.body.line(f"{chosen} = {result}")
-    mapper.body.indent -= 1
-
-
-def _case(mapper: _Mapper, value: Mapping[str, Any], pointer: str, holes: Holes) -> str | None:
-    if value.get("operator") not in ("lower", "upper") or not value.get("value"):
-        return None
-    found = mapper.named(mapper.value(value["value"], step(pointer, "value"), holes))
-    return mapper.body.assign(f"{found}.{value['operator']}() if type({found}) is str else {found}")
-
-
-def _array_path(mapper: _Mapper, value: list[Any], pointer: str, holes: Holes) -> str | None:
-    body, place = mapper.body, step(pointer, 0)
-    shape = value[1] if len(value) > 1 else None
-    if type(shape) is not dict or not shape:
-        if type(value[0]) is str:
-            return _path(mapper, value[0], place, holes)
-        return mapper.value(value[0], place, holes)
-    if type(value[0]) is not str and directive_of(value[0]) != "@path":
-        return None
-    found = (
-        _path(mapper, value[0], place, holes)
-        if type(value[0]) is str
-        else mapper.value(value[0], place, Holes.ANYWHERE)
-    )
-    item = mapper.function(shape, step(pointer, 1), holes.inside)
-    made = mapper.writer.name("t")
-    dense = not holes and _may_lack(shape)
-    for kind, each, rest in (("list", "i", f" for i in {found}"), ("dict", found, "")):
-        one = f"None if (r := {item}({each})) is U else r" if dense else f"{item}({each})"
-        body.line(f"{'if' if rest else 'elif'} type({found}) is {kind}:")
-        body.line(f"    {made} = [{one}{rest}]")
-    body.line("else:")
-    body.line(f"    {made} = {found}")
-    return made
-
-
-def _merge(mapper: _Mapper, value: Mapping[str, Any], pointer: str, holes: Holes) -> str | None:
-    if value.get("direction") is None:
-        return None
-    place = step(pointer, "objects")
-    found = [
-        mapper.value(each, step(place, index), holes or Holes.ON_TOP)
-        for index, each in enumerate(value["objects"])
-    ]
-    merged = mapper.body.assign("{}")
-    for each in reversed(found) if value["direction"] == "left" else found:
-        mapper.body.line(f"{merged}.update({each} if type({each}) is dict else entries({each}))")
-    if holes or all(directive_of(each) == "@path" or is_raw(each) for each in value["objects"]):
-        return merged
-    return mapper.body.assign(f"{{k: v for k, v in {merged}.items() if v is not U}}")
-
-
-def _transform(mapper: _Mapper, value: Mapping[str, Any], pointer: str, holes: Holes) -> str | None:
-    if not mapper.body.is_object:
-        return None
-    applied = mapper.value(unrooted(value["apply"]), step(pointer, "apply"), Holes.NOWHERE)
-    return mapper.body.assign(
-        f"{mapper.function(value['mapping'], step(pointer, 'mapping'), holes)}({applied})"
-    )
-
-
-_WRITERS: Final[Mapping[str, Callable[[_Mapper, Any, str, Holes], str | None]]] = {
-    "@path": _path,
-    "@template": _template,
-    "@literal": _literal,
-    "@if": _if,
-    "@case": _case,
-    "@arrayPath": _array_path,
-    "@merge": _merge,
-    "@transform": _transform,
-}
-
-
-def _paths_of(source: Any) -> Iterator[Keys]:
-    """Give every path that code of this function may use; those of other payloads are not among them."""
-    name = directive_of(source)
-    if name is None:
-        yield from _paths_among(source)
-        return
-    inside = source[name]
-    if name == "@path" and type(inside) is str:
-        yield split(inside)
-    elif name == "@template" and type(inside) is str:
-        yield from (part for part in parts_of(inside)[0] if not isinstance(part, str))
-    elif name in ("@path", "@template", "@literal"):
-        yield from _paths_of(inside)
-    elif name == "@arrayPath":
-        yield from [split(inside[0])] if type(inside[0]) is str else _paths_of(inside[0])
-    elif name == "@transform":
-        yield from _paths_of(unrooted(inside["apply"]))
-    elif name in _WRITERS:
-        yield from _paths_among(inside)
-
-
-def _paths_among(source: Any) -> Iterator[Keys]:
-    if type(source) is dict or type(source) is list:
-        for each in source.values() if type(source) is dict else source:
-            yield from _paths_of(each)
-
-
-def _may_lack(source: Any) -> bool:
-    """Say whether a mapping value may resolve to UNDEFINED."""
-    name = directive_of(source)
-    if name is None or name in ("@template", "@liquid", "@flatten", "@merge"):
-        return False
-    return _may_lack(source[name]) if name == "@literal" else True

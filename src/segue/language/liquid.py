@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from liquid import BoundTemplate, Environment, RenderContext, Token, TokenStream
 from liquid.ast import Node
-from liquid.builtin.expressions import BooleanExpression
+from liquid.builtin.expressions import BooleanExpression, FilteredExpression, tokenize
+from liquid.builtin.expressions.filtered import Filter
 from liquid.builtin.expressions.logical import (
     ContainsExpression,
     EqExpression,
@@ -29,6 +30,7 @@ from liquid.builtin.expressions.logical import (
     LogicalOrExpression,
     LtExpression,
     NeExpression,
+    parse_boolean_primitive,
 )
 from liquid.builtin.output import Output, OutputNode
 from liquid.builtin.tags.echo_tag import EchoNode, EchoTag
@@ -36,9 +38,9 @@ from liquid.builtin.tags.if_tag import IfTag
 from liquid.builtin.tags.unless_tag import UnlessTag
 from liquid.exceptions import LiquidError
 from liquid.expression import Expression
-from liquid.token import TOKEN_EXPRESSION
+from liquid.token import TOKEN_EOF, TOKEN_EXPRESSION, TOKEN_OUTPUT, TOKEN_PIPE
 
-from segue.language.javascript import length_of
+from segue.language.javascript import WHITESPACE, length_of
 from segue.language.liquid_filters import FILTERS
 from segue.language.liquid_values import MISSING, plain, read, stringify, tests
 from segue.language.template import LONGEST, bounded
@@ -188,7 +190,19 @@ class _OutputNode(OutputNode):
 
 
 class _Output(Output):
+    """``{{ … }}``, which also takes comparisons, as the original's does."""
+
     node_class = _OutputNode
+
+    def parse(self, stream: TokenStream) -> OutputNode:
+        token = stream.eat(TOKEN_OUTPUT)
+        written = stream.expect(TOKEN_EXPRESSION)
+        source = written.value.rstrip(WHITESPACE).removesuffix("|")
+        tokens = TokenStream(tokenize(source, written))
+        left = _with_comparisons(parse_boolean_primitive(self.env, tokens))
+        filters = Filter.parse(self.env, tokens, delim=(TOKEN_PIPE,))
+        tokens.eat(TOKEN_EOF)
+        return self.node_class(token, FilteredExpression(left.token, left, filters))
 
 
 class _EchoNode(EchoNode):
