@@ -2,7 +2,10 @@
 
     SegueError
     ├── InvalidError            mend the input
-    │   ├── InvalidTrigger      a trigger that does not parse; points at the place
+    │   ├── InvalidExpression   a text of a small language that does not parse; points at the place
+    │   │   ├── InvalidTrigger  a trigger
+    │   │   └── InvalidFilter   a filter
+    │   ├── UnfilterableEvent   an event a filter cannot be evaluated on
     │   ├── InvalidMapping      a mapping that cannot be used, or failed on an event
     │   ├── InvalidPayload      a mapped payload the action refuses; names each field
     │   ├── InvalidEvent        an event the tracking spec refuses; carries the published code
@@ -52,10 +55,10 @@ class InvalidError(SegueError):
     """The input cannot be used as it is: mend it and send it again."""
 
 
-class InvalidTrigger(InvalidError):
-    """A trigger that does not parse.
+class InvalidExpression(InvalidError):
+    """A text of a small language that does not parse.
 
-    text      the whole trigger
+    text      the whole expression
     position  index of the character the problem starts at, counted from 0
     """
 
@@ -72,6 +75,18 @@ class InvalidTrigger(InvalidError):
         line_end = self.text.find("\n", self.position)
         line = self.text[line_start : line_end if line_end >= 0 else len(self.text)]
         return f"{self.message}\n  {line}\n  {' ' * (self.position - line_start)}^"
+
+
+class InvalidTrigger(InvalidExpression):
+    """A trigger that does not parse."""
+
+
+class InvalidFilter(InvalidExpression):
+    """The expression of a filter that does not parse, or that could not be evaluated on any event."""
+
+
+class UnfilterableEvent(InvalidError):
+    """An event a filter cannot be evaluated on, so that it is not sent; names types, never values."""
 
 
 class InvalidMapping(InvalidError):
