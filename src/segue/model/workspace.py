@@ -82,6 +82,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     type      slug of a catalogue page, for instance ``braze`` or ``webhook``
     settings  as the catalogue page declares them, secrets already filled in
     presets   which presets to start from when no subscriptions are written: "ours", "published" or "none"
+    consent_categories  what a person must have agreed to, all of it, when an event carries their consent
     """
 
     id: str
@@ -93,6 +94,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     subscriptions: tuple[Subscription, ...] | None = None
     presets: Literal["ours", "published", "none"] = "ours"
     filters: tuple[Filter, ...] = ()
+    consent_categories: tuple[str, ...] = ()
     delivery: Delivery = Delivery()
 
 
