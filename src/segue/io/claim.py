@@ -2,28 +2,27 @@
 
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 
-
-class Taken(Exception):  # noqa: N818 - the holder is the point; callers turn it into one of our errors
-    """Somebody else holds the claim. `holder` is a process id, or "unknown"."""
-
-    def __init__(self, holder: str) -> None:
-        super().__init__(holder)
-        self.holder = holder
+from segue.model.errors import UnavailableError
 
 
 class Claim:
-    """A lock that ends with the process at the latest. Raises Taken, OSError."""
+    """A lock that ends with the process at the latest.
 
-    def __init__(self, path: Path) -> None:
+    taken  makes the error to raise when somebody else holds the claim, from their process id
+    Raises that error; OSError when the file cannot be made.
+    """
+
+    def __init__(self, path: Path, taken: Callable[[str], UnavailableError]) -> None:
         self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(self._descriptor, 32).decode("ascii", "replace").strip()
             self.release()
-            raise Taken(holder or "unknown") from None
+            raise taken(holder or "unknown") from None
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 

@@ -6,22 +6,21 @@ One process writes a log, any number may read it while it is written; the folder
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 from segue.io import sqlite
-from segue.io.claim import Claim, Taken
-from segue.io.log.block import join, unpack
+from segue.io.claim import Claim
+from segue.io.log.readers import Readers, explained
 from segue.io.log.recent import Recent
+from segue.io.log.scan import Scan
 from segue.io.log.segment import Segment
 from segue.io.log.shelf import Shelf
 from segue.io.log.stream import Block, Trimmed
 from segue.io.log.writer import Committed, Limits, Writer
-from segue.model.errors import CorruptBlock, LogUnavailable, MisconfiguredError
+from segue.model.errors import LogUnavailable, MisconfiguredError
 from segue.model.event import DEFAULT_LANES, Record
 
 HOUR_MS: Final = 3_600_000
@@ -37,21 +36,16 @@ SEGMENT_BYTES_LEAST: Final = 256 * 1024
 
 RECENT_BYTES: Final = 16 * 1024 * 1024
 
-READER_THREADS: Final = 2
-
-SCAN_BLOCKS: Final = 16
-"""Blocks a scan fetches at a time; between fetches it holds nothing open."""
-
-T = TypeVar("T")
-
 
 class SqliteLog:
     """The `segue.io.log.stream.Log` of one machine. Make one with `open`; use it from one event loop."""
 
-    def __init__(self, shelf: Shelf, *, recent_bytes: int, poll_seconds: float) -> None:
-        self._shelf = shelf
+    def __init__(
+        self, shelf: Shelf, *, follows: bool, recent_bytes: int = 0, poll_seconds: float = 0.0
+    ) -> None:
+        self._folder = shelf.folder
         self._loop = asyncio.get_running_loop()
-        self._threads = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="segue-log-reader")
+        self._readers = Readers(shelf, follows=follows)
         self._poll_seconds = poll_seconds
         self._waiting: set[asyncio.Future[None]] = set()
         self._writer: Writer | None = None
@@ -93,7 +87,7 @@ class SqliteLog:
         path = Path(folder)
         shelf, claim = await asyncio.to_thread(_prepare, path, lanes)
         try:
-            log = cls(shelf, recent_bytes=recent_bytes, poll_seconds=0.0)
+            log = cls(shelf, follows=False, recent_bytes=recent_bytes)
             start = partial(
                 Writer,
                 shelf,
@@ -102,7 +96,7 @@ class SqliteLog:
                 committed=log._on_commit,
                 loop=asyncio.get_running_loop(),
             )
-            log._writer = await asyncio.to_thread(_explained, path, start)
+            log._writer = await asyncio.to_thread(explained, path, start)
         except BaseException:
             claim.release()
             raise
@@ -122,7 +116,7 @@ class SqliteLog:
         await asyncio.to_thread(shelf.refresh)
         if not shelf.segments:
             raise LogUnavailable(f'there is no log in "{folder}"; `segue run` makes one when it starts')
-        return cls(shelf, recent_bytes=0, poll_seconds=poll_seconds)
+        return cls(shelf, follows=True, poll_seconds=poll_seconds)
 
     @property
     def lanes(self) -> int:
@@ -138,7 +132,7 @@ class SqliteLog:
             recent = self._recent.read(lane, offset, blocks)
             if recent:
                 return recent
-        return await self._in_thread(self._read, lane, offset, blocks)
+        return await self._readers.read(lane, offset, blocks)
 
     def scan(
         self,
@@ -149,20 +143,19 @@ class SqliteLog:
         newest_first: bool = False,
         containing: bytes = b"",
     ) -> AsyncIterator[Block]:
-        """As the contract says, in the order of the commits. A damaged block raises CorruptBlock from the
-        step that meets it; the next step goes on behind it. `until_ms` is included."""
+        """As the contract says; see `segue.io.log.scan.Scan` for the order and for damaged blocks."""
         latest = until_ms if until_ms is not None else 1 << 62
-        return Scan(self, (since_ms, latest, kinds), newest_first=newest_first, containing=containing)
+        return Scan(
+            self._readers, (since_ms, latest, kinds), newest_first=newest_first, containing=containing
+        )
 
     async def heads(self) -> list[int]:
         if self._writer is not None:
             return list(self._heads)
-        return await self._in_thread(self._follow_heads)
+        return await self._readers.heads()
 
     async def tails(self) -> list[int]:
-        if self._writer is None:
-            await self._in_thread(self._shelf.refresh)
-        return list(self._shelf.segments[0].starts)
+        return await self._readers.tails()
 
     async def wait(self, seen: Sequence[int], seconds: float) -> None:
         if self._writer is None:
@@ -181,14 +174,14 @@ class SqliteLog:
 
     async def trim(self, now_ms: int) -> Trimmed:
         gone, trimmed = await self._writing().expire(now_ms)
-        await self._in_thread(_remove, gone)
+        await self._readers.call(_remove, gone)
         return trimmed
 
     async def probe(self) -> None:
         await self._writing().probe()
 
     async def size_bytes(self) -> int:
-        return await self._in_thread(self._measure)
+        return await self._readers.size_bytes()
 
     async def close(self) -> None:
         if self._closed:
@@ -196,8 +189,7 @@ class SqliteLog:
         self._closed = True
         for woken in self._waiting:
             _wake(woken)
-        await asyncio.to_thread(self._threads.shutdown)
-        self._shelf.close()
+        await self._readers.close()
         if self._writer is not None:
             await self._writer.close()  # last, so that it folds the write-ahead file in when it lets go
         if self._claim is not None:
@@ -206,7 +198,7 @@ class SqliteLog:
     def _writing(self) -> Writer:
         if self._writer is None:
             raise LogUnavailable(
-                f'the log "{self._shelf.folder}" was opened for reading only: one process writes it'
+                f'the log "{self._folder}" was opened for reading only: one process writes it'
             )
         return self._writer
 
@@ -225,141 +217,19 @@ class SqliteLog:
                 return
             await asyncio.sleep(min(self._poll_seconds, left))
 
-    async def _in_thread(self, call: Callable[..., T], *arguments: object) -> T:
-        if self._closed:
-            raise LogUnavailable(f'the log "{self._shelf.folder}" is closed')
-        work = partial(_explained, self._shelf.folder, call, *arguments)
-        return await self._loop.run_in_executor(self._threads, work)
-
-    # What follows runs in a reader's thread.
-
-    def _read(self, lane: int, offset: int, blocks: int) -> list[Block]:
-        if self._writer is None:
-            self._shelf.refresh()
-        segments = self._shelf.segments
-        for index in range(self._shelf.find(lane, offset), len(segments)):
-            segment = segments[index]
-            end = segments[index + 1].starts[lane] if index + 1 < len(segments) else 0
-            self._shelf.touch(segment)
-            found = []
-            try:
-                for columns in segment.read(lane, offset, blocks, end):
-                    block = unpack(columns)
-                    if block is not None:
-                        found.append(block)
-            except CorruptBlock:
-                if not found:
-                    raise
-            except sqlite.Faults:
-                if segment.path.exists():
-                    raise
-                continue  # trimmed while we read
-            if found:
-                return join(found)[:blocks]
-        return []
-
-    def _follow_heads(self) -> list[int]:
-        self._shelf.refresh()
-        newest = self._shelf.segments[-1]
-        self._shelf.touch(newest)
-        return newest.heads()
-
-    def _measure(self) -> int:
-        if self._writer is None:
-            self._shelf.refresh()
-        return sum(segment.size_bytes() for segment in self._shelf.segments)
-
-
-class Scan:
-    """A walk over the blocks that match; see `SqliteLog.scan`."""
-
-    def __init__(
-        self,
-        log: SqliteLog,
-        looked_for: tuple[int, int, int | None],
-        *,
-        newest_first: bool,
-        containing: bytes,
-    ) -> None:
-        self._log = log
-        self._looked_for = looked_for
-        self._newest_first = newest_first
-        self._containing = containing
-        self._segments: Iterator[Segment] | None = None
-        self._segment: Segment | None = None
-        self._ids: list[int] = []  # still to visit, the next one last
-        self._ready: list[Block | CorruptBlock] = []  # likewise
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Block:
-        while not self._ready:
-            if not await self._log._in_thread(self._fetch):
-                raise StopAsyncIteration
-        found = self._ready.pop()
-        if isinstance(found, CorruptBlock):
-            raise found
-        return found
-
-    def _fetch(self) -> bool:
-        """Fill `_ready` with the next few; False at the end."""
-        if self._segments is None:
-            if self._log._writer is None:
-                self._log._shelf.refresh()
-            segments = self._log._shelf.segments
-            self._segments = iter(reversed(segments) if self._newest_first else segments)
-        while not self._ids:
-            self._segment = next(self._segments, None)
-            if self._segment is None:
-                return False
-            self._ids = self._matching(self._segment)
-            if not self._newest_first:
-                self._ids.reverse()
-        chosen = [self._ids.pop() for _ in range(min(SCAN_BLOCKS, len(self._ids)))]
-        self._ready = [found for block_id in chosen if (found := self._visit(block_id)) is not None]
-        self._ready.reverse()
-        return True
-
-    def _matching(self, segment: Segment) -> list[int]:
-        since_ms, until_ms, _ = self._looked_for
-        with suppress(*sqlite.Faults):
-            times = segment.times()
-            if times is not None and times[0] <= until_ms and times[1] >= since_ms:
-                self._log._shelf.touch(segment)
-                return segment.matching_ids(*self._looked_for)
-            return []
-        if segment.path.exists():
-            starts = segment.starts
-            raise CorruptBlock(0, starts[0], 1, f'the index of the log file "{segment.path}" cannot be read')
-        return []
-
-    def _visit(self, block_id: int) -> Block | CorruptBlock | None:
-        if self._segment is None:
-            return None
-        try:
-            for columns in self._segment.by_id([block_id]):
-                return unpack(columns, self._containing)
-        except CorruptBlock as error:
-            return error
-        except sqlite.DAMAGE as error:
-            return CorruptBlock(*self._segment.place_by_id(block_id), sqlite.explain(error))
-        except sqlite.Faults:
-            if self._segment.path.exists():
-                raise
-        return None
-
 
 def _prepare(folder: Path, lanes: int) -> tuple[Shelf, Claim]:
     """Claim a folder and learn what is in it, making the first segment of a new log."""
+
+    def taken(holder: str) -> LogUnavailable:
+        return LogUnavailable(
+            f'the log "{folder}" is already open for writing in process {holder}: one process writes a log. '
+            "Stop that process, or give this one another folder."
+        )
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        claim = Claim(folder / "lock")
-    except Taken as taken:
-        raise LogUnavailable(
-            f'the log "{folder}" is already open for writing in process {taken.holder}: one process writes '
-            "a log. Stop that process, or give this one another folder."
-        ) from None
+        claim = Claim(folder / "lock", taken)
     except OSError as error:
         raise LogUnavailable(
             f'the log folder "{folder}" cannot be written: {sqlite.explain(error)}. '
@@ -367,10 +237,10 @@ def _prepare(folder: Path, lanes: int) -> tuple[Shelf, Claim]:
         ) from error
     try:
         shelf = Shelf(folder)
-        _explained(folder, shelf.tidy)
+        explained(folder, shelf.tidy)
         shelf.refresh()
         if not shelf.segments:
-            _explained(folder, shelf.add, [0] * lanes)
+            explained(folder, shelf.add, [0] * lanes)
         _require_lanes(shelf, lanes)
     except BaseException:
         claim.release()
@@ -389,14 +259,6 @@ def _require_lanes(shelf: Shelf, lanes: int) -> None:
 def _remove(segments: Sequence[Segment]) -> None:
     for segment in segments:
         segment.remove()
-
-
-def _explained(folder: Path, call: Callable[..., T], *arguments: object) -> T:
-    """Call, and put what a database or the system says into our words."""
-    try:
-        return call(*arguments)
-    except sqlite.Faults as error:
-        raise LogUnavailable(f'the log "{folder}" cannot be used: {sqlite.explain(error)}') from error
 
 
 def _wake(woken: asyncio.Future[None]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final, Self, TypeVar
 import apsw
 
 from segue.io import sqlite
-from segue.io.claim import Claim, Taken
+from segue.io.claim import Claim
 from segue.io.storage.database import Cell, Session
 from segue.model.errors import StorageUnavailable
 
@@ -139,16 +139,17 @@ def _insertion(statement: str, columns: int, rows: int, then: str) -> str:
 
 
 def _prepare(path: Path, family: str, shared: bool) -> tuple[apsw.Connection, Claim | None]:
+    def taken(holder: str) -> StorageUnavailable:
+        return StorageUnavailable(
+            f'the database "{path}" is already in use by process {holder}: one process owns it. '
+            "Stop that process first."
+        )
+
     try:
         if shared:
             return _connect(path), None
         path.parent.mkdir(parents=True, exist_ok=True)
-        claim = Claim(path.with_name(path.name + ".lock"))
-    except Taken as taken:
-        raise StorageUnavailable(
-            f'the database "{path}" is already in use by process {taken.holder}: one process owns it. '
-            "Stop that process first."
-        ) from None
+        claim = Claim(path.with_name(path.name + ".lock"), taken)
     except sqlite.Faults as error:
         raise StorageUnavailable(
             f'the database "{path}" cannot be opened: {sqlite.explain(error)}'
