@@ -137,18 +137,11 @@ class _Reader:
         return Not(node)
 
     def items(self) -> Node:
-        opened = self.tokens[self.index - 1]
         members: list[Literal | Path] = []
-        while self.token.kind != "]" or members:
-            start = self.token
-            member = self.value()
+        for start, member in self.listed(self.tokens[self.index - 1], "]"):
             if not isinstance(member, Literal | Path):
                 raise self.fault(start, "a list holds texts, numbers, true, false, null and fields only.")
             members.append(member)
-            if self.token.kind != ",":
-                break
-            self.index += 1
-        self.close(opened, "]")
         return Items(tuple(members))
 
     def call(self, name: Token) -> Node:
@@ -159,24 +152,28 @@ class _Reader:
             raise self.fault(name, f"there is no function {shown(name.text)}. {remedy}")
         opened = self.token
         self.index += 1
-        starts: list[Token] = []
-        arguments: list[Node] = []
-        while self.token.kind != ")" or arguments:
-            starts.append(self.token)
-            arguments.append(self.expression())
-            if self.token.kind != ",":
-                break
-            self.index += 1
-        self.close(opened, ")")
+        placed = self.listed(opened, ")")
+        arguments = tuple(argument for _, argument in placed)
         if len(arguments) != len(function.takes):
             count = len(function.takes)
             values = "1 value" if count == 1 else f"{count} values"
             raise self.fault(name, f"{name.text} takes {values}, found {len(arguments)}.")
-        for start, argument, kinds in zip(starts, arguments, function.takes, strict=True):
+        for (start, argument), kinds in zip(placed, function.takes, strict=True):
             self.want(argument, kinds, start, name.text)
         if name.text == "match" and isinstance(arguments[1], Literal) and isinstance(arguments[1].value, str):
-            self.check_pattern(starts[1], arguments[1].value)
-        return Call(name.text, tuple(arguments))
+            self.check_pattern(placed[1][0], arguments[1].value)
+        return Call(name.text, arguments)
+
+    def listed(self, opened: Token, closing: str) -> list[tuple[Token, Node]]:
+        """What stands between an opening sign and the closing one, with commas; each with its first token."""
+        found: list[tuple[Token, Node]] = []
+        while self.token.kind != closing or found:
+            found.append((self.token, self.expression()))
+            if self.token.kind != ",":
+                break
+            self.index += 1
+        self.close(opened, closing)
+        return found
 
     def check_pattern(self, token: Token, pattern: str) -> None:
         try:
