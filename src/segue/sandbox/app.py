@@ -58,7 +58,10 @@ class Sandbox:
         if body is None:
             return
         if is_own:
-            await _send(send, control.answer(self.world, scope["method"], path, scope["query_string"], body))
+            # an id in the path may hold a slash, which only the quoted form keeps apart
+            quoted = scope.get("raw_path", path.encode()).decode("ascii", "replace")
+            answer = control.answer(self.world, scope["method"], quoted, scope["query_string"], body)
+            await _send(send, answer)
             return
         client = scope.get("client")
         call = Call(
@@ -263,7 +266,9 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
 
 async def _send(send: Send, answer: Reply) -> None:
     length = (b"content-length", b"%d" % len(answer.body))
-    headers = [JSON_HEADER, length, *answer.headers]
+    headers = [length, *answer.headers]
+    if not any(name == b"content-type" for name, _ in answer.headers):
+        headers.append(JSON_HEADER)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
 

@@ -23,6 +23,9 @@ LAST_MS = 32_503_679_999_999
 """The end of the year 2999: as far as the clock goes."""
 
 
+_ZIP = [(b"content-type", b"application/zip")]
+
+
 class Asked(NamedTuple):
     """A control request: the variable part of its path, its query, its body read as the route says."""
 
@@ -85,7 +88,8 @@ def answer(world: World, method: str, path: str, query: bytes, body: bytes) -> R
         if route.body is not None and read is None:
             read = msgspec.convert({}, type=route.body)
         asked = Asked(part, dict(parse_qsl(query.decode("latin-1"))), read)
-        return structured(route.status, route.act(world, asked))
+        done = route.act(world, asked)
+        return Reply(200, done, _ZIP) if isinstance(done, bytes) else structured(route.status, done)
     except (msgspec.DecodeError, RecursionError, Wrong) as fault:
         return structured(400, {"error": str(fault)})
     except Missing as fault:
@@ -281,6 +285,13 @@ def _set_switches(world: World, asked: Asked) -> Any:
     return {"switches": world.switches}
 
 
+def _export(world: World, asked: Asked) -> Any:
+    content = world.exports.get(asked.part)
+    if content is None:
+        raise Missing(f"export {asked.part!r} is not kept; only the latest few are")
+    return content
+
+
 def _openapi(world: World, asked: Asked) -> Any:
     return openapi()
 
@@ -335,6 +346,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
         query={"query": "An identifier, or the beginning of one.", **_WHERE, **_PAGE},
     ),
     ("GET", "/people/{id}"): Route("One person with their whole log.", _person, query=_WHERE),
+    ("GET", "/exports/{file}"): Route("A segment export as a zip.", _export),
     ("GET", "/switches"): Route("Every switch, its state and what it does.", _switches),
     ("PATCH", "/switches"): Route("Change some switches.", _set_switches, dict[str, Any]),
 }

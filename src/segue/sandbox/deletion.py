@@ -10,7 +10,6 @@ from typing import Any
 from segue.sandbox import identity
 from segue.sandbox.aliases import entries_of
 from segue.sandbox.exchange import Call, Reply, reply
-from segue.sandbox.identify import candidate
 from segue.sandbox.identity import Target
 from segue.sandbox.person import Person
 from segue.sandbox.texts import Refused
@@ -54,9 +53,10 @@ def _find(call: Call, kind: str, entry: Any) -> Person | None:
         if not isinstance(value, str):
             return None
         try:
-            return candidate(call, Target(kind, value), identity.priorities_of(entry.get("prioritization")))
+            priorities = identity.priorities_of(entry.get("prioritization"))
         except Refused:
             return None
+        return identity.candidate(people, Target(kind, value), priorities)
     return identity.find(people, Target(kind, entry)) if isinstance(entry, str) else None
 
 

@@ -12,7 +12,6 @@ from segue.sandbox import identity, merging
 from segue.sandbox.aliases import entries_of
 from segue.sandbox.exchange import Call, Reply, reply
 from segue.sandbox.identity import Target
-from segue.sandbox.person import Person
 from segue.sandbox.texts import Refused
 
 ARRAYS: Mapping[str, tuple[str, str]] = {
@@ -84,7 +83,7 @@ def _order(call: Call, entry: Any, kind: str) -> Order:
 def _apply(call: Call, orders: Sequence[Order], fields: bool, now_ms: int) -> None:
     workspace = call.workspace
     for external_id, target, priorities in orders:
-        found = candidate(call, target, priorities)
+        found = identity.candidate(workspace.people, target, priorities)
         if found is None:
             call.warn("nobody", "identify", f"no single profile for this {target.kind}; nothing was done")
             continue
@@ -99,13 +98,3 @@ def _apply(call: Call, orders: Sequence[Order], fields: bool, now_ms: int) -> No
             call.warn("same-label", "identify", "both profiles have an alias of that label; not combined")
         else:
             merging.combine(workspace, found, known, now_ms, fields=fields)
-
-
-def candidate(call: Call, target: Target, priorities: Sequence[str]) -> Person | None:
-    """The one profile a target and its prioritization lead to."""
-    people = call.workspace.people
-    if target.kind == "email":
-        return identity.prefer(people.with_email(target.value), priorities)
-    if target.kind == "phone":
-        return identity.prefer(people.with_phone(target.value), priorities)
-    return identity.find(people, target)

@@ -164,6 +164,15 @@ def prefer(found: Sequence[Person], priorities: Sequence[str]) -> Person | None:
     return left[0] if len(left) == 1 else None
 
 
+def candidate(people: People, target: Target, priorities: Sequence[str]) -> Person | None:
+    """The one profile a target and its prioritization lead to."""
+    if target.kind == "email":
+        return prefer(people.with_email(target.value), priorities)
+    if target.kind == "phone":
+        return prefer(people.with_phone(target.value), priorities)
+    return find(people, target)
+
+
 def _preferred(found: Sequence[Person]) -> Person | None:
     if len(found) < 2:
         return found[0] if found else None

@@ -1,10 +1,18 @@
-"""Two profiles become one, by the rules Braze documents for identify and merge.
+"""Two profiles become one, by the rules Braze documents for identify and merge; POST /users/merge.
 
 Source  Braze docs, "Identify users", "Merge users", read 2026-11-23
 What the kept profile already has stays; what it lacks is taken over; counts are summed.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from segue.sandbox import identity
+from segue.sandbox.aliases import IDS
+from segue.sandbox.exchange import Call, Reply, reply
+from segue.sandbox.identity import Target
 from segue.sandbox.person import AppUse, Commerce, Person
+from segue.sandbox.texts import Refused
 from segue.sandbox.workspace import Workspace
 
 FIELDS = (
@@ -62,6 +70,63 @@ def combine(workspace: Workspace, gone: Person, kept: Person, now_ms: int, *, fi
     kept.created_ms = min(kept.created_ms, gone.created_ms)
 
 
+class Union(NamedTuple):
+    """One entry of merge_updates: two targets, each with its prioritization."""
+
+    gone: tuple[Target, Sequence[str]]
+    kept: tuple[Target, Sequence[str]]
+
+
+def merge(call: Call) -> Reply:
+    """Merge up to 50 pairs of profiles; which pair comes first is not promised."""
+    updates = call.document.get("merge_updates")
+    if not isinstance(updates, list) or not updates or not all(isinstance(entry, dict) for entry in updates):
+        raise Refused("merge-array")
+    if len(updates) > IDS:
+        raise Refused("merge-too-many")
+    unions = [_union(entry) for entry in updates]
+    call.objects = call.accepted = len(unions)
+    call.world.apply_later(call, lambda now_ms: _merge(call, unions, now_ms))
+    return reply(202, {"message": "success"})
+
+
+def _union(entry: Mapping[str, Any]) -> Union:
+    if entry.keys() != {"identifier_to_merge", "identifier_to_keep"}:
+        raise Refused("merge-keys")
+    return Union(_one(entry["identifier_to_merge"]), _one(entry["identifier_to_keep"]))
+
+
+def _one(value: Any) -> tuple[Target, Sequence[str]]:
+    """One identifier object, exactly one of the four kinds."""
+    if not isinstance(value, dict):
+        raise Refused("merge-identifiers")
+    kinds = [kind for kind in ("external_id", "user_alias", "email", "phone") if kind in value]
+    if len(kinds) != 1:
+        raise Refused("merge-identifiers")
+    kind, named = kinds[0], value[kinds[0]]
+    if kind == "user_alias":
+        alias = identity.alias_of(named)
+        if alias is None:
+            raise Refused("merge-identifiers")
+        return Target(kind, *alias), ()
+    if not isinstance(named, str) or not named:
+        raise Refused("merge-identifiers")
+    if kind == "external_id":
+        return Target(kind, named), ()
+    return Target(kind, named), identity.priorities_of(value.get("prioritization"))
+
+
+def _merge(call: Call, unions: Sequence[Union], now_ms: int) -> None:
+    workspace = call.workspace
+    for index, union in enumerate(unions):
+        gone = identity.candidate(workspace.people, *union.gone)
+        kept = identity.candidate(workspace.people, *union.kept)
+        if gone is None or kept is None or gone is kept:
+            call.warn("nobody", f"merge_updates[{index}]", "needs two different profiles; nothing was done")
+        else:
+            combine(workspace, gone, kept, now_ms)
+
+
 def _join_apps(kept: Person, gone: Person) -> None:
     """Sessions are summed, the first use is the earlier, the last the later."""
     for app_id, use in gone.apps.items():
@@ -74,6 +139,10 @@ def _join_apps(kept: Person, gone: Person) -> None:
                 mine.sessions + use.sessions,
                 min(mine.first_ms, use.first_ms),
                 max(mine.last_ms, use.last_ms),
+                {
+                    day: mine.days.get(day, 0) + use.days.get(day, 0)
+                    for day in mine.days.keys() | use.days.keys()
+                },
             )
         )
 

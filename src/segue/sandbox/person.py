@@ -97,6 +97,8 @@ class AppUse(msgspec.Struct):
     sessions: int
     first_ms: int
     last_ms: int
+    days: dict[int, int] = {}
+    """Sessions by day."""
 
 
 class Membership(msgspec.Struct):

@@ -24,11 +24,12 @@ def answer(call: Call) -> Reply:
     endpoint, call.parts = found
     headers: Headers = []
     try:
-        _check_key(call, endpoint)
-        permit = world.limits.take(world.switches, call.workspace.id, endpoint.bucket, call.now_ms)
-        headers = permit.headers
-        if not permit.granted:
-            raise Refused("rate-limited", status=429)  # noqa: TRY301 - every refusal leaves by one door
+        if endpoint.permission:
+            _check_key(call, endpoint)
+            permit = world.limits.take(world.switches, call.workspace.id, endpoint.bucket, call.now_ms)
+            headers = permit.headers
+            if not permit.granted:
+                raise Refused("rate-limited", status=429)  # noqa: TRY301 - all refusals leave by one door
         if call.method in _WITH_BODY and not _read_body(call, endpoint):
             text = say(world.switches, "syntax")
             call.problems.append(text)
@@ -37,7 +38,9 @@ def answer(call: Call) -> Reply:
     except Refused as refusal:
         text = call.say(refusal)
         call.problems.append(text)
-        return reply(refusal.status, {"message": text}, headers)
+        return reply(
+            refusal.status, {"message": text}, headers if refusal.headers is None else refusal.headers
+        )
     return Reply(status, body, headers + extra if extra else headers)
 
 

@@ -70,6 +70,11 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Meta(description="[O] created_at as 2023-03-17T20:51:58.297Z, or [D] 2020-07-10 15:00:00.000 UTC."),
     ] = "iso"
 
+    subscription_user_shape: Annotated[
+        Literal["documented", "nested"],
+        Meta(description="[A] /subscription/user/status as documented, or by user as seen live."),
+    ] = "documented"
+
     # -- leniency
     reserved_properties: Annotated[
         Literal["drop", "refuse"],
@@ -112,6 +117,10 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             description="[A] US dollars for one unit of a currency; a currency not listed counts as dollars."
         ),
     ] = {}
+    segment_export_ms: Annotated[
+        int,
+        Meta(ge=0, description="[A] How long the export of a segment runs; a second one meanwhile is 429."),
+    ] = 0
     metered_increment: Annotated[
         bool, Meta(description="[A] An `inc` counts a data point; one page says it does not.")
     ] = True

@@ -137,8 +137,15 @@ TEXTS: Mapping[str, Text] = {
 class Refused(Exception):  # noqa: N818 - the word of the domain: a refusal is an answer, not a fault of ours
     """One object or request turned down: the rule broken and the name that broke it."""
 
-    def __init__(self, rule: str, name: str = "", status: int = 400) -> None:
+    def __init__(
+        self,
+        rule: str,
+        name: str = "",
+        status: int = 400,
+        headers: list[tuple[bytes, bytes]] | None = None,
+    ) -> None:
         super().__init__(rule, name)
+        self.headers = headers
         self.rule = rule
         self.name = name
         self.status = status

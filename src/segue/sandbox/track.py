@@ -31,7 +31,7 @@ ARRAYS = tuple(_CHECKS)
 
 def track(call: Call) -> Reply:
     """Up to 75 objects, combined or an array as the contract says."""
-    arrays = _arrays(call)
+    arrays = arrays_of(call)
     counts = [len(items) for items in arrays.values()]
     cap = max(counts, default=0) if call.world.switches.profile == "legacy" else sum(counts)
     if cap > OBJECTS:
@@ -41,7 +41,7 @@ def track(call: Call) -> Reply:
 
 def track_bulk(call: Call) -> Reply:
     """Up to 1,000 objects, 100 for one profile."""
-    arrays = _arrays(call)
+    arrays = arrays_of(call)
     if sum(len(items) for items in arrays.values()) > BULK_OBJECTS:
         raise Refused("too-many-objects")
     by_profile: dict[str, int] = {}
@@ -55,7 +55,7 @@ def track_bulk(call: Call) -> Reply:
     return _answer(call, arrays)
 
 
-def _arrays(call: Call) -> dict[str, list[Any]]:
+def arrays_of(call: Call) -> dict[str, list[Any]]:
     """The arrays of the request; one that is no list counts as sent without anything usable."""
     arrays: dict[str, list[Any]] = {}
     for name in ARRAYS:

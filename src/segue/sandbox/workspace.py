@@ -157,6 +157,8 @@ class Registry(msgspec.Struct):
     data_points: dict[str, int] = msgspec.field(
         default_factory=lambda: {"attributes": 0, "events": 0, "purchases": 0}
     )
+    sends: dict[str, dict[int, int]] = {}
+    """Recipients of a campaign or canvas, by its id and day."""
     deleted: int = 0
     merged: int = 0
 
@@ -168,7 +170,8 @@ class Workspace:
         self.furnishing = furnishing
         self.people = People()
         self.registry = Registry()
-        self.exports_running: set[str] = set()
+        self.exports_running: dict[str, int] = {}
+        """Segment id to when its export ends."""
         self.refresh()
 
     @property

@@ -24,6 +24,8 @@ from segue.sandbox.workspace import App, Furnishing, Registry, SubscriptionGroup
 
 DEFAULT_KEY = "sandbox-key"
 DEFAULT_APP = "sandbox-app"
+EXPORTS = 10
+"""Segment exports kept to be fetched."""
 DEFAULT_GROUP = "b8b2a4d0-0000-4000-8000-000000000001"
 
 
@@ -106,6 +108,11 @@ class World:
         self._chance = random.Random(random_seed)  # noqa: S311 - a repeatable spread of delays
         self._waiting: list[tuple[int, int, Callable[[int], None]]] = []
         self._tickets = 0
+        self.dispatches = 0
+        """Sends triggered so far."""
+        self.exports_made = 0
+        self.exports: dict[str, bytes] = {}
+        """The latest segment exports, by file name."""
         self.switches = self._first_switches
         self.workspaces: dict[str, Workspace] = {}
         self.keys: dict[str, Key] = {}
@@ -117,6 +124,7 @@ class World:
     def reset(self, seed: Seed | None = None) -> None:
         """Back to an empty, furnished world: no people, no faults, no log, the switches it began with."""
         self._waiting.clear()
+        self.exports.clear()
         self.faults.clear()
         self.limits = Limits()
         self.journal.clear()
@@ -171,6 +179,12 @@ class World:
         due_ms = call.now_ms + self._chance.randint(min(least, most), most)
         self._tickets += 1
         heapq.heappush(self._waiting, (due_ms, self._tickets, work))
+
+    def keep_export(self, name: str, content: bytes) -> None:
+        """Keep a segment export to be fetched; only the latest few are."""
+        self.exports[name] = content
+        for old in list(self.exports)[:-EXPORTS]:
+            del self.exports[old]
 
     @property
     def waiting(self) -> int:

@@ -1,0 +1,84 @@
+"""POST /users/export/segment and /users/export/global_control_group: many profiles as a zip of JSON lines.
+
+Source  Braze docs, "Export user profile by segment", read 2026-11-23
+The file can be fetched from the sandbox itself, at the `url` of the answer, while it is among the latest.
+One export of a segment runs at a time; how long it runs is a switch. A `callback_endpoint` is not called:
+the sandbox makes no calls of its own.
+"""
+
+import io
+import uuid
+import zipfile
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from segue.sandbox.exchange import Call, Reply, reply
+from segue.sandbox.export import profile
+from segue.sandbox.person import Person
+from segue.sandbox.texts import Refused
+
+USERS_A_FILE = 5_000
+ATTRIBUTES = 500
+CONTROL_BUCKETS = range(500)
+"""Random buckets of the global control group: the sandbox sets 5 % aside."""
+_NAMES = uuid.UUID("5e90e000-0000-4000-8000-000000000000")
+
+
+def export_segment(call: Call) -> Reply:
+    """Everybody in a segment."""
+    segment = call.workspace.segments.get(str(call.document.get("segment_id")))
+    if segment is None:
+        raise Refused("segment")
+    return _export(call, segment.id, (person for person in call.workspace.people if segment.includes(person)))
+
+
+def export_control_group(call: Call) -> Reply:
+    """Everybody who never gets a message."""
+    members = (person for person in call.workspace.people if person.random_bucket in CONTROL_BUCKETS)
+    return _export(call, "global-control-group", members)
+
+
+def _export(call: Call, name: str, members: Iterable[Person]) -> Reply:
+    fields = call.document.get("fields_to_export")
+    if not isinstance(fields, list) or not fields:
+        raise Refused("fields-required")
+    attributes = call.document.get("custom_attributes_to_export")
+    if attributes is not None and (not isinstance(attributes, list) or len(attributes) > ATTRIBUTES):
+        raise Refused("not-valid", "custom_attributes_to_export")
+    if call.document.get("output_format", "zip") not in ("zip", "gzip"):
+        raise Refused("not-valid", "output_format")
+    running = call.workspace.exports_running
+    if running.get(name, 0) > call.now_ms:
+        raise Refused("export-running", status=429)
+    running[name] = call.now_ms + call.world.switches.segment_export_ms
+    if call.document.get("callback_endpoint") is not None:
+        call.warn("callback-not-called", "callback_endpoint", "the sandbox makes no calls of its own")
+    wanted = None if attributes is None else {entry for entry in attributes if isinstance(entry, str)}
+    profiles = [_profile(call, person, fields, wanted) for person in members]
+    call.world.exports_made += 1
+    prefix = f"{uuid.uuid5(_NAMES, f'{name}/{call.world.exports_made}')}-{call.now_ms // 1000}"
+    call.world.keep_export(f"{prefix}.zip", _zipped(profiles))
+    host = call.headers.get(b"host", b"localhost").decode("latin-1")
+    url = f"http://{host}/_sandbox/exports/{prefix}.zip"
+    return reply(201, {"message": "success", "object_prefix": prefix, "url": url})
+
+
+def _profile(call: Call, person: Person, fields: list[Any], wanted: set[str] | None) -> dict[str, Any]:
+    document = profile(call, person, fields)
+    if wanted is not None:
+        kept = {name: value for name, value in person.custom.items() if name in wanted}
+        document |= {"custom_attributes": kept} if kept else {}
+    return document
+
+
+def _zipped(profiles: list[dict[str, Any]]) -> bytes:
+    """A zip with so many users a file, one a line."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, start in enumerate(range(0, max(1, len(profiles)), USERS_A_FILE)):
+            lines = (orjson.dumps(entry) for entry in profiles[start : start + USERS_A_FILE])
+            member = zipfile.ZipInfo(f"{number:06d}.txt", (2026, 1, 1, 0, 0, 0))
+            archive.writestr(member, b"".join(line + b"\n" for line in lines))
+    return held.getvalue()

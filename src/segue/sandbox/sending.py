@@ -1,0 +1,185 @@
+"""POST /campaigns/trigger/send and /canvas/trigger/send: who is written to, with what.
+
+Source  Braze docs, "Send API-triggered campaigns", "Send API-triggered canvases", "API limits",
+        read 2026-11-23
+Nothing leaves the sandbox: a send is noted on each recipient and counted by day.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from segue.sandbox import attributes, identity
+from segue.sandbox.aliases import IDS
+from segue.sandbox.exchange import Call, Reply, reply
+from segue.sandbox.identity import Target
+from segue.sandbox.person import DAY_MS, Person
+from segue.sandbox.texts import Refused
+
+PROPERTIES_BYTES = 51_200
+_KINDS = ("external_user_id", "user_alias", "braze_id", "email")
+
+
+class Kind(NamedTuple):
+    """What is triggered: the key of its id, the refusal of an unknown one, its properties' names."""
+
+    id_key: str
+    unknown: str
+    properties: tuple[str, ...]
+
+
+CAMPAIGN = Kind("campaign_id", "campaign", ("trigger_properties",))
+CANVAS = Kind("canvas_id", "canvas", ("canvas_entry_properties", "context"))
+
+
+class Recipient(NamedTuple):
+    """One recipient: who, whether to make them if unknown, what to set first."""
+
+    target: Target
+    priorities: list[str]
+    create: bool
+    attributes: Mapping[str, Any]
+
+
+def send_campaign(call: Call) -> Reply:
+    """Trigger a campaign."""
+    return _send(call, CAMPAIGN)
+
+
+def send_canvas(call: Call) -> Reply:
+    """Trigger a canvas."""
+    return _send(call, CANVAS)
+
+
+def _send(call: Call, kind: Kind) -> Reply:
+    document = call.document
+    what = document.get(kind.id_key)
+    known = call.workspace.campaigns if kind is CAMPAIGN else call.workspace.canvases
+    if not isinstance(what, str) or what not in known:
+        raise Refused(kind.unknown)
+    _check_properties(document, kind)
+    broadcast = document.get("broadcast") is True
+    entries = document.get("recipients")
+    if broadcast and entries:
+        raise Refused("broadcast-with-recipients")
+    if not broadcast and (not isinstance(entries, list) or not entries):
+        raise Refused("no-recipients")
+    recipients = [] if broadcast else _recipients(call, entries, kind)
+    if broadcast:
+        _limit_broadcast(call, what)
+    call.objects = call.accepted = len(recipients)
+    call.world.apply_later(call, lambda now_ms: _apply(call, kind, what, recipients, broadcast, now_ms))
+    call.world.dispatches += 1
+    seed = f"{call.workspace.id}/{what}/{call.world.dispatches}"
+    answer = {"dispatch_id": hashlib.sha256(seed.encode()).hexdigest()[:32], "message": "success"}
+    if isinstance(document.get("send_id"), str):
+        answer["send_id"] = document["send_id"]
+    return reply(201, answer)
+
+
+def _recipients(call: Call, entries: Any, kind: Kind) -> list[Recipient]:
+    if len(entries) > IDS:
+        raise Refused("too-many-recipients")
+    found: dict[Target, Recipient] = {}
+    for entry in entries:
+        recipient = _recipient(call, entry, kind)
+        found.setdefault(recipient.target, recipient)
+    return list(found.values())
+
+
+def _recipient(call: Call, entry: Any, kind: Kind) -> Recipient:
+    if not isinstance(entry, dict):
+        raise Refused("one-recipient-identifier")
+    named = [name for name in _KINDS if entry.get(name)]
+    if len(named) != 1:
+        raise Refused("one-recipient-identifier")
+    _check_properties(entry, kind)
+    name, value = named[0], entry[named[0]]
+    priorities: list[str] = []
+    if name == "user_alias":
+        alias = identity.alias_of(value)
+        if alias is None:
+            raise Refused("one-recipient-identifier")
+        target = Target("user_alias", *alias)
+    elif not isinstance(value, str):
+        raise Refused("one-recipient-identifier")
+    elif name == "external_user_id":
+        target = identity.checked_external(value, call.workspace)
+    elif name == "email":
+        if not identity.is_email(value):
+            raise Refused("email-not-valid")
+        priorities = identity.priorities_of(entry.get("prioritization"))
+        target = Target("email", value)
+    else:
+        target = Target("braze_id", value)
+    extra = entry.get("attributes")
+    create = entry.get("send_to_existing_only") is False
+    if (create and name == "user_alias") or (create and not isinstance(extra, dict)):
+        raise Refused("not-valid", "send_to_existing_only")
+    return Recipient(target, priorities, create, extra if isinstance(extra, dict) else {})
+
+
+def _check_properties(holder: Mapping[str, Any], kind: Kind) -> None:
+    for name in kind.properties:
+        value = holder.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, dict):
+            raise Refused("not-valid", name)
+        try:
+            size = len(orjson.dumps(value))
+        except TypeError as fault:  # nested deeper than the encoder follows
+            raise Refused("not-valid", name) from fault
+        if size > PROPERTIES_BYTES:
+            raise Refused("properties-cap", name)
+
+
+def _limit_broadcast(call: Call, what: str) -> None:
+    """250 broadcasts a minute, and 10 to the same audience: what is sent, to whom, by which filter."""
+    audience = hashlib.sha256(f"{what}/{call.document.get('audience')!r}".encode()).hexdigest()[:16]
+    world = call.world
+    for bucket in ("broadcast", f"audience:{audience}"):
+        permit = world.limits.take(world.switches, call.workspace.id, bucket, call.now_ms)
+        if not permit.granted:
+            raise Refused("rate-limited", status=429, headers=permit.headers)
+
+
+def _apply(
+    call: Call, kind: Kind, what: str, recipients: list[Recipient], broadcast: bool, now_ms: int
+) -> None:
+    workspace = call.workspace
+    people = list(workspace.people) if broadcast else []
+    for recipient in recipients:
+        person = _person(call, recipient, now_ms)
+        if person is None:
+            call.warn("nobody", "recipients", f"no profile for this {recipient.target.kind}; not sent")
+            continue
+        people.append(person)
+    for person in people:
+        received = person.campaigns_received if kind is CAMPAIGN else person.canvases_received
+        received[what] = now_ms
+    sent = workspace.registry.sends.setdefault(what, {})
+    sent[now_ms // DAY_MS] = sent.get(now_ms // DAY_MS, 0) + len(people)
+
+
+def _person(call: Call, recipient: Recipient, now_ms: int) -> Person | None:
+    people = call.workspace.people
+    target = recipient.target
+    found = (
+        identity.candidate(people, target, recipient.priorities)
+        if recipient.priorities
+        else identity.find(people, target)
+    )
+    if found is None and recipient.create:
+        found = identity.make(people, target, now_ms)
+    if found is not None and recipient.attributes:
+        try:
+            item = {**recipient.attributes, "braze_id": found.braze_id}
+            for name in ("external_id", "user_alias"):
+                item.pop(name, None)
+            attributes.apply(call, call.workspace, attributes.check(call, item, 0), now_ms)
+        except Refused as refusal:
+            call.warn("recipient-attributes", "recipients", call.say(refusal))
+    return found

@@ -1,0 +1,178 @@
+"""Triggering campaigns and canvases."""
+
+import pytest
+from tests.sandbox.furnished import furnished
+from tests.sandbox.rules import ERRORS, LIMITS, OURS, Case, rule, table
+
+CAMPAIGN = "Send API-triggered campaigns"
+CANVAS = "Send API-triggered canvases"
+TO_U = {"external_user_id": "u"}
+IDENTIFIER = "Each recipient must have exactly one of 'external_user_id', 'user_alias', 'braze_id', 'email'"
+
+
+@rule("201 with one dispatch_id; the recipients received it", "D", CAMPAIGN)
+@pytest.mark.parametrize(
+    ("path", "body", "received"),
+    [
+        ("campaigns", {"campaign_id": "c1", "trigger_properties": {"a": 1}}, "campaigns_received"),
+        ("canvas", {"canvas_id": "v1", "canvas_entry_properties": {"a": 1}}, "canvases_received"),
+    ],
+)
+async def test_a_send_reaches_its_recipients(path, body, received):
+    """Duplicates collapse, unknown people get nothing, attributes are applied first."""
+    sandbox = furnished()
+    await sandbox.track(attributes=[{"external_id": "u"}, {"external_id": "v"}])
+    recipients = [
+        TO_U,
+        {**TO_U, "attributes": {"late": 1}},
+        {"external_user_id": "v", "attributes": {"k": 1}},
+        {"external_user_id": "x"},
+    ]
+    answer = await sandbox.post(f"/{path}/trigger/send", {**body, "recipients": recipients, "send_id": "s"})
+    assert answer.status == 201
+    document = answer.json
+    assert len(document.pop("dispatch_id")) == 32
+    assert document == {"message": "success", "send_id": "s"}
+    people = [await sandbox.person(name) for name in "uv"]
+    assert [len(person[received]) for person in people] == [1, 1]
+    assert [person["custom"] for person in people] == [{}, {"k": 1}]
+    assert (await sandbox.totals())["people"] == 2
+
+
+@rule("broadcast reaches everybody", "D", CAMPAIGN)
+async def test_a_broadcast_reaches_everybody():
+    """Recipients by day can be read back."""
+    sandbox = furnished()
+    await sandbox.track(attributes=[{"external_id": name} for name in "abc"])
+    assert (
+        await sandbox.post("/campaigns/trigger/send", {"campaign_id": "c1", "broadcast": True})
+    ).status == 201
+    answer = await sandbox.get("/campaigns/data_series?campaign_id=c1&length=1")
+    assert answer.json["data"][0]["unique_recipients"] == 3
+
+
+@rule("send_to_existing_only false makes the recipient, with attributes", "D", CAMPAIGN)
+async def test_an_unknown_recipient_can_be_made():
+    """Attributes are then required, and an alias will not do."""
+    sandbox = furnished()
+    entry = {**TO_U, "send_to_existing_only": False, "attributes": {"first_name": "Ann", "email": "a@b.co"}}
+    await sandbox.post("/campaigns/trigger/send", {"campaign_id": "c1", "recipients": [entry]})
+    assert (await sandbox.person("u"))["fields"] == {"first_name": "Ann", "email": "a@b.co"}
+
+
+BAD = [
+    Case(
+        "an unknown campaign", "D", ERRORS, {"campaign_id": "x", "recipients": [TO_U]}, "Invalid Campaign ID"
+    ),
+    Case("no campaign", "D", ERRORS, {"recipients": [TO_U]}, "Invalid Campaign ID"),
+    Case("no recipients and no broadcast", "D", ERRORS, {}, "No Recipients"),
+    Case("recipients empty", "D", ERRORS, {"recipients": []}, "No Recipients"),
+    Case(
+        "broadcast with recipients",
+        "D",
+        CAMPAIGN,
+        {"broadcast": True, "recipients": [TO_U]},
+        "'recipients' must not be provided when 'broadcast' is true",
+    ),
+    Case(
+        "51 recipients",
+        "D",
+        ERRORS,
+        {"recipients": [TO_U] * 51},
+        "The max number of external_ids and aliases per request was exceeded",
+    ),
+    Case(
+        "a recipient with two identifiers",
+        "D",
+        CAMPAIGN,
+        {"recipients": [{**TO_U, "braze_id": "b"}]},
+        IDENTIFIER,
+    ),
+    Case("a recipient with none", "D", CAMPAIGN, {"recipients": [{}]}, IDENTIFIER),
+    Case(
+        "an email recipient without prioritization",
+        "D",
+        CAMPAIGN,
+        {"recipients": [{"email": "a@b.co"}]},
+        "'prioritization' is not valid",
+    ),
+    Case(
+        "send_to_existing_only false without attributes",
+        "D",
+        CAMPAIGN,
+        {"recipients": [{**TO_U, "send_to_existing_only": False}]},
+        "'send_to_existing_only' is not valid",
+    ),
+    Case(
+        "trigger_properties over 50 KB",
+        "D",
+        CAMPAIGN,
+        {"recipients": [TO_U], "trigger_properties": {"a": "x" * 51_200}},
+        "'trigger_properties' is too large",
+    ),
+    Case(
+        "trigger_properties no object",
+        "A",
+        OURS,
+        {"recipients": [TO_U], "trigger_properties": [1]},
+        "'trigger_properties' is not valid",
+    ),
+]
+
+
+@table(BAD)
+async def test_a_bad_send_is_refused(given, expected):
+    """Nobody receives anything."""
+    sandbox = furnished()
+    await sandbox.track(attributes=[{"external_id": "u"}])
+    body = (
+        given
+        if "campaign_id" in given or expected == "Invalid Campaign ID"
+        else {"campaign_id": "c1", **given}
+    )
+    answer = await sandbox.post("/campaigns/trigger/send", body)
+    assert (answer.status, answer.json) == (400, {"message": expected})
+    assert (await sandbox.person("u"))["campaigns_received"] == {}
+
+
+@rule("an unknown canvas: 400", "A", OURS)
+async def test_an_unknown_canvas_is_refused():
+    """In the words of the campaign's refusal."""
+    answer = await furnished().post("/canvas/trigger/send", {"canvas_id": "x", "recipients": [TO_U]})
+    assert (answer.status, answer.json) == (400, {"message": "Invalid Canvas ID"})
+
+
+@rule("broadcasts: 10 a minute to the same audience", "D+", LIMITS)
+async def test_broadcasts_are_limited_by_audience():
+    """Another audience has its own ten; sends to recipients are not broadcasts."""
+    sandbox = furnished()
+    body = {"campaign_id": "c1", "broadcast": True}
+    statuses = [(await sandbox.post("/campaigns/trigger/send", body)).status for _ in range(11)]
+    assert statuses == [201] * 10 + [429]
+    other = {**body, "audience": {"AND": []}}
+    assert (await sandbox.post("/campaigns/trigger/send", other)).status == 201
+    named = {"campaign_id": "c1", "recipients": [TO_U]}
+    assert (await sandbox.post("/campaigns/trigger/send", named)).headers["x-ratelimit-limit"] == "250000"
+
+
+@rule("broadcasts: 250 a minute over all audiences", "D", LIMITS)
+async def test_broadcasts_are_limited_over_all_audiences():
+    """Whatever the audience."""
+    sandbox = furnished()
+    for number in range(251):
+        body = {"campaign_id": "c1", "broadcast": True, "audience": {"AND": [number]}}
+        answer = await sandbox.post("/campaigns/trigger/send", body)
+    assert (answer.status, answer.headers["x-ratelimit-limit"]) == (429, "250")
+
+
+@rule("an email recipient is found by prioritization", "D", CANVAS)
+async def test_an_email_recipient_is_found():
+    """The latest updated of two."""
+    sandbox = furnished()
+    await sandbox.track(attributes=[{"external_id": "u", "email": "a@b.co"}])
+    sandbox.time.ms += 1_000
+    await sandbox.track(attributes=[{"external_id": "v", "email": "a@b.co"}])
+    entry = {"email": "a@b.co", "prioritization": ["most_recently_updated"]}
+    await sandbox.post("/canvas/trigger/send", {"canvas_id": "v1", "recipients": [entry]})
+    found = [len((await sandbox.person(name))["canvases_received"]) for name in "uv"]
+    assert found == [0, 1]
