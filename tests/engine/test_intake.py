@@ -546,15 +546,16 @@ EVENTS = st.fixed_dictionaries(REQUIRED, optional=dict.fromkeys(OPTIONAL, NEAR_V
 @example({"type": "page", "userId": "u", "name": "\x85"}, "")
 def test_the_quick_look_at_an_event_says_what_the_rules_say(event: Event, kind: str) -> None:
     """Skipping what is not needed is only faster: the same events pass, with the same envelope."""
-    raw = orjson.dumps(event)
+    raw = json.dumps(event).encode()
+    parsed = parse(raw)
     try:
-        expected: tuple[str, Any] = ("kind", check(parse(raw), kind))
+        expected: tuple[str, Any] = ("kind", check(parsed, kind))
     except InvalidEvent as error:
         expected = ("code", error.code)
     try:
         envelope = examine(raw, kind)
-        assert (envelope.userId, envelope.anonymousId) == (event.get("userId"), event.get("anonymousId"))
-        assert envelope.sentAt == event.get("sentAt")
+        assert (envelope.userId, envelope.anonymousId) == (parsed.get("userId"), parsed.get("anonymousId"))
+        assert envelope.sentAt == parsed.get("sentAt")
         found: tuple[str, Any] = ("kind", envelope.type)
     except InvalidEvent as error:
         found = ("code", error.code)

@@ -90,6 +90,7 @@ class Receiver:
 
     sources        write key in, source out; asked for every request, so a new workspace counts at once
     waiting_bytes  the bound on bytes waiting for the log
+    log_seconds    how long senders are asked to wait when the log cannot be written
     first_order    ingest orders start after this one: the log's last, in case the clock was set back
     """
 
@@ -101,6 +102,7 @@ class Receiver:
         telemetry: Telemetry | None = None,
         *,
         waiting_bytes: int = WAITING_BYTES,
+        log_seconds: int = LOG_SECONDS,
         first_order: int = 0,
     ) -> None:
         self.sources = sources
@@ -109,6 +111,7 @@ class Receiver:
         self._clock = clock
         self._telemetry = telemetry
         self._most_bytes = waiting_bytes
+        self._unavailable = Answer(503, _NOT_KEPT, _wait(log_seconds)[:1])
         self._order = first_order
         self._mark = f"segue-{secrets.token_hex(6)}"
         self._received: Counter[tuple[str, str]] = Counter()
@@ -231,8 +234,7 @@ class Receiver:
             if not self._is_failing:
                 self._is_failing = True
                 log.error("append_failed", error=str(error))  # noqa: TRY400  # the reason is all there is to say
-            problem = "the events cannot be stored at the moment and were not kept: send them again"
-            return Answer(503, failure("log_unavailable", problem), _WAIT[503])
+            return self._unavailable
         finally:
             self.waiting_bytes -= size
         self._accepted.update(kinds)
@@ -287,5 +289,9 @@ def _wait(seconds: int) -> Headers:
     return ((b"retry-after", text), (b"x-ratelimit-reset", text))
 
 
-_WAIT: Final[Mapping[int, Headers]] = {429: _wait(BUSY_SECONDS), 503: _wait(LOG_SECONDS)[:1]}
-"""Headers that go with a status."""
+_WAIT: Final[Mapping[int, Headers]] = {429: _wait(BUSY_SECONDS)}
+"""Headers that go with a refusal's status."""
+
+_NOT_KEPT: Final = failure(
+    "log_unavailable", "the events cannot be stored at the moment and were not kept: send them again"
+)

@@ -52,6 +52,7 @@ async def serving(app: App, host: str, port: int) -> AsyncIterator[str]:
         access_log=False,
         lifespan="off",
         server_header=False,
+        proxy_headers=False,  # whether X-Forwarded-For is to be believed is the workspace's decision
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=75,
         backlog=BACKLOG,
