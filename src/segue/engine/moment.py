@@ -13,6 +13,7 @@ from typing import Any, Final
 from segue.kit import dates
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
 _FIRST_MS: Final = -62_135_596_800_000
 _LAST_MS: Final = 253_402_300_799_999
 _WHOLE_LENGTH: Final = len("2026-11-23T15:57:05")
@@ -21,16 +22,14 @@ _WHOLE_LENGTH: Final = len("2026-11-23T15:57:05")
 def moment_ms(value: Any) -> int | None:
     """Read a moment as milliseconds since the epoch; None when it is none of the years 1 to 9999.
 
-    Without a zone it is UTC.
+    Without a zone it is UTC. What is finer than a millisecond is cut off.
     """
     if value is None:
         return None
     if type(value) is str and len(value) >= _WHOLE_LENGTH:
         try:
             moment = datetime.fromisoformat(value)
-            ms: int | None = round(
-                (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
-            )
+            ms: int | None = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MS
         except (ValueError, OverflowError):
             ms = dates.parse(value)
     else:
