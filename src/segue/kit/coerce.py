@@ -48,6 +48,7 @@ class Coercer:
         payload: Payload = {}
         notes: list[Note] = []
         problems: list[Problem] = []
+        unfit: set[str] = set()
         for key, value in mapped.items():
             slot = slots.get(key)
             if slot is None:
@@ -63,10 +64,11 @@ class Coercer:
                 except _Misfit as misfit:
                     if field.required is True or field.essential:
                         problems.extend(misfit.problems)
+                        unfit.add(key)
                     else:
                         notes.extend((path, f"{problem}; left out") for path, problem in misfit.problems)
         for key in self._required:
-            if key not in payload and not any(path.split(".")[0] == key for path, _ in problems):
+            if key not in payload and key not in unfit:
                 problems.append((key, "is required but has no value"))
         if self._conditional:
             problems.extend(self._missing(mapped, payload))
@@ -211,6 +213,7 @@ def _object_converter(field: Field) -> Convert:
         found = _free_object(value, path, notes)
         fitted: dict[str, Any] = {}
         problems: list[Problem] = []
+        unfit: set[str] = set()
         for key, inner in found.items():
             slot = members.get(key)
             if slot is None:
@@ -228,12 +231,13 @@ def _object_converter(field: Field) -> Convert:
             except _Misfit as misfit:
                 if member.required is True or member.essential:
                     problems.extend(misfit.problems)
+                    unfit.add(key)
                 else:
                     notes.extend((where, f"{problem}; left out") for where, problem in misfit.problems)
         problems.extend(
             (f"{path}.{key}", "is required but has no value")
             for key in required
-            if key not in fitted and not any(where.startswith(f"{path}.{key}") for where, _ in problems)
+            if key not in fitted and key not in unfit
         )
         if problems:
             raise _Misfit(problems)

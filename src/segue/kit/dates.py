@@ -199,7 +199,9 @@ _CLOCK: Final = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(?:\.(\d+))?)?", re.ASCII
 _OFFSET: Final = re.compile(r"[+-]\d\d:?\d\d", re.ASCII)
 _ASIDE: Final = re.compile(r"\([^()]*\)")
 _TOKEN: Final = re.compile(
-    r"\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?|(?<=[\sTtZC])[+-]\d\d:?\d\d(?!\d)|\d+|[A-Za-z]+|[\s,./-]+|.", re.ASCII
+    r"\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?|(?:(?<=[\sTtZzCc])|(?<=:\d\d))[+-]\d\d:?\d\d(?!\d)"
+    r"|\d+|[A-Za-z]+|[\s,./]+|.",
+    re.ASCII,
 )
 
 
