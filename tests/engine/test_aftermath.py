@@ -4,11 +4,13 @@ import math
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.engine.rows import row
 
 from segue.engine.aftermath import receipt, weigh
 from segue.engine.batch import Batch, Batcher, Travel
 from segue.model.delivery import Outcome, Verdict
-from tests.engine.rows import row
 
 TRAVEL = Travel("track", items=75, wait_seconds=0.0)
 FINE = Outcome(verdict=Verdict.DELIVERED, status=201)
@@ -38,40 +40,97 @@ def test_trouble_of_the_partner_sends_the_same_rows_again_together() -> None:
     for _ in range(100):
         after = weigh(batch, [trouble] * 3, "1", 0.0, 1000)
         assert after.trouble is trouble
-        assert [len(group) for group in after.again] == [3]
+        assert [len(group) for group, _ in after.again] == [3]
         assert not after.ended
     assert len(batch.waiting[0].attempts) <= 20
 
 
-@pytest.mark.parametrize(("size", "culprits"), [(75, 1), (75, 2), (75, 5), (64, 1), (3, 3), (2, 1), (75, 75)])
-def test_a_refused_batch_is_halved_until_only_the_culprits_are_left_out(size: int, culprits: int) -> None:
-    """Exactly the culprits die, everybody else is delivered once, in a bounded number of requests."""
-    chosen = set(random.Random(size * culprits).sample(range(size), culprits))
+def send_until_settled(
+    size: int, chosen: set[int], trouble: random.Random | None = None
+) -> tuple[list[int], list[int], int]:
+    """Send a batch to a partner that refuses whatever holds a chosen row; (dead, delivered, requests)."""
     batcher = Batcher()
-    open_batches = [batch_of(size, batcher)]
+    on_the_way = [batch_of(size, batcher)]
     dead: list[int] = []
     delivered: list[int] = []
     requests = 0
-    while open_batches:
-        batch = open_batches.pop(0)
-        requests += 1
-        guilty = [each.offset in chosen for each in batch.rows]
-        if any(guilty):
-            verdict = Verdict.BATCH_REJECTED if len(guilty) > 1 else Verdict.REJECTED
-            outcome = Outcome(verdict=verdict, status=400, code="BAD_REQUEST")
+    while on_the_way:
+        batch = on_the_way.pop(0)
+        if trouble is not None and trouble.random() < 0.3:
+            outcome = Outcome(verdict=Verdict.HOLD, status=503, code="SERVICE_UNAVAILABLE")
+        elif any(each.offset in chosen for each in batch.rows):
+            requests += 1
+            verdict = Verdict.BATCH_REJECTED if len(batch.rows) > 1 else Verdict.REJECTED
+            outcome = Outcome(verdict=verdict, status=400, code="BAD_REQUEST", message="no")
         else:
+            requests += 1
             outcome = FINE
-        after = weigh(batch, [outcome] * len(guilty), str(requests), 0.0, 0)
+        after = weigh(batch, [outcome] * len(batch.rows), str(requests), 0.0, 0)
         for ended in after.ended:
             (dead if ended.reason else delivered).append(ended.entry.row.offset)
             batcher.settle(ended.entry)
         batcher.put_back(batch, after.again)
-        open_batches += batcher.due(0.0, 100)
+        on_the_way += batcher.due(0.0, 100)
+    assert batcher.rows == 0
+    assert batcher.in_flight == 0
+    return dead, delivered, requests
+
+
+@given(st.data())
+def test_a_refused_batch_loses_only_its_culprits_in_few_requests(data: st.DataObject) -> None:
+    """Exactly the culprits die, everybody else is delivered once, and the bound of the module holds."""
+    size = data.draw(st.integers(2, 75))
+    chosen = data.draw(st.sets(st.integers(0, size - 1), min_size=1, max_size=size))
+    dead, delivered, requests = send_until_settled(size, chosen)
     assert sorted(dead) == sorted(chosen)
     assert sorted(delivered) == sorted(set(range(size)) - chosen)
+    bound = len(chosen) * math.ceil(math.log2(size)) + (1 if size > 64 else len(chosen))
+    assert requests - 1 <= bound
+
+
+@pytest.mark.parametrize("culprits", [1, 2, 3, 5, 10, 74])
+def test_a_full_batch_keeps_the_bound_for_any_number_of_culprits(culprits: int) -> None:
+    """75 rows, seeded places: at most k * 7 + 1 further requests."""
+    chance = random.Random(culprits)
+    for _ in range(100):
+        chosen = set(chance.sample(range(75), culprits))
+        dead, _, requests = send_until_settled(75, chosen)
+        assert set(dead) == chosen
+        assert requests - 1 <= culprits * 7 + 1
+
+
+@pytest.mark.parametrize("size", [2, 3, 5, 64, 65, 75])
+def test_one_culprit_anywhere_keeps_the_bound(size: int) -> None:
+    """Every place of a single culprit, exhaustively."""
+    for place in range(size):
+        dead, delivered, requests = send_until_settled(size, {place})
+        assert dead == [place]
+        assert len(delivered) == size - 1
+        assert requests - 1 <= math.ceil(math.log2(size)) + 1
+
+
+def test_an_outage_in_the_middle_of_a_search_changes_nothing() -> None:
+    """A probe that meets a 503 leaves again as the same probe."""
+    for seed in range(30):
+        dead, delivered, _ = send_until_settled(75, {3, 40, 41}, random.Random(seed))
+        assert sorted(dead) == [3, 40, 41]
+        assert len(delivered) == 72
+
+
+def test_a_batch_refused_for_its_size_alone_kills_nobody() -> None:
+    """All parts pass: the last suspect is sent alone before anybody is convicted."""
+    batcher = Batcher()
+    on_the_way = [batch_of(75, batcher)]
+    while on_the_way:
+        batch = on_the_way.pop(0)
+        too_many = Outcome(verdict=Verdict.BATCH_REJECTED, status=413, code="PAYLOAD_TOO_LARGE")
+        after = weigh(batch, [too_many if len(batch.rows) > 50 else FINE] * len(batch.rows), "1", 0.0, 0)
+        for ended in after.ended:
+            assert not ended.reason
+            batcher.settle(ended.entry)
+        batcher.put_back(batch, after.again)
+        on_the_way += batcher.due(0.0, 100)
     assert batcher.rows == 0
-    if culprits <= 2:
-        assert requests - 1 <= 2 * culprits * math.ceil(math.log2(size))
 
 
 def test_a_row_wanted_again_leaves_alone_and_later() -> None:
@@ -80,4 +139,4 @@ def test_a_row_wanted_again_leaves_alone_and_later() -> None:
     batch = batch_of(2)
     after = weigh(batch, [FINE, again], "1", 50.0, 0)
     assert len(after.ended) == 1
-    assert [[entry.not_before for entry in group] for group in after.again] == [[59.0]]
+    assert [[entry.not_before for entry in group] for group, _ in after.again] == [[59.0]]

@@ -3,9 +3,9 @@
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.engine.rows import row
 
 from segue.engine.batch import NEVER, Batch, Batcher, Travel, Waiting
-from tests.engine.rows import row
 
 TRACK = Travel("track", items=3, wait_seconds=30.0)
 PROFILE = Travel("profile", items=3, wait_seconds=30.0)
@@ -122,7 +122,7 @@ def test_halves_leave_one_after_the_other_when_they_share_a_person() -> None:
     for offset in range(3):
         batcher.add(row(offset), TRACK, ["u:1"], now=0.0)
     [batch] = batcher.due(0.0, 10)
-    batcher.put_back(batch, [batch.waiting[:2], batch.waiting[2:]])
+    batcher.put_back(batch, [(batch.waiting[:2], None), (batch.waiting[2:], None)])
     [first] = batcher.due(0.0, 10)
     assert offsets([first]) == [[0, 1]]
     assert first.tries == 1
@@ -137,7 +137,7 @@ def test_a_row_put_back_for_later_waits_for_its_time() -> None:
     batcher.add(row(0), ALONE, ["u:1"], now=0.0)
     [batch] = batcher.due(0.0, 10)
     batch.waiting[0].not_before = 8.0
-    batcher.put_back(batch, [batch.waiting])
+    batcher.put_back(batch, [(batch.waiting, None)])
     assert batcher.due(7.9, 10) == []
     assert batcher.next_due(7.9) == 8.0
     assert offsets(batcher.due(8.0, 10)) == [[0]]
@@ -209,7 +209,8 @@ class Batching(RuleBasedStateMachine):
             for entry in rest:
                 entry.not_before = self.now + 5.0
         middle = len(rest) // 2
-        self.batcher.put_back(batch, [rest[:middle], rest[middle:]] if what == "halve" else [rest])
+        parts = [rest[:middle], rest[middle:]] if what == "halve" else [rest]
+        self.batcher.put_back(batch, [(part, None) for part in parts])
 
     @invariant()
     def nobody_is_overtaken(self) -> None:

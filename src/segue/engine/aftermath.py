@@ -5,7 +5,8 @@ from typing import Final
 
 import msgspec
 
-from segue.engine.batch import Batch, Waiting
+from segue.engine import search
+from segue.engine.batch import Batch, Search, Waiting
 from segue.engine.retry import Dead, Done, Halve, Later, Wait, decide
 from segue.model.delivery import Attempt, Outcome, Receipt, Verdict
 
@@ -25,16 +26,20 @@ class Ended(msgspec.Struct, frozen=True):
     message: str = ""
 
 
+Group = tuple[list[Waiting], Search | None]
+"""Rows that leave again in one request, and the search for culprits they are a probe of."""
+
+
 class Aftermath(msgspec.Struct, frozen=True):
     """What becomes of a batch.
 
     ended    rows delivered or dead, in the order of the batch
-    again    groups of rows that leave again, each group in a request of its own
+    again    groups that leave again, each in a request of its own
     trouble  the outcome that makes the whole destination hold; None when there is none
     """
 
     ended: list[Ended]
-    again: list[list[Waiting]]
+    again: list[Group]
     trouble: Outcome | None = None
 
 
@@ -43,21 +48,20 @@ def weigh(batch: Batch, outcomes: Sequence[Outcome], request: str, now: float, n
 
     request  id of the request, kept in each row's history
     now      seconds of the monotonic clock; now_ms milliseconds since the epoch
-    A refused batch is halved until each culprit stands alone; everybody else is delivered once.
+    A batch refused as a whole starts a search (`segue.engine.search`); only the culprits die.
     """
     ended: list[Ended] = []
     wait: list[Waiting] = []
-    later: list[list[Waiting]] = []
-    halve: list[Waiting] = []
-    trouble: Outcome | None = None
+    later: list[Group] = []
+    refused: list[Waiting] = []
+    refusal = trouble = None
     position = 0
     for entry, outcome in zip(batch.waiting, outcomes, strict=True):
-        row = entry.row
         if outcome.verdict is Verdict.RETRY:
             entry.retries += 1
         if outcome.verdict is not Verdict.DELIVERED:
-            tried = Attempt(now_ms, request, outcome.status, outcome.code, outcome.message[:MESSAGE_LENGTH])
-            entry.attempts = (*entry.attempts[-KEPT_ATTEMPTS + 1 :], tried)
+            _remember(entry, outcome, request, now_ms)
+        row = entry.row
         match decide(outcome, entry.retries, now, f"{row.lane}-{row.offset}-{row.subscription}"):
             case Done():
                 ended.append(Ended(entry, outcome, position))
@@ -65,16 +69,45 @@ def weigh(batch: Batch, outcomes: Sequence[Outcome], request: str, now: float, n
                 ended.append(Ended(entry, outcome, position, reason, message))
             case Later(at):
                 entry.not_before = at
-                later.append([entry])
+                later.append(([entry], None))
             case Halve():
-                halve.append(entry)
+                refused.append(entry)
+                refusal = outcome
             case Wait():
                 wait.append(entry)
                 trouble = outcome
         position += len(row.items)
-    middle = (len(halve) + 1) // 2
-    groups = [wait, *later, halve[:middle], halve[middle:]]
-    return Aftermath(ended, [group for group in groups if group], trouble)
+    groups: list[Group] = [(wait, batch.search if wait else None)]
+    step = _search(batch, refused, refusal, ended) if not wait else None
+    if step is not None:
+        groups.append((step.probe, step.search))
+        if step.convicted is not None:
+            ended.append(_convict(step.convicted, batch.search))
+    groups += later
+    return Aftermath(ended, [group for group in groups if group[0]], trouble)
+
+
+def _search(
+    batch: Batch, refused: list[Waiting], refusal: Outcome | None, ended: Sequence[Ended]
+) -> search.Step | None:
+    if refused and refusal is not None:
+        return search.refused(refused, batch.search, refusal)
+    if batch.search is not None:
+        return search.passed(batch.search, found=any(each.reason for each in ended))
+    return None
+
+
+def _convict(entry: Waiting, found_by: Search | None) -> Ended:
+    refusal = found_by.refusal if found_by is not None else Outcome(verdict=Verdict.REJECTED)
+    reason = refusal.code or "REJECTED"
+    return Ended(
+        entry, refusal, 0, reason, f"{refusal.message} (the batch was refused with it and passed without)"
+    )
+
+
+def _remember(entry: Waiting, outcome: Outcome, request: str, now_ms: int) -> None:
+    tried = Attempt(now_ms, request, outcome.status, outcome.code, outcome.message[:MESSAGE_LENGTH])
+    entry.attempts = (*entry.attempts[-KEPT_ATTEMPTS + 1 :], tried)
 
 
 def receipt(ended: Ended, request: str, now_ms: int) -> Receipt:

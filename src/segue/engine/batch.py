@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from segue.model.delivery import Attempt, Row
+from segue.model.delivery import Attempt, Outcome, Row
 
 NEVER: Final = float("inf")
 
@@ -49,17 +49,32 @@ class Waiting(msgspec.Struct, eq=False, gc=True):
     size: int = 0
 
 
+class Search(msgspec.Struct, frozen=True, eq=False):
+    """What is known while the culprits of a refused batch are looked for (`segue.engine.search`).
+
+    rest     rows that hold a culprit if the probe on its way does not
+    unknown  rows nothing is known about
+    refusal  what the partner said of the batch
+    """
+
+    rest: list[Waiting]
+    unknown: list[Waiting]
+    refusal: Outcome
+
+
 class Batch(msgspec.Struct, eq=False):
     """Rows that leave in one request.
 
     id      counts from 1 within one run of the destination
-    tries   how often exactly this batch has left before
+    tries   how often these rows have left together before
+    search  set when it is a probe for culprits
     """
 
     id: int
     travel: Travel
     waiting: list[Waiting]
     tries: int = 0
+    search: Search | None = None
 
     @property
     def rows(self) -> list[Row]:
@@ -158,14 +173,18 @@ class Batcher:
             else:
                 self._wake(chain[0])
 
-    def put_back(self, batch: Batch, parts: Sequence[Sequence[Waiting]]) -> None:
-        """Give rows back to leave again in exactly these groups, in this order, before newer ones."""
+    def put_back(self, batch: Batch, groups: Iterable[tuple[Sequence[Waiting], Search | None]]) -> None:
+        """Give rows back to leave again in exactly these groups, in this order, before newer ones.
+
+        The rows a group's search still holds stay here until the search gives them back.
+        """
         again = []
-        for part in parts:
-            for entry in part:
+        for group, search in groups:
+            held = [*search.rest, *search.unknown] if search is not None else []
+            for entry in (*group, *held):
                 self._land(entry)
-            if part:
-                again.append(Batch(self._next_id(), batch.travel, list(part), batch.tries + 1))
+            if group:
+                again.append(Batch(self._next_id(), batch.travel, list(group), batch.tries + 1, search))
         self._again[:0] = again
 
     def _next_id(self) -> int:

@@ -112,7 +112,7 @@ class Dispatcher:
         for ended in aftermath.ended:
             self._ended(ended, number, now_ms)
         self._batcher.put_back(batch, aftermath.again)
-        self.retries += sum(map(len, aftermath.again))
+        self.retries += sum(len(group) for group, _ in aftermath.again)
         if aftermath.trouble is not None:
             if not self.hold.is_held:
                 self._meter.held(destination.id, aftermath.trouble.code)
