@@ -13,6 +13,7 @@ import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -32,6 +33,10 @@ Send = Callable[[Message], Awaitable[None]]
 BODY_BYTES = 4 * MEGABYTE
 CONTROL_BODY_BYTES = 1_024 * MEGABYTE
 """A restored snapshot may be large; the control API is the operator's own."""
+
+
+SAVE_SECONDS = 1.0
+"""How often a served state file is written: a crash loses no more."""
 
 
 class ConnectionDroppedError(ConnectionError):
@@ -111,6 +116,7 @@ def create_app(
     journal_size: int = 1_000,
     random_seed: int = 0,
     seed: Seed | None = None,
+    state_file: str | Path | None = None,
 ) -> Sandbox:
     """A sandbox with one furnished workspace, or with what a seed says.
 
@@ -120,6 +126,8 @@ def create_app(
                   limits are not enforced, no profile is kept, and the totals say so
     journal_size  calls kept in the log
     random_seed   of the chances of faults and delays, so that a run can be repeated
+    state_file    a SQLite file to keep everything in; what it holds goes before the seed. Saved every second
+                  while served, and by `app.world.close()`
     """
     if switches is None and not keep:
         switches = Switches(enforce_limits=False)
@@ -131,6 +139,7 @@ def create_app(
         journal_size=journal_size,
         random_seed=random_seed,
         seed=seed,
+        state_file=state_file,
     )
     return Sandbox(world)
 
@@ -155,6 +164,7 @@ async def serve(
         app, http="httptools", log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
     )
     server = _Server(config, started, handle_signals=handle_signals)
+    saving = asyncio.create_task(_save_often(app.world)) if app.world.file is not None else None
     try:
         await server.serve([listening])
     except asyncio.CancelledError:
@@ -163,6 +173,11 @@ async def serve(
         raise
     finally:
         listening.close()
+        if saving is not None:
+            saving.cancel()
+            await asyncio.gather(saving, return_exceptions=True)
+            app.world.settle(0, everything=True)
+            app.world.save()
 
 
 @asynccontextmanager
@@ -186,6 +201,12 @@ async def running(app: Sandbox, *, host: str = "127.0.0.1", port: int = 0) -> As
 def run(app: Sandbox | None = None, *, host: str = "127.0.0.1", port: int = 8090) -> None:
     """Serve in this process until it is told to stop."""
     asyncio.run(serve(app or create_app(), host=host, port=port))
+
+
+async def _save_often(world: World) -> None:
+    while True:
+        await asyncio.sleep(SAVE_SECONDS)
+        world.save()
 
 
 class _Server(uvicorn.Server):

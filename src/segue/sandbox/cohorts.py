@@ -70,7 +70,7 @@ def _named(call: Call, entry: Mapping[str, Any]) -> list[Person]:
     devices = {device for device in _list(entry, "device_ids") if isinstance(device, str)}
     if devices:
         found += [
-            person
+            people.by_braze_id.get(person.braze_id)
             for person in people
             if any(held.get("device_id") in devices for held in (*person.devices, *person.push_tokens))
         ]

@@ -4,7 +4,7 @@ Source  Braze docs, "Delete users", read 2026-11-23
 A deprecated external id deletes the whole profile.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from segue.sandbox import identity
@@ -31,13 +31,13 @@ def delete(call: Call) -> Reply:
     name = kinds[0]
     entries = entries_of(call, name)
     call.objects = call.accepted = len(entries)
-    found: dict[str, Person] = {}
+    found: set[str] = set()
     for index, entry in enumerate(entries):
         person = _find(call, KINDS[name], entry)
         if person is None:
             call.warn("nobody", f"{name}[{index}]", "no single profile; nothing deleted")
         else:
-            found[person.braze_id] = person
+            found.add(person.braze_id)
     call.world.apply_later(call, lambda now_ms: _apply(call, found))
     count = len(entries) if call.world.switches.deleted_count == "sent" else len(found)
     return reply(201, {"deleted": count, "message": "success"})
@@ -60,9 +60,10 @@ def _find(call: Call, kind: str, entry: Any) -> Person | None:
     return identity.find(people, Target(kind, entry)) if isinstance(entry, str) else None
 
 
-def _apply(call: Call, found: Mapping[str, Person]) -> None:
+def _apply(call: Call, found: Iterable[str]) -> None:
     people = call.workspace.people
-    for braze_id, person in found.items():
-        if braze_id in people.by_braze_id:
+    for braze_id in found:
+        person = people.by_braze_id.get(braze_id)
+        if person is not None:
             people.remove(person)
             call.workspace.registry.deleted += 1

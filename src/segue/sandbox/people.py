@@ -5,7 +5,7 @@ found without regard to case, phones by their digits.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 
 from segue.sandbox.person import Person
 
@@ -13,15 +13,48 @@ Alias = tuple[str, str]
 """(name, label)"""
 
 
-class People:
-    """The persons and their indexes; the only place that adds, removes and renames."""
+class Shared:
+    """An identifier several people may have, in memory."""
 
     def __init__(self) -> None:
-        self.by_braze_id: dict[str, Person] = {}
-        self._external: dict[str, Person] = {}
-        self._alias: dict[Alias, Person] = {}
-        self._email: dict[str, dict[str, Person]] = {}
-        self._phone: dict[str, dict[str, Person]] = {}
+        self._people: dict[str, dict[str, Person]] = {}
+
+    def find(self, name: str) -> list[Person]:
+        """Everyone who has it."""
+        return list(self._people.get(name, {}).values())
+
+    def add(self, name: str, person: Person) -> None:
+        """One more who has it."""
+        self._people.setdefault(name, {})[person.braze_id] = person
+
+    def discard(self, name: str, person: Person) -> None:
+        """One fewer."""
+        holders = self._people.get(name)
+        if holders is not None:
+            holders.pop(person.braze_id, None)
+            if not holders:
+                del self._people[name]
+
+
+class People:
+    """The persons and their indexes; the only place that adds, removes and renames.
+
+    Where they are kept is the mappings' affair: plain dictionaries, or those of a state file.
+    """
+
+    def __init__(
+        self,
+        profiles: MutableMapping[str, Person] | None = None,
+        external: MutableMapping[str, Person] | None = None,
+        alias: MutableMapping[Alias, Person] | None = None,
+        email: Shared | None = None,
+        phone: Shared | None = None,
+    ) -> None:
+        self.by_braze_id: MutableMapping[str, Person] = {} if profiles is None else profiles
+        self._external: MutableMapping[str, Person] = {} if external is None else external
+        self._alias: MutableMapping[Alias, Person] = {} if alias is None else alias
+        self._email = Shared() if email is None else email
+        self._phone = Shared() if phone is None else phone
         self.created = 0
         """Profiles ever made; also the running number in a braze_id."""
 
@@ -29,7 +62,9 @@ class People:
         return len(self.by_braze_id)
 
     def __iter__(self) -> Iterator[Person]:
-        return iter(list(self.by_braze_id.values()))
+        """Everybody, to look at; who is to be changed must be found by an identifier."""
+        look: Callable[[], Iterable[Person]] = getattr(self.by_braze_id, "look", self.by_braze_id.values)
+        return iter(look())
 
     # -- finding
 
@@ -43,11 +78,11 @@ class People:
 
     def with_email(self, email: str) -> list[Person]:
         """Everyone with that address."""
-        return list(self._email.get(email.lower(), {}).values())
+        return self._email.find(email.lower())
 
     def with_phone(self, phone: str) -> list[Person]:
         """Everyone with that number."""
-        return list(self._phone.get(digits(phone), {}).values())
+        return self._phone.find(digits(phone))
 
     # -- changing
 
@@ -144,16 +179,14 @@ class People:
         self._list(self._phone, digits(phone or ""), person)
 
     @staticmethod
-    def _list(index: dict[str, dict[str, Person]], key: str, person: Person) -> None:
+    def _list(index: Shared, key: str, person: Person) -> None:
         if key:
-            index.setdefault(key, {})[person.braze_id] = person
+            index.add(key, person)
 
     @staticmethod
-    def _unlist(index: dict[str, dict[str, Person]], key: str, person: Person) -> None:
-        if key and key in index:
-            index[key].pop(person.braze_id, None)
-            if not index[key]:
-                del index[key]
+    def _unlist(index: Shared, key: str, person: Person) -> None:
+        if key:
+            index.discard(key, person)
 
 
 def digits(phone: str) -> str:

@@ -150,7 +150,8 @@ def _apply(
     call: Call, kind: Kind, what: str, recipients: list[Recipient], broadcast: bool, now_ms: int
 ) -> None:
     workspace = call.workspace
-    people = list(workspace.people) if broadcast else []
+    everybody = workspace.people.by_braze_id
+    people = [everybody[braze_id] for braze_id in list(everybody)] if broadcast else []
     for recipient in recipients:
         person = _person(call, recipient, now_ms)
         if person is None:

@@ -166,9 +166,9 @@ class Registry(msgspec.Struct):
 class Workspace:
     """A furnished workspace, its people and its registry."""
 
-    def __init__(self, furnishing: Furnishing) -> None:
+    def __init__(self, furnishing: Furnishing, people: People | None = None) -> None:
         self.furnishing = furnishing
-        self.people = People()
+        self.people = People() if people is None else people
         self.registry = Registry()
         self.exports_running: dict[str, int] = {}
         """Segment id to when its export ends."""

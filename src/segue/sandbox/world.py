@@ -8,7 +8,8 @@ work is carried out when its moment has passed and anybody looks.
 import heapq
 import ipaddress
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,8 +20,9 @@ from segue.sandbox.faults import Faults
 from segue.sandbox.journal import Journal
 from segue.sandbox.limits import Limits
 from segue.sandbox.person import Person
+from segue.sandbox.state_file import StateFile
 from segue.sandbox.switches import Switches
-from segue.sandbox.workspace import App, Furnishing, Registry, SubscriptionGroup, Workspace
+from segue.sandbox.workspace import App, Furnishing, Registry, SubscriptionGroup, Tally, Workspace
 
 DEFAULT_KEY = "sandbox-key"
 DEFAULT_APP = "sandbox-app"
@@ -96,6 +98,7 @@ class World:
         journal_size: int = 1_000,
         random_seed: int = 0,
         seed: Seed | None = None,
+        state_file: str | Path | None = None,
     ) -> None:
         self.keep = keep
         self.clock = Clock(clock)
@@ -113,11 +116,13 @@ class World:
         self.exports_made = 0
         self.exports: dict[str, bytes] = {}
         """The latest segment exports, by file name."""
+        self.file = StateFile(state_file) if state_file is not None else None
         self.switches = self._first_switches
         self.workspaces: dict[str, Workspace] = {}
         self.keys: dict[str, Key] = {}
         self.by_header: dict[bytes, Key] = {}
-        self.sow(seed or default_seed(key))
+        if not self._reopen():
+            self.sow(seed or default_seed(key))
 
     # -- furnishing
 
@@ -129,13 +134,15 @@ class World:
         self.limits = Limits()
         self.journal.clear()
         self.switches = self._first_switches
-        self.workspaces, self.keys, self.by_header = {}, {}, {}
+        self._empty()
         self.sow(seed or default_seed(self._first_key))
 
     def sow(self, seed: Seed) -> None:
         """Add a seed's workspaces and keys; a workspace of the same id is replaced."""
         for furnishing in seed.workspaces:
-            self.workspaces[furnishing.id] = Workspace(furnishing)
+            if self.file is not None:
+                self.file.forget(furnishing.id)
+            self._open(furnishing)
         for key in seed.keys:
             self.add_key(key)
         if seed.switches is not None:
@@ -193,6 +200,8 @@ class World:
 
     def settle(self, now_ms: int, *, everything: bool = False) -> None:
         """Carry out the work whose moment has come, in the order of those moments."""
+        if self.file is not None:
+            self.file.trim()
         while self._waiting and (everything or self._waiting[0][0] <= now_ms):
             due_ms, _, work = heapq.heappop(self._waiting)
             work(due_ms)
@@ -202,20 +211,20 @@ class World:
     def snapshot(self) -> Snapshot:
         """The world as a document; waiting work is carried out first."""
         self.settle(0, everything=True)
-        return Snapshot(
-            now_ms=self.clock.now_ms(),
-            switches=self.switches,
-            keys=list(self.keys.values()),
-            workspaces=[
-                WorkspaceState(
-                    furnishing=workspace.furnishing,
-                    registry=workspace.registry,
-                    people=list(workspace.people),
-                    created=workspace.people.created,
-                )
-                for workspace in self.workspaces.values()
-            ],
-        )
+        return self._described([list(workspace.people) for workspace in self.workspaces.values()])
+
+    def save(self) -> None:
+        """Write the state file, if there is one; what waits for its moment is not in it."""
+        if self.file is not None:
+            self.file.save(msgspec.json.encode(self._described([])))
+
+    def close(self) -> None:
+        """Apply what waits, write the state file and let go of it."""
+        if self.file is not None:
+            self.settle(0, everything=True)
+            self.save()
+            self.file.close()
+            self.file = None
 
     def restore(self, snapshot: Snapshot) -> None:
         """Become the world of a snapshot; the clock and the log of calls stay as they are.
@@ -223,17 +232,60 @@ class World:
         Raises ValueError: a key names a workspace the snapshot does not have.
         """
         self._waiting.clear()
+        self._empty()
         self.switches = snapshot.switches
-        self.workspaces, self.keys, self.by_header = {}, {}, {}
         for state in snapshot.workspaces:
-            workspace = Workspace(state.furnishing)
+            workspace = self._open(state.furnishing)
             workspace.registry = state.registry
             workspace.people.created = state.created
             for person in state.people:
                 workspace.people.insert(person)
-            self.workspaces[workspace.id] = workspace
         for key in snapshot.keys:
             self.add_key(key)
+
+    def _described(self, people: list[list[Person]]) -> Snapshot:
+        """The world with these people by workspace; with none given, all but the people."""
+        states = [
+            WorkspaceState(
+                furnishing=workspace.furnishing,
+                registry=workspace.registry,
+                people=people[place] if people else [],
+                created=workspace.people.created,
+            )
+            for place, workspace in enumerate(self.workspaces.values())
+        ]
+        return Snapshot(
+            now_ms=self.clock.now_ms(),
+            switches=self.switches,
+            keys=list(self.keys.values()),
+            workspaces=states,
+        )
+
+    def _open(self, furnishing: Furnishing) -> Workspace:
+        """A workspace in this world, with people from the state file if there is one."""
+        people = self.file.people(furnishing.id) if self.file is not None else None
+        workspace = self.workspaces[furnishing.id] = Workspace(furnishing, people)
+        return workspace
+
+    def _empty(self) -> None:
+        self.workspaces, self.keys, self.by_header = {}, {}, {}
+        if self.file is not None:
+            self.file.clear()
+
+    def _reopen(self) -> bool:
+        """Take up the world a state file holds; False when there is none."""
+        document = self.file.read() if self.file is not None else None
+        if document is None:
+            return False
+        held = msgspec.json.decode(document, type=Snapshot)
+        self.switches = held.switches
+        for state in held.workspaces:
+            workspace = self._open(state.furnishing)
+            workspace.registry = state.registry
+            workspace.people.created = state.created
+        for key in held.keys:
+            self.add_key(key)
+        return True
 
     def totals(self) -> dict[str, Any]:
         """What happened so far, in numbers."""
@@ -243,7 +295,6 @@ class World:
         for workspace in workspaces:
             for name, count in workspace.registry.data_points.items():
                 points[name] = points.get(name, 0) + count
-        people = [person for workspace in workspaces for person in workspace.people.by_braze_id.values()]
         return {
             "keeps_profiles": self.keep,
             "about": "profiles are kept"
@@ -255,13 +306,17 @@ class World:
             "objects": {"accepted": journal.objects["accepted"], "rejected": journal.objects["rejected"]},
             "warnings": dict(sorted(journal.warnings.items())),
             "waiting": self.waiting,
-            "people": len(people),
-            "events": sum(len(person.events) for person in people),
-            "purchases": sum(len(person.purchases) for person in people),
+            "people": sum(len(workspace.people) for workspace in workspaces),
+            "events": sum(_counted(workspace.registry.events) for workspace in workspaces),
+            "purchases": sum(_counted(workspace.registry.products) for workspace in workspaces),
             "data_points": points,
             "deleted": sum(workspace.registry.deleted for workspace in workspaces),
             "merged": sum(workspace.registry.merged for workspace in workspaces),
         }
+
+
+def _counted(tallies: Mapping[str, Tally]) -> int:
+    return sum(tally.count for tally in tallies.values())
 
 
 def default_seed(key: str) -> Seed:
