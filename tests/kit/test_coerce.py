@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.kit.coerce import Coercer, check_settings, describe, holds
+from segue.kit.coerce import Coercer, check_settings
+from segue.kit.conditions import describe, holds
 from segue.kit.field import ABSENT, Condition, Conditions, Field, pick, when
 from segue.model.errors import InvalidPayload
 

@@ -2,6 +2,10 @@
 
 A page says what it asks for (`fields`), how a mapped payload becomes the partner's objects (`shape`),
 how objects travel (`build`) and how the answer is understood (`read`). All four are pure.
+
+    action.fields_of(slug), action.default_mapping(slug)   as the slug a subscription is stored with has them
+    action.sync_mode(mapping, slug)   (mode, problem); a problem is a fault at publish
+    Coercer(fields).coerce(mapped)    (payload, notes), then shape(payload, shaping)
 """
 
 from collections.abc import Callable, Mapping, Sequence

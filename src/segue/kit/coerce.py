@@ -12,14 +12,14 @@ one raises InvalidPayload with every problem: the field's path, the type of what
 Values themselves never appear in notes or problems, they may be personal.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from segue.kit import dates
-from segue.kit.field import ABSENT, TEXT_TYPES, Condition, Conditions, Field
+from segue.kit.conditions import describe, holds
+from segue.kit.field import TEXT_TYPES, Conditions, Field
+from segue.kit.rules import rule_of
 from segue.language.javascript import number_of, number_text, type_name
 from segue.model.delivery import Payload
 from segue.model.errors import InvalidPayload
@@ -122,24 +122,6 @@ def check_settings(
     return settings, problems
 
 
-def holds(conditions: Conditions, payload: Mapping[str, Any]) -> bool:
-    """Say whether conditions hold for a payload that was cleaned but not yet coerced."""
-    alone = len(conditions.claims) == 1
-    claims = (_claim_holds(claim, payload, alone=alone) for claim in conditions.claims)
-    return any(claims) if conditions.match == "any" else all(claims)
-
-
-def describe(conditions: Conditions) -> str:
-    """Conditions in words: ``when "name" is "ecommerce.order_placed"``."""
-    joint = " or " if conditions.match == "any" else " and "
-    return "when " + joint.join(map(_describe_claim, conditions.claims))
-
-
-def _describe_claim(claim: Condition) -> str:
-    value = "absent" if claim.value is ABSENT else _quoted(claim.value)
-    return f'"{claim.field}" {"is" if claim.operator == "is" else "is not"} {value}'
-
-
 class _Misfit(Exception):  # noqa: N818  # a signal inside this module, never an error of the house
     """A value that does not fit its field, with every (path, problem) found in it."""
 
@@ -179,7 +161,7 @@ def _single_converter(field: Field) -> Convert:
         return _free_object if field.properties is None else _object_converter(field)
     cast: Callable[[Any], Any] = _CASTS.get(field.type, _to_text)
     expected = _expected(field)
-    check = _checker(field)
+    check = rule_of(field)
 
     def convert(value: Any, path: str, notes: list[Note]) -> Any:
         if value is None and field.takes_null:
@@ -339,64 +321,6 @@ def _expected(field: Field) -> str:
     return _EXPECTED[field.type] + (" or null" if field.takes_null else "")
 
 
-def _checker(field: Field) -> Callable[[Any], str] | None:
-    """The rules beyond the type; a rule gives "" when it is kept, else itself in words."""
-    rules: list[Callable[[Any], str]] = []
-    if field.type == "datetime":
-        rules.append(lambda value: "" if dates.is_date(value) else "a date")
-    if field.choices:
-        allowed = tuple(choice.value for choice in field.choices)
-        words = "one of " + ", ".join(map(_quoted, allowed)) if len(allowed) <= 12 else "one of the choices"
-        rules.append(lambda value: "" if value in allowed else words)
-    if field.format:
-        suggested = tuple(choice.value for choice in field.suggestions)
-        is_valid, name = _FORMATS[field.format]
-        rules.append(lambda value: "" if value in suggested or is_valid(value) else name)
-    if field.minimum or field.maximum:
-        rules.append(_bounds(field))
-    if not rules:
-        return None
-    if len(rules) == 1:
-        return rules[0]
-    return lambda value: next((found for rule in rules if (found := rule(value))), "")
-
-
-def _bounds(field: Field) -> Callable[[Any], str]:
-    low, high = field.minimum or float("-inf"), field.maximum or float("inf")
-    if field.type == "integer":
-        return lambda value: ""
-    is_text = field.type in TEXT_TYPES
-    bounds = f"at least {low:g}" if not field.maximum else f"{field.minimum:g} to {high:g}"
-    rule = f"{bounds} characters long" if is_text else bounds
-    return lambda value: "" if low <= (len(value) if is_text else value) <= high else rule
-
-
-_ESCAPE: Final = r"|%[0-9A-Fa-f]{2})"
-_PATH_CHARACTER: Final = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]" + _ESCAPE
-_URI: Final = re.compile(
-    r"[A-Za-z][A-Za-z0-9+.-]*:"
-    r"(?://?(?:(?:[A-Za-z0-9._~!$&'()*+,;=:-]" + _ESCAPE + r"*@)?"
-    r"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]" + _ESCAPE + r"*)(?::\d*)?"
-    r"(?:/" + _PATH_CHARACTER + "*)*|" + _PATH_CHARACTER + "+(?:/" + _PATH_CHARACTER + "*)*)"
-    r"(?:\?(?:[/?]|" + _PATH_CHARACTER + r")*)?(?:#(?:[/?]|" + _PATH_CHARACTER + ")*)?",
-    re.ASCII,
-)
-_EMAIL: Final = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-)
-_HTTP_URL: Final = re.compile(r"https?://[A-Za-z0-9._~\[\]:@%-]+(?:/[^\s?#]*)?")
-_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-
-
-_FORMATS: Final[Mapping[str, tuple[Callable[[str], bool], str]]] = {
-    "uri": (lambda text: bool(_URI.fullmatch(text)), "a full web address with its scheme"),
-    "email": (lambda text: bool(_EMAIL.fullmatch(text)), "an e-mail address"),
-    "date": (lambda text: bool(_DAY.fullmatch(text)) and dates.is_date_time(f"{text}T00:00:00Z"), "a date"),
-    "date-time": (dates.is_date_time, "a date and time such as 2024-01-02T03:04:05Z"),
-    "http-url": (lambda text: bool(_HTTP_URL.fullmatch(text)), "a web address that starts with https://"),
-}
-
 _KINDS: Final[Mapping[str, str]] = {
     "string": "a text",
     "number": "a number",
@@ -413,20 +337,3 @@ def _kind(value: object) -> str:
 
 def _is_number(value: Any) -> bool:
     return value.__class__ is int or value.__class__ is float
-
-
-def _quoted(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value).lower()
-
-
-def _claim_holds(claim: Condition, payload: Mapping[str, Any], *, alone: bool) -> bool:
-    value: Any = payload
-    for part in claim.field.split(".", 1):
-        value = value.get(part, ABSENT) if isinstance(value, Mapping) else ABSENT
-    if claim.value is ABSENT:
-        absent = value is ABSENT or (alone and value is None)
-        return absent if claim.operator == "is" else not absent
-    if value is ABSENT:
-        return False
-    same = value.__class__ is claim.value.__class__ and value == claim.value
-    return same if claim.operator == "is" else not same

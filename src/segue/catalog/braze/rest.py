@@ -8,7 +8,6 @@ Source  Braze docs, "API errors & responses", "API rate limits", "Track users", 
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from itertools import accumulate
 from typing import Any, Final
 
@@ -16,7 +15,17 @@ import msgspec
 import orjson
 
 from segue import __version__
-from segue.kit.action import BATCH_STATUSES, Build, JsonObject, Read, Settings, read_status, status_code
+from segue.kit import dates
+from segue.kit.action import (
+    BATCH_STATUSES,
+    Batch,
+    Build,
+    JsonObject,
+    Read,
+    Settings,
+    read_status,
+    status_code,
+)
 from segue.model.delivery import Outcome, Request, Response, Row, Verdict
 
 TRACK_POOL: Final = "users/track"
@@ -27,6 +36,9 @@ TRACK_ITEMS: Final = 75
 USERS_ITEMS: Final = 50
 REQUEST_BYTES: Final = 4 * 1024 * 1024
 ITEM_BYTES: Final = 100 * 1024
+
+TRACK_BATCH: Final = Batch(items=TRACK_ITEMS, wait_seconds=30.0, bytes=REQUEST_BYTES, item_bytes=ITEM_BYTES)
+USERS_BATCH: Final = Batch(items=USERS_ITEMS, wait_seconds=1.0, bytes=REQUEST_BYTES)
 
 ARRAYS: Final[Mapping[str, str]] = {
     "update-user-profile": "attributes",
@@ -220,10 +232,9 @@ def wait_asked(response: Response) -> float | None:
     if reset is not None and response.status == 429:
         if reset <= 10**9:
             return reset
-        try:
-            return max(0.0, reset - parsedate_to_datetime(headers.get("date", "")).timestamp())
-        except ValueError:
-            pass
+        answered_ms = dates.parse(headers.get("date", ""))
+        if answered_ms is not None:
+            return max(0.0, reset - answered_ms / 1000)
     return _seconds(headers.get("retry-after"))
 
 
@@ -291,6 +302,3 @@ def _error_of(error: Any) -> tuple[str, str, int | None]:
             index = None
         return shorten(str(words)), name if isinstance(name, str) else "", index
     return shorten(error) if isinstance(error, str) else "refused without a reason", "", None
-
-
-READ_TRACK: Final[Read] = read_track

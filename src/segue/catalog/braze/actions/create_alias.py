@@ -7,7 +7,7 @@ Source    Braze docs, "Create new user alias", read 2026-11-23
 
 from typing import Final
 
-from segue.kit.action import Action, Batch, Shaped, Shaping, SyncModes
+from segue.kit.action import Action, Shaped, Shaping, SyncModes
 from segue.kit.field import Field
 from segue.model.delivery import Payload
 
@@ -49,7 +49,7 @@ CREATE_ALIAS: Final = Action(
             "string", label="Alias Label", help="What kind of alias it is, for instance email.", required=True
         ),
     },
-    batch=Batch(items=rest.USERS_ITEMS, wait_seconds=1.0, bytes=rest.REQUEST_BYTES),
+    batch=rest.USERS_BATCH,
     sync=ADD,
     slugs=SLUGS,
     pool=rest.USERS_POOL,

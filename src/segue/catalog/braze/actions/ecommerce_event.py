@@ -7,7 +7,7 @@ Source    Braze docs, "Ecommerce recommended events", read 2026-11-24
 
 from typing import Final
 
-from segue.kit.action import Action, Batch, Shaped, Shaping
+from segue.kit.action import Action, Shaped, Shaping
 from segue.kit.field import Field
 from segue.model.delivery import Payload
 
@@ -56,9 +56,7 @@ ECOMMERCE_EVENT: Final = Action(
             properties=ecommerce.product_members(counted=True),
         ),
     },
-    batch=Batch(
-        items=rest.TRACK_ITEMS, wait_seconds=30.0, bytes=rest.REQUEST_BYTES, item_bytes=rest.ITEM_BYTES
-    ),
+    batch=rest.TRACK_BATCH,
     sync=ecommerce.MODES,
     slugs={"ecommerce": ecommerce.MODES},
     pool=rest.TRACK_POOL,

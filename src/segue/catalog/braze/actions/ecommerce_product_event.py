@@ -7,7 +7,7 @@ Source    Braze docs, "Ecommerce recommended events", read 2026-11-24
 
 from typing import Final
 
-from segue.kit.action import Action, Batch, Shaped, Shaping
+from segue.kit.action import Action, Shaped, Shaping
 from segue.kit.field import Field, pick, when
 from segue.model.delivery import Payload
 from segue.model.errors import InvalidPayload
@@ -64,9 +64,7 @@ ECOMMERCE_PRODUCT_EVENT: Final = Action(
             properties=ecommerce.product_members(counted=False),
         ),
     },
-    batch=Batch(
-        items=rest.TRACK_ITEMS, wait_seconds=30.0, bytes=rest.REQUEST_BYTES, item_bytes=rest.ITEM_BYTES
-    ),
+    batch=rest.TRACK_BATCH,
     sync=ecommerce.MODES,
     slugs={"ecommerceSingleProduct": ecommerce.MODES},
     pool=rest.TRACK_POOL,

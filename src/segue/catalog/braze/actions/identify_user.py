@@ -10,7 +10,7 @@ from typing import Final
 
 import orjson
 
-from segue.kit.action import Action, Batch, JsonObject, Settings, Shaped, Shaping, SyncModes
+from segue.kit.action import Action, JsonObject, Settings, Shaped, Shaping, SyncModes
 from segue.kit.field import ABSENT, Field, pick, when
 from segue.model.delivery import Payload, Request, Row
 from segue.model.errors import InvalidPayload
@@ -135,7 +135,7 @@ IDENTIFY_USER: Final = Action(
             choices=pick("none", "merge"),
         ),
     },
-    batch=Batch(items=rest.USERS_ITEMS, wait_seconds=1.0, bytes=rest.REQUEST_BYTES),
+    batch=rest.USERS_BATCH,
     sync=MODES,
     slugs=SLUGS,
     pool=rest.USERS_POOL,

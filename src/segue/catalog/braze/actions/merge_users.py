@@ -7,7 +7,7 @@ Source    Braze docs, "Merge users", read 2026-11-23
 
 from typing import Any, Final
 
-from segue.kit.action import Action, Batch, JsonObject, Shaped, Shaping
+from segue.kit.action import Action, JsonObject, Shaped, Shaping
 from segue.kit.field import Field, pick
 from segue.model.delivery import Payload
 from segue.model.errors import InvalidPayload
@@ -81,7 +81,7 @@ MERGE_USERS: Final = Action(
         "identifier_to_merge": _side("Profile to Merge", "Who disappears.", "$.previousId"),
         "identifier_to_keep": _side("Profile to Keep", "Who stays, with everything of both.", "$.userId"),
     },
-    batch=Batch(items=rest.USERS_ITEMS, wait_seconds=1.0, bytes=rest.REQUEST_BYTES),
+    batch=rest.USERS_BATCH,
     pool=rest.USERS_POOL,
     shape=shape,
     build=rest.build_list("/users/merge", "merge_updates", rest.USERS_POOL),

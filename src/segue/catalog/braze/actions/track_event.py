@@ -8,7 +8,7 @@ Source    Braze docs, "Track users" and "Event object", read 2026-11-23
 from typing import Final
 
 from segue.kit import dates
-from segue.kit.action import Action, Batch, JsonObject, Shaped, Shaping
+from segue.kit.action import Action, JsonObject, Shaped, Shaping
 from segue.kit.field import Field
 from segue.model.delivery import Payload
 
@@ -82,9 +82,7 @@ TRACK_EVENT: Final = Action(
         "_update_existing_only": identity.UPDATE_EXISTING_ONLY,
         **batching.fields(rest.TRACK_ITEMS),
     },
-    batch=Batch(
-        items=rest.TRACK_ITEMS, wait_seconds=30.0, bytes=rest.REQUEST_BYTES, item_bytes=rest.ITEM_BYTES
-    ),
+    batch=rest.TRACK_BATCH,
     sync=identity.ADD_OR_UPDATE,
     slugs=SLUGS,
     synced=("_update_existing_only",),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from segue.kit import dates
-from segue.kit.action import Action, Batch, JsonObject, Shaped, Shaping, SyncModes
+from segue.kit.action import Action, JsonObject, Shaped, Shaping, SyncModes
 from segue.kit.field import Field, pick
 from segue.model.delivery import Payload
 
@@ -274,9 +274,7 @@ UPDATE_USER_PROFILE: Final = Action(
         "_update_existing_only": identity.UPDATE_EXISTING_ONLY,
         **batching.fields(rest.TRACK_ITEMS),
     },
-    batch=Batch(
-        items=rest.TRACK_ITEMS, wait_seconds=30.0, bytes=rest.REQUEST_BYTES, item_bytes=rest.ITEM_BYTES
-    ),
+    batch=rest.TRACK_BATCH,
     sync=identity.ADD_OR_UPDATE,
     slugs=SLUGS,
     synced=("_update_existing_only",),
