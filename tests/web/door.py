@@ -4,12 +4,13 @@ import asyncio
 import base64
 import io
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import uvicorn
 
 from segue.engine.intake import restore
@@ -20,7 +21,7 @@ from segue.model.workspace import Source
 from segue.runtime.clock import Clock, SystemClock
 from segue.runtime.receiver import Receiver
 from segue.runtime.telemetry import Telemetry
-from segue.web.app import App
+from segue.web.app import App, Receive, Scope, Send
 from segue.web.sdk import create_sdk_app
 from segue.web.server import listen
 
@@ -62,6 +63,29 @@ class Valve:
         self._folder.with_name("away").rename(self._folder)
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """A request as it reached the server. at  seconds on the loop's clock."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    at: float
+
+
+class Watch:
+    """Notes every request on its way to the app."""
+
+    def __init__(self, app: App) -> None:
+        self.seen: list[Seen] = []
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Note it and pass it on."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        self.seen.append(Seen(scope["method"], scope["path"], headers, asyncio.get_running_loop().time()))
+        await self._app(scope, receive, send)
+
+
 class Reply:
     """A whole answer."""
 
@@ -84,8 +108,11 @@ class Reply:
 class Door:
     """What a test can do with a running tracking API."""
 
-    def __init__(self, url: str, receiver: Receiver, valve: Valve, http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, url: str, receiver: Receiver, valve: Valve, watch: Watch, http: aiohttp.ClientSession
+    ) -> None:
         self.url = url
+        self.watch = watch
         self.receiver = receiver
         self.valve = valve
         self._http = http
@@ -101,6 +128,17 @@ class Door:
         """Post bytes, or what is to be encoded as JSON, with Basic authorization."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         return await self.call("POST", path, raw, **({"Authorization": basic(key)} if key else {}), **headers)
+
+    @property
+    def posts(self) -> list[Seen]:
+        """The POST requests so far."""
+        return [seen for seen in self.watch.seen if seen.method == "POST"]
+
+    async def until(self, condition: Callable[[], object], seconds: float = 20.0) -> None:
+        """Wait for what a client in another thread or process is about to cause."""
+        async with asyncio.timeout(seconds):
+            while not condition():  # noqa: ASYNC110  # another process's doing sets no event here
+                await asyncio.sleep(0.005)
 
     async def records(self) -> list[Record]:
         """Everything in the log, in the order it came."""
@@ -158,11 +196,12 @@ async def opened_door(
         waiting_bytes=waiting_bytes,
         log_seconds=log_seconds,
     )
+    watch = Watch(create_sdk_app(receiver, **options))
     try:
         async with (
-            served(create_sdk_app(receiver, **options)) as url,
+            served(watch) as url,
             aiohttp.ClientSession(auto_decompress=False) as http,
         ):
-            yield Door(url, receiver, valve, http)
+            yield Door(url, receiver, valve, watch, http)
     finally:
         await log.close()
