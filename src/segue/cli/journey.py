@@ -10,7 +10,7 @@ from rich.tree import Tree
 
 from segue.cli.show import out
 from segue.model.delivery import Request, Response
-from segue.runtime.desk import DestinationPreview, Journey, SubscriptionPreview, Truth, is_absent
+from segue.runtime.desk import DestinationPreview, FilterTruth, Journey, SubscriptionPreview, Truth, is_absent
 
 SHORT: Final = 100
 SECRET_HEADERS: Final = frozenset({"authorization", "x-segue-signature"})
@@ -43,6 +43,22 @@ def as_data(journey: Journey, answers: Sequence[Sequence[Response]]) -> dict[str
             {
                 "id": each.id,
                 "reason": each.reason,
+                "message": each.message,
+                "filters": [
+                    {
+                        "id": judged.id,
+                        "title": judged.title,
+                        "if": judged.condition,
+                        "matched": judged.matched,
+                        "problem": judged.problem,
+                        "truth": [_truth_data(line) for line in judged.truth],
+                    }
+                    for judged in each.filters
+                ],
+                "changes": [
+                    {"filter": deed.filter, "action": deed.action, "effect": deed.effect}
+                    for deed in each.changes
+                ],
                 "subscriptions": [_subscription_data(one) for one in each.subscriptions],
                 "requests": [
                     {
@@ -79,6 +95,17 @@ def readable(body: bytes) -> Any:
 def _tree(destination: DestinationPreview) -> Tree:
     verdict = f"[yellow]nothing is sent: {destination.reason}[/]" if destination.reason else "[green]sends[/]"
     tree = Tree(f"[bold]{destination.name}[/] {verdict}")
+    if destination.message:
+        tree.add(Text(destination.message, "yellow"))
+    for judged in destination.filters:
+        name = judged.title or judged.id
+        branch = tree.add(Text(f"filter   {name}: {judged.condition}", "dim"))
+        for line in judged.truth:
+            _add_truth(branch, line)
+        if judged.problem:
+            branch.add(Text(judged.problem, "red"))
+    for deed in destination.changes:
+        tree.add(Text(f"filter   {deed.filter} {deed.action}: {deed.effect}", "yellow"))
     for subscription in destination.subscriptions:
         colour = {"sends": "green", "dead": "red", "filtered": "yellow"}.get(subscription.result, "dim")
         label = Text.from_markup(f"[{colour}]{subscription.result}[/] [bold]{subscription.id}[/] ")
@@ -95,7 +122,7 @@ def _tree(destination: DestinationPreview) -> Tree:
     return tree
 
 
-def _add_truth(tree: Tree, line: Truth) -> None:
+def _add_truth(tree: Tree, line: Truth | FilterTruth) -> None:
     sign = ("✓", "green") if line.result else ("✗", "red")
     text = Text.assemble(sign, " ", line.text)
     if not line.children:
@@ -162,7 +189,7 @@ def _subscription_data(one: SubscriptionPreview) -> dict[str, Any]:
     }
 
 
-def _truth_data(line: Truth) -> dict[str, Any]:
+def _truth_data(line: Truth | FilterTruth) -> dict[str, Any]:
     found = {} if is_absent(line.actual) or line.children else {"found": line.actual}
     children = {"of": [_truth_data(child) for child in line.children]} if line.children else {}
     return {"text": line.text, "holds": line.result, **found, **children}

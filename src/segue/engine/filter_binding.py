@@ -154,7 +154,7 @@ class _Binder:
     def action(self, written: Mapping[str, Any], where: str) -> Action | None:
         name = written.get("type")
         kind = OLDER.get(name, name.upper()) if isinstance(name, str) else None
-        if kind not in TAKES:
+        if kind is None or kind not in TAKES:
             found = f'there is no action "{name}".' if isinstance(name, str) else "the action has no type."
             self.fault(f"{where}.type", found, _ACTIONS)
             return None

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from segue.engine.batch import Travel
+from segue.engine.filter import BoundFilters, bind
 from segue.kit.action import Action, Batch, Shaping
 from segue.kit.coerce import Coercer, check_settings
 from segue.kit.partner import Destination as Page
@@ -68,8 +69,10 @@ class BoundDestination:
         page: Page,
         settings: Mapping[str, Any],
         subscriptions: Sequence[BoundSubscription],
+        filters: BoundFilters,
     ) -> None:
         self.config = config
+        self.filters = filters
         self.page = page
         self.settings = settings
         self.subscriptions = tuple(subscriptions)
@@ -202,6 +205,8 @@ def _bind_destination(
             )
         )
     _check_delivery(config, f"{place}.delivery", faults)
+    filters, filter_faults = bind(config.filters, f"{place}.filters")
+    faults.extend(filter_faults)
     subscriptions = config.subscriptions
     if subscriptions is None:
         subscriptions = from_presets(page.presets.get(config.presets, ()))
@@ -238,7 +243,7 @@ def _bind_destination(
                 warning=True,
             )
         )
-    return BoundDestination(config, page, settings, bound)
+    return BoundDestination(config, page, settings, bound, filters)
 
 
 def _check_delivery(config: Destination, place: str, faults: list[Fault]) -> None:

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from segue.engine.filter import Deed, Judged, apply, explain
 from segue.engine.plan import BoundDestination, BoundSubscription, Plan
-from segue.engine.route import BY_INTEGRATIONS, NO_MATCH, Position, is_wanted, people_of, route
+from segue.engine.route import Position, people_of, route
 from segue.kit.action import JsonObject
 from segue.language import mapping as mappings
 from segue.language import trigger as triggers
@@ -43,7 +44,7 @@ class SubscriptionPreview(msgspec.Struct, frozen=True, kw_only=True):
     result: str
     reason: str = ""
     message: str = ""
-    truth: Sequence[triggers.Finding] = ()
+    truth: Sequence[triggers.Truth] = ()
     steps: Sequence[mappings.Step] = ()
     payload: JsonObject = {}
     notes: Sequence[tuple[str, str]] = ()
@@ -51,11 +52,18 @@ class SubscriptionPreview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DestinationPreview(msgspec.Struct, frozen=True, kw_only=True):
-    """What one destination makes of the event; `reason` says why nothing is sent, "" when something is."""
+    """What one destination makes of the event.
+
+    reason   why nothing is sent, "" when something is; message says it in words
+    filters  how each filter judged the event; changes: what they did to it
+    """
 
     id: str
     name: str
     reason: str
+    message: str = ""
+    filters: Sequence[Judged] = ()
+    changes: Sequence[Deed] = ()
     subscriptions: Sequence[SubscriptionPreview]
     requests: Sequence[Request]
 
@@ -90,20 +98,19 @@ def preview(plan: Plan, source: str, event: Event, *, destination: str | None = 
 def _destination(destination: BoundDestination, event: Event, person: str) -> DestinationPreview:
     at = Position(0, 0, 0, person, str(event.get("messageId", "")), 0)
     routed = route(event, destination, at)
-    previews = tuple(_subscription(each, event) for each in destination.subscriptions)
-    integrations = event.get("integrations")
-    reason = routed.reason
-    if integrations and not is_wanted(integrations, destination.names):
-        reason = BY_INTEGRATIONS
-    elif not any(each.matched for each in previews):
-        reason = NO_MATCH
+    filtered = apply(destination.filters, event)
+    seen = filtered.event if filtered.event is not None else event
+    previews = tuple(_subscription(each, seen) for each in destination.subscriptions)
     requests = []
     for row, subscription in routed.rows:
         requests.append(subscription.action.build([row], destination.settings))
     return DestinationPreview(
         id=destination.id,
         name=destination.config.name or destination.page.title,
-        reason=reason,
+        reason=routed.reason,
+        message=routed.message,
+        filters=explain(destination.filters, event),
+        changes=filtered.trail,
         subscriptions=previews,
         requests=requests,
     )
@@ -139,5 +146,3 @@ def _subscription(subscription: BoundSubscription, event: Event) -> Subscription
         notes=(*notes, *shaped.notes),
         items=shaped.items,
     )
-
-

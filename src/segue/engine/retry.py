@@ -71,7 +71,9 @@ def decide(outcome: Outcome, attempt: int, now: float, seed: str) -> Decision:
             return HALVE
         case Verdict.RETRY:
             if attempt >= MAX_ATTEMPTS:
-                return Dead(outcome.code or "RETRYABLE_ERROR", f"{outcome.message} (gave up after {attempt} tries)")
+                return Dead(
+                    outcome.code or "RETRYABLE_ERROR", f"{outcome.message} (gave up after {attempt} tries)"
+                )
             return Later(now + wait_seconds(attempt, seed, LONGEST_RETRY_SECONDS, outcome.wait_seconds))
         case Verdict.HOLD:
             return WAIT

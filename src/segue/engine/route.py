@@ -15,7 +15,9 @@ import msgspec
 import orjson
 
 from segue.engine.batch import Travel
+from segue.engine.consent import BY_CONSENT, ON_DEVICE, refuse_sent_on_device, refuse_without_consent
 from segue.engine.dead import bury
+from segue.engine.filter import apply as filter_event
 from segue.engine.moment import moment_ms
 from segue.engine.plan import BoundDestination, BoundSubscription
 from segue.kit.action import Shaped
@@ -73,24 +75,43 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
 
 
 class Routed(msgspec.Struct, frozen=True, gc=False):
-    """Everything one destination makes of one event."""
+    """Everything one destination makes of one event.
+
+    message  the reason in words, where a code does not say enough
+    """
 
     rows: tuple[tuple[Row, BoundSubscription], ...] = ()
     dead: tuple[DeadLetter, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     reason: str = ""
+    message: str = ""
 
 
 UNWANTED: Final = Routed(reason=NO_MATCH)
 SWITCHED_OFF: Final = Routed(reason=BY_INTEGRATIONS)
+SENT_BY_DEVICE: Final = Routed(reason=ON_DEVICE)
+REFUSED: Final = Routed(reason=BY_CONSENT)
 
 
 def route(event: Event, destination: BoundDestination, at: Position) -> Routed:
     """Say what a destination makes of an event. Raises nothing: a fault of one subscription is a
-    dead letter of that subscription."""
+    dead letter of that subscription.
+
+    Order  sent by the device, integrations object, consent, filters, triggers, mappings
+    Source  Segment docs, "Destinations overview" and "Destination Filters", read 2026-11-23
+    """
+    if "_metadata" in event and refuse_sent_on_device(event, destination.names, (destination.id,)):
+        return SENT_BY_DEVICE
     integrations = event.get("integrations")
     if integrations and not is_wanted(integrations, destination.names):
         return SWITCHED_OFF
+    if refuse_without_consent(event, destination.config.consent_categories):
+        return REFUSED
+    if destination.filters:
+        filtered = filter_event(destination.filters, event)
+        if filtered.event is None:
+            return Routed(reason=filtered.reason, message=filtered.message)
+        event = filtered.event
     rows: list[tuple[Row, BoundSubscription]] = []
     dead: list[DeadLetter] = []
     verdicts: list[Verdict] = []

@@ -1,9 +1,10 @@
 """Find the culprits of a batch that was refused as a whole, in few requests.
 
 Of n rows with k culprits at most k * ceil(log2 n) + 1 further requests are made when n is 65 to 75, a full
-batch; in general at most k - 1 more than that. The rows known to hold a culprit are the *suspects*; a *probe*, always their front part, is sent alone. If it is refused, it holds a
-culprit, and nothing is known of the others; if it passes, a culprit is among the others. When one culprit
-is found, everything not known about goes into one request.
+batch; in general at most k - 1 more than that. The rows known to hold a culprit are the *suspects*; a
+*probe*, always their front part, is sent alone. If it is refused, it holds a culprit, and nothing is known
+of the others; if it passes, a culprit is among the others. When one culprit is found, everything not known
+about goes into one request.
 
     suspects   1 2 3 4 5 6 7 8        refused; 7 is bad
     probe      1 2 3 4                passes  -> suspects 5 6 7 8

@@ -17,6 +17,7 @@ from segue.engine.preview import DestinationPreview, Journey, SubscriptionPrevie
 from segue.io.log.sqlite import SqliteLog
 from segue.io.outside.http import Sender
 from segue.io.storage.state import StateReader
+from segue.language.filter import Truth as FilterTruth
 from segue.language.path import UNDEFINED
 from segue.language.trigger import Truth
 from segue.model.delivery import DeadLetter, Receipt, Request, Response
@@ -31,6 +32,7 @@ from segue.runtime.settings import Settings
 __all__ = [
     "Counted",
     "DestinationPreview",
+    "FilterTruth",
     "Journey",
     "Seen",
     "SubscriptionPreview",
