@@ -3,7 +3,9 @@
 from segue.model.delivery import Row
 
 
-def row(offset: int = 0, *, person: str = "u:1", action: str = "track", items: int = 1, size: int = 10) -> Row:
+def row(
+    offset: int = 0, *, person: str = "u:1", action: str = "track", items: int = 1, size: int = 10
+) -> Row:
     """A row at an offset of lane 0 with so many objects of so many bytes each."""
     return Row(
         destination="braze",

@@ -6,7 +6,9 @@ from segue.engine.ledger import Ledger, Place
 from segue.model.delivery import DeadLetter, Receipt
 
 
-def ledger(places: dict[int, Place] | None = None, totals: dict[tuple[str, str], int] | None = None) -> Ledger:
+def ledger(
+    places: dict[int, Place] | None = None, totals: dict[tuple[str, str], int] | None = None
+) -> Ledger:
     return Ledger("web", places or {0: Place(0), 1: Place(0)}, {0: 0, 1: 0}, totals or {})
 
 
@@ -47,7 +49,11 @@ def test_an_event_is_dead_when_one_of_its_rows_is() -> None:
     opened = book.open(0, 0, 2)
     book.settle(opened, "a", "BAD_REQUEST", 5)
     book.settle(opened, "b", "", 5)
-    assert book.totals() == {("rows_dead", "BAD_REQUEST"): 1, ("rows_delivered", ""): 1, ("dead", "BAD_REQUEST"): 1}
+    assert book.totals() == {
+        ("rows_dead", "BAD_REQUEST"): 1,
+        ("rows_delivered", ""): 1,
+        ("dead", "BAD_REQUEST"): 1,
+    }
     assert book.residual == 0
 
 

@@ -48,7 +48,9 @@ def test_the_wait_the_partner_asks_for_is_kept() -> None:
 
 def test_a_held_destination_sends_one_probe_when_its_time_has_come() -> None:
     """Before the time nothing leaves, after it one request at a time."""
-    hold = FREE.after_trouble(Outcome(verdict=Verdict.HOLD, status=503, code="SERVICE_UNAVAILABLE"), 100.0, "s")
+    hold = FREE.after_trouble(
+        Outcome(verdict=Verdict.HOLD, status=503, code="SERVICE_UNAVAILABLE"), 100.0, "s"
+    )
     assert hold.is_held
     assert not hold.allows(hold.until - 0.01, 0)
     assert hold.allows(hold.until, 0)

@@ -88,7 +88,7 @@ def bind(
     *,
     delivery: Delivery | None = None,
     settings: dict[str, Any] | None = None,
-    type: str = "braze",  # noqa: A002 - the workspace's own word
+    type: str = "braze",
 ) -> BoundDestination:
     """A Braze destination at the sandbox, ready to run; with our presets unless told otherwise."""
     destination = Destination(
@@ -136,7 +136,7 @@ class Desk:
         self.wire = wire
         self.clock = clock
         self.telemetry = Telemetry()
-        self.origins = {lane: 0 for lane in range(stream.lanes)}
+        self.origins = dict.fromkeys(range(stream.lanes), 0)
 
     @asynccontextmanager
     async def courier(self, destination: BoundDestination | None = None) -> AsyncIterator[Courier]:

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.runtime.house import Desk, bind, opened, records
 
 from segue.io.storage.state import StateReader
 from segue.model.workspace import Delivery, Subscription
 from segue.runtime.courier import Courier
-from tests.runtime.house import Desk, bind, opened, records
 
 
 @pytest.fixture

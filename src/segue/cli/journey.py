@@ -116,8 +116,8 @@ def _tree(destination: DestinationPreview) -> Tree:
         if subscription.message:
             branch.add(Text(subscription.message, "red"))
         trigger = branch.add(Text(f"trigger  {subscription.trigger}", "dim"))
-        for line in subscription.truth:
-            _add_truth(trigger, line)
+        for condition in subscription.truth:
+            _add_truth(trigger, condition)
         _add_steps(branch, subscription)
     return tree
 
