@@ -7,7 +7,7 @@
 200 only after the log has the events for good. A log that cannot be written is 503, more waiting bytes
 than there is room for is 429, both with Retry-After: SDKs keep the events and come back. What is wrong
 with a request as a whole is 400, which no SDK repeats; what is wrong with one event is 200, and the event
-is counted and kept as a sample. `docs/decisions/0003-ingest-answers.md` says why.
+is counted and kept as a sample. `docs/decisions/0004-ingest-answers.md` says why.
 
 The law of ingest: received = accepted + rejected + failed + waiting, per source.
 """
