@@ -13,7 +13,7 @@ import msgspec
 
 from segue.engine.batch import Travel
 from segue.engine.filter import BoundFilters, bind
-from segue.kit.action import Action, Batch, Shaping
+from segue.kit.action import SYNC_MODE_KEY, Action, Batch, JsonObject, Shaping
 from segue.kit.coerce import Coercer, check_settings
 from segue.kit.partner import Destination as Page
 from segue.kit.partner import Preset
@@ -29,7 +29,6 @@ Catalogue = Mapping[str, Page]
 MOST_SUBSCRIPTIONS: Final = 50
 """Source  Segment docs, "Destination Actions", mappings per destination, read 2026-11-23."""
 
-SYNC_MODE_KEY: Final = "__segment_internal_sync_mode"
 MATCHING_KEY: Final = "__segment_internal_matching_key"
 HOOK_KEYS: Final = ("onMappingSave", "retlOnMappingSave")
 DIRECTIVE_KEY: Final = "__segment_internal_directive"
@@ -154,6 +153,14 @@ def prepare(workspace: Workspace, catalogue: Catalogue) -> Plan:
     if any(not fault.warning for fault in faults):
         raise MisconfiguredWorkspace(faults)
     return Plan(workspace, destinations, faults)
+
+
+def new_mapping(action: Action, slug: str) -> JsonObject:
+    """What a subscription without a mapping of its own starts with: the action's defaults, and its default
+    sync mode when this slug has one."""
+    modes = action.sync_modes(slug)
+    mode = {SYNC_MODE_KEY: modes.default} if modes is not None else {}
+    return {**action.default_mapping(slug), **mode}
 
 
 def find_page(catalogue: Catalogue, name: str) -> Page | None:
@@ -282,10 +289,20 @@ def _bind_subscription(
             )
         )
         return None
-    action, implied = found
+    action, _ = found
     trigger = _parse_trigger(subscription.trigger, place, faults)
-    mapping = action.default_mapping() if subscription.mapping is None else subscription.mapping
-    sync_mode, sync_ok = _sync_mode(action, mapping, implied, subscription, place, faults)
+    slug = subscription.action
+    mapping = new_mapping(action, slug) if subscription.mapping is None else subscription.mapping
+    sync_mode, problem = action.sync_mode(mapping, slug)
+    if problem:
+        modes = action.sync_modes(slug)
+        faults.append(
+            Fault(
+                place=f"{place}.mapping.{SYNC_MODE_KEY}",
+                problem=f"{problem}.",
+                remedy=f"Set it to {modes.default}." if modes is not None else "",
+            )
+        )
     try:
         prepared = mappings.prepare(mapping)
     except InvalidMapping as error:
@@ -298,8 +315,8 @@ def _bind_subscription(
             for pointer, problem in error.problems
         )
         return None
-    _check_fields(action, mapping, place, faults)
-    if trigger is None or not sync_ok:
+    _check_fields(action, slug, mapping, place, faults)
+    if trigger is None or problem:
         return None
     types, events = triggers.required(trigger)
     hooks = {
@@ -321,7 +338,7 @@ def _bind_subscription(
         trigger=trigger,
         mapping_json=mapping,
         mapping=prepared,
-        coercer=Coercer(action.fields),
+        coercer=Coercer(action.fields_of(slug)),
         batch=batch,
         travel=Travel(
             action=action.slug,
@@ -354,32 +371,10 @@ def _parse_trigger(text: str, place: str, faults: list[Fault]) -> triggers.Trigg
     return trigger
 
 
-def _sync_mode(
-    action: Action,
-    mapping: Mapping[str, Any],
-    implied: str | None,
-    subscription: Subscription,
-    place: str,
-    faults: list[Fault],
-) -> tuple[str | None, bool]:
-    """The sync mode that holds, and whether it can work; only actions that declare one have any."""
-    if action.sync is None:
-        return None, True
-    written = mapping.get(SYNC_MODE_KEY)
-    mode = written if isinstance(written, str) else implied
-    if mode is None or mode in action.sync.choices:
-        return mode, True
-    faults.append(
-        Fault(
-            place=f"{place}.mapping.{SYNC_MODE_KEY}",
-            problem=f'{action.title} has no sync mode "{mode}".',
-            remedy=f"The sync modes of {subscription.action} are {', '.join(action.sync.choices)}.",
-        )
-    )
-    return mode, False
-
-
-def _check_fields(action: Action, mapping: Mapping[str, Any], place: str, faults: list[Fault]) -> None:
+def _check_fields(
+    action: Action, slug: str, mapping: Mapping[str, Any], place: str, faults: list[Fault]
+) -> None:
+    fields = action.fields_of(slug)
     if DIRECTIVE_KEY in mapping:
         return
     internal = {SYNC_MODE_KEY, MATCHING_KEY, DIRECTIVE_KEY, "enable_batching", "batch_size", *HOOK_KEYS}
@@ -387,11 +382,11 @@ def _check_fields(action: Action, mapping: Mapping[str, Any], place: str, faults
         Fault(
             place=f"{place}.mapping.{key}",
             problem=f"{action.title} has no field of this name; it is ignored.",
-            remedy=f"The fields are {', '.join(action.fields)}.",
+            remedy=f"The fields are {', '.join(fields)}.",
             warning=True,
         )
         for key in mapping
-        if key not in action.fields and key not in internal and not key.startswith(("@", "_"))
+        if key not in fields and key not in internal and not key.startswith(("@", "_"))
     )
     faults.extend(
         Fault(
@@ -399,6 +394,6 @@ def _check_fields(action: Action, mapping: Mapping[str, Any], place: str, faults
             problem=f'the required field "{key}" is not mapped, so every event fails.',
             remedy=f"Map it: {field.help}" if field.help else "Map it.",
         )
-        for key, field in action.fields.items()
+        for key, field in fields.items()
         if field.required is True and key not in mapping and not any(name.startswith("@") for name in mapping)
     )

@@ -177,11 +177,14 @@ def test_an_order_completed_becomes_purchases() -> None:
 @pytest.mark.parametrize(
     ("event", "wanted"),
     [
-        ({"type": "identify"}, {"Identify calls"}),
-        ({"type": "track", "event": "played_game"}, {"Track calls"}),
-        ({"type": "track", "event": "Order Completed"}, {"Order Completed"}),
-        ({"type": "page", "name": "Home"}, set()),
-        ({"type": "alias"}, set()),
+        ({"type": "identify", "userId": "u"}, {"Identify calls"}),
+        ({"type": "identify", "traits": {"email": "a@example.com"}}, {"Identify calls"}),
+        ({"type": "identify", "anonymousId": "a", "traits": {"plan": "plus"}}, set()),
+        ({"type": "track", "event": "played_game", "userId": "u"}, {"Track calls"}),
+        ({"type": "track", "event": "played_game", "anonymousId": "a"}, set()),
+        ({"type": "track", "event": "Order Completed", "userId": "u"}, {"Order Completed"}),
+        ({"type": "page", "name": "Home", "userId": "u"}, set()),
+        ({"type": "alias", "userId": "u"}, set()),
     ],
 )
 def test_each_event_starts_exactly_one_of_our_presets(event: Json, wanted: set[str]) -> None:

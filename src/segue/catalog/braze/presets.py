@@ -124,11 +124,21 @@ _OWN_NAMES: Final = (
 )
 """Reserved Braze names that pass as traits of the same name."""
 
+_NAMED: Final = (
+    "(userId != null or properties.braze_id != null or context.traits.braze_id != null"
+    " or context.traits.email != null or properties.email != null)"
+)
+_NAMED_PROFILE: Final = (
+    "(userId != null or traits.braze_id != null or properties.braze_id != null or traits.email != null"
+    " or traits.user_alias.alias_name != null)"
+)
+"""Somebody Braze can find. What an anonymous visitor does is filtered, not a dead letter for each step."""
+
 OURS: Final = (
     Preset(
         name="Identify calls",
         action="update-user-profile",
-        trigger='type = "identify"',
+        trigger=f'type = "identify" and {_NAMED_PROFILE}',
         mapping={
             **_PROFILE,
             **{name: _path(f"$.traits.{name}") for name in _OWN_NAMES},
@@ -172,13 +182,13 @@ OURS: Final = (
     Preset(
         name="Track calls",
         action="track-event",
-        trigger='type = "track" and event != "Order Completed"',
+        trigger=f'type = "track" and event != "Order Completed" and {_NAMED}',
         mapping={**_TRACK, "braze_id": _BRAZE_ID, "time": _path("$.timestamp")},
     ),
     Preset(
         name="Order Completed",
         action="track-purchase",
-        trigger='type = "track" and event = "Order Completed"',
+        trigger=f'type = "track" and event = "Order Completed" and {_NAMED}',
         mapping={
             **TRACK_PURCHASE.default_mapping(),
             "braze_id": _BRAZE_ID,
