@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from segue.cli.show import out, plural, print_json, print_line, table
+from segue.cli.show import literal, out, plural, print_json, print_line, printable, row, table
 from segue.cli.workspace import AsJson, Config
 from segue.model.delivery import DeadLetter
 from segue.model.errors import MisconfiguredError
@@ -67,7 +67,7 @@ def list_letters(
     for letter in letters:
         event = letter.event or letter.kind
         why = letter.message if len(letter.message) <= 80 else letter.message[:79] + "…"
-        shown.add_row(letter.id, letter.destination, letter.subscription, event, letter.reason, why)
+        row(shown, letter.id, letter.destination, letter.subscription, event, letter.reason, why)
     out.print(shown)
     if len(letters) == limit:
         out.print(f"The first {limit}; --limit shows more.", style="dim")
@@ -183,14 +183,16 @@ def _open(config: Path | None, destination: str | None) -> tuple[Settings, list[
 
 def _print_letter(letter: DeadLetter) -> None:
     name = f"{letter.kind} {letter.event}".strip()
-    out.print(f"[bold]{letter.id}[/] {name}, messageId {letter.message_id}", soft_wrap=True)
+    out.print(f"[bold]{letter.id}[/] {literal(name)}, messageId {literal(letter.message_id)}", soft_wrap=True)
     out.print(f"to {letter.destination}, subscription {letter.subscription or '-'} ({letter.action or '-'})")
     out.print(f"[red]{letter.reason}[/] ", end="")
-    out.print(letter.message, markup=False, soft_wrap=True)
+    out.print(printable(letter.message), markup=False, soft_wrap=True)
     for attempt in letter.attempts:
         when = datetime.fromtimestamp(attempt.at_ms / 1000, UTC).isoformat(timespec="seconds")
         out.print(
-            f"  {when} request {attempt.request}: {attempt.status} {attempt.code} {attempt.message}",
+            printable(
+                f"  {when} request {attempt.request}: {attempt.status} {attempt.code} {attempt.message}"
+            ),
             markup=False,
         )
     if letter.items:

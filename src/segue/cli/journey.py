@@ -8,7 +8,7 @@ import orjson
 from rich.text import Text
 from rich.tree import Tree
 
-from segue.cli.show import out
+from segue.cli.show import literal, out, printable
 from segue.model.delivery import Request, Response
 from segue.runtime.desk import DestinationPreview, FilterTruth, Journey, SubscriptionPreview, Truth, is_absent
 
@@ -20,9 +20,11 @@ def print_journey(journey: Journey, answers: Sequence[Sequence[Response]]) -> No
     """Print what each destination makes of the event, step by step."""
     event = journey.event
     name = f"{event['type']} {event.get('event') or event.get('name') or ''}".strip()
-    out.print(f"[bold]{name}[/] of {journey.person or 'nobody'}, messageId {event['messageId']}")
+    who, message_id = literal(journey.person or "nobody"), literal(event["messageId"])
+    out.print(f"[bold]{literal(name)}[/] of {who}, messageId {message_id}", soft_wrap=True)
     if len(journey.people) > 1:
-        out.print(f"  keeps its order with {', '.join(journey.people[1:])}", style="dim", markup=False)
+        others = printable(", ".join(journey.people[1:]))
+        out.print(f"  keeps its order with {others}", style="dim", markup=False)
     if not journey.destinations:
         out.print("[yellow]No enabled destination belongs to this source.[/]")
     for destination, replies in zip(journey.destinations, answers, strict=True):
@@ -114,7 +116,7 @@ def _tree(destination: DestinationPreview) -> Tree:
             label.append(f" {subscription.reason}")
         branch = tree.add(label)
         if subscription.message:
-            branch.add(Text(subscription.message, "red"))
+            branch.add(Text(printable(subscription.message), "red"))
         trigger = branch.add(Text(f"trigger  {subscription.trigger}", "dim"))
         for condition in subscription.truth:
             _add_truth(trigger, condition)
@@ -146,9 +148,9 @@ def _add_steps(branch: Tree, subscription: SubscriptionPreview) -> None:
 
 
 def _print_request(request: Request) -> None:
-    out.print(f"\n[bold]{request.method} {request.url}[/]")
+    out.print(f"\n[bold]{request.method} {literal(request.url)}[/]", soft_wrap=True)
     for name, value in shown_headers(request.headers).items():
-        out.print(f"{name}: {value}", style="dim", markup=False)
+        out.print(f"{name}: {printable(value)}", style="dim", markup=False)
     body = readable(request.body)
     text = orjson.dumps(body, option=orjson.OPT_INDENT_2).decode() if body is not None else ""
     out.print(text, markup=False, soft_wrap=True)
@@ -160,7 +162,7 @@ def _print_response(response: Response) -> None:
         return
     colour = "green" if response.status < 300 else "red"
     out.print(f"[{colour}]answer {response.status}[/] ", end="")
-    out.print(response.body.decode("utf-8", "replace"), markup=False, soft_wrap=True)
+    out.print(printable(response.body.decode("utf-8", "replace")), markup=False, soft_wrap=True)
 
 
 def _subscription_data(one: SubscriptionPreview) -> dict[str, Any]:
@@ -203,4 +205,4 @@ def short(value: Any) -> str:
         text = orjson.dumps(msgspec.to_builtins(value)).decode()
     except (TypeError, ValueError):
         text = str(value)
-    return text if len(text) <= SHORT else text[: SHORT - 1] + "…"
+    return printable(text if len(text) <= SHORT else text[: SHORT - 1] + "…")

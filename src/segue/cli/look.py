@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ import typer
 from segue.cli import journey
 from segue.cli.examine import examine
 from segue.cli.post import post_events
-from segue.cli.show import err, out, plural, print_json, print_line, table
+from segue.cli.show import err, literal, out, plural, print_json, print_line, printable, row, table
 from segue.cli.workspace import AsJson, Config
 from segue.model.errors import MisconfiguredError
 from segue.model.event import KINDS
@@ -98,13 +99,28 @@ def tail(
         str | None, typer.Option("--type", help=f"Only of this type: {', '.join(KINDS)}.")
     ] = None,
     containing: Annotated[str, typer.Option("--grep", help="Only events whose JSON holds this text.")] = "",
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Instead: what the running receiver refused, and why.")
+    ] = False,
+    code: Annotated[
+        str | None, typer.Option("--code", help="With --rejected: only refused for this reason.")
+    ] = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the newest events of the log, and with -f those that come in."""
+    if code is not None and not rejected:
+        raise MisconfiguredError(f'--code "{code}" goes with --rejected: events of the log have no code')
+    if rejected and follow:
+        raise MisconfiguredError("--rejected shows what is remembered and ends; leave --follow out")
     if kind is not None and kind not in KINDS:
         raise MisconfiguredError(f'there is no event type "{kind}"; there is: {", ".join(KINDS)}')
     settings = read_settings(Path(), os.environ, config=config)
+    if rejected:
+        found = asyncio.run(desk.rejections(settings, source=source, code=code))
+        wanted = [one for one in found if kind in (None, one.kind) and containing in one.sample]
+        _print_refused(wanted[-last:] if last else [], as_json=as_json)
+        return
 
     async def watch() -> None:
         async for seen in desk.tail(
@@ -118,8 +134,8 @@ def tail(
             who = event.get("userId") or event.get("anonymousId") or event.get("groupId") or "-"
             name = event.get("event") or event.get("name") or ""
             out.print(
-                f"[dim]{at}[/] {seen.source:<12} [cyan]{event['type']:<8}[/] {name:<28} {who}  "
-                f"[dim]{event['messageId']}[/]",
+                f"[dim]{at}[/] {seen.source:<12} [cyan]{event['type']:<8}[/] {literal(name):<28} "
+                f"{literal(who)}  [dim]{literal(event['messageId'])}[/]",
                 soft_wrap=True,
             )
 
@@ -149,7 +165,8 @@ def trace(
         "destination", "subscription", "result", "reason", ">request", ">place", ">status", ">tries"
     )
     for name, receipt in found:
-        shown.add_row(
+        row(
+            shown,
             name,
             receipt.subscription or "-",
             receipt.result,
@@ -173,7 +190,7 @@ def doctor(config: Config = None, as_json: AsJson = False) -> None:
         for finding in findings:
             sign = "[green]ok  [/]" if finding.ok else "[red]look[/]"
             out.print(f"{sign} [bold]{finding.name}[/]: ", end="")
-            out.print(finding.says, markup=False, soft_wrap=True)
+            out.print(printable(finding.says), markup=False, soft_wrap=True)
             if finding.remedy and not finding.ok:
                 out.print(f"     → {finding.remedy}", style="cyan", markup=False, soft_wrap=True)
     if not is_well:
@@ -185,6 +202,20 @@ def add_to(app: typer.Typer) -> None:
     app.command("try")(try_event)
     for command in (send, tail, trace, doctor):
         app.command()(command)
+
+
+def _print_refused(refused: Sequence[desk.Refused], *, as_json: bool) -> None:
+    if as_json:
+        for one in refused:
+            print_line(one)
+        return
+    if not refused:
+        out.print("Nothing was refused since the receiver started.")
+    for one in refused:
+        at = datetime.fromtimestamp(one.at_ms / 1000, UTC).strftime("%H:%M:%S")
+        out.print(f"[dim]{at}[/] {one.source or '-':<12} [red]{one.code}[/] ", end="")
+        out.print(printable(one.message), markup=False, soft_wrap=True)
+        out.print(f"         {printable(one.sample)}", style="dim", markup=False, soft_wrap=True)
 
 
 def _read(file: Path) -> bytes:

@@ -20,6 +20,7 @@ from segue.runtime.telemetry import Telemetry
 from segue.sandbox.app import create_app as create_sandbox
 from segue.sandbox.app import running as running_sandbox
 from segue.web.app import App, Receive, Scope, Send, as_json, create_app, reply
+from segue.web.control import create_control_app
 from segue.web.sdk import create_sdk_app
 from segue.web.server import serving
 
@@ -91,7 +92,11 @@ def _door(house: House, settings: Settings, current: Current) -> App:
         sdk: App = _closed
     else:
         sdk = create_sdk_app(house.receiver, ingest.prefix, trust_forwarded=ingest.trust_forwarded)
-    return create_app(sdk, checks={"log": house.ready, "roles": house.alive}, metrics=metrics)
+    control = create_control_app(
+        house.token, rejections=house.receiver.rejections if house.receiver is not None else None
+    )
+    checks = {"log": house.ready, "roles": house.alive}
+    return create_app(sdk, checks=checks, metrics=metrics, control=control)
 
 
 async def _closed(scope: Scope, receive: Receive, send: Send) -> None:

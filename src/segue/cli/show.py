@@ -6,12 +6,14 @@ from typing import Any, Final
 import msgspec
 import orjson
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from segue.model.errors import Fault, MisconfiguredWorkspace, SegueError
 
-out: Final = Console(highlight=False)
-err: Final = Console(stderr=True, highlight=False)
+out: Final = Console(highlight=False, emoji=False)
+err: Final = Console(stderr=True, highlight=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
@@ -37,15 +39,34 @@ def table(*columns: str, title: str = "") -> Table:
     return made
 
 
+def row(made: Table, *cells: object) -> None:
+    """Add a row whose cells are shown as they are, whatever senders put into them."""
+    made.add_row(*(Text(printable(str(cell))) for cell in cells))
+
+
+def literal(value: object) -> str:
+    """A value to put between markup: shown as it is, not read as markup."""
+    return escape(printable(str(value)))
+
+
+def printable(text: str) -> str:
+    """A text without what a terminal would obey: an event's name may come from anybody."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in text
+    )
+
+
 def print_faults(faults: Iterable[Fault]) -> None:
     """Print faults, each with its place, what is wrong and what to do."""
     for fault in faults:
         where = f"{fault.file}:{fault.line}" if fault.file and fault.line else fault.place
         kind = "[yellow]warning[/]" if fault.warning else "[red]error[/]"
-        err.print(f"{kind} [bold]{where}[/]", soft_wrap=True)
+        err.print(f"{kind} [bold]{literal(where)}[/]", soft_wrap=True)
         err.print(f"  {fault.place}", style="dim", markup=False, soft_wrap=True)
         for line in fault.problem.splitlines():
-            err.print(f"  {line}", markup=False, soft_wrap=True)
+            err.print(f"  {printable(line)}", markup=False, soft_wrap=True)
         if fault.remedy:
             err.print(f"  → {fault.remedy}", style="cyan", markup=False, soft_wrap=True)
 
@@ -56,7 +77,7 @@ def print_error(error: SegueError) -> None:
         print_faults(error.faults)
         return
     err.print("[red]error[/] ", end="")
-    err.print(str(error), markup=False, soft_wrap=True)
+    err.print(printable(str(error)), markup=False, soft_wrap=True)
 
 
 def plural(count: int, noun: str) -> str:

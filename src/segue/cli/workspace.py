@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from segue.cli.show import err, out, plural, print_faults, print_json, table
+from segue.cli.show import err, literal, out, plural, print_faults, print_json, row, table
 from segue.model.errors import MisconfiguredWorkspace
 from segue.runtime import editor
 from segue.runtime.current import Current, read_current, starter, wants_sandbox
@@ -34,7 +34,7 @@ def init(
     key = f"wk_{secrets.token_urlsafe(18)}"
     path.write_text(starter(key, schema=SCHEMA_FILE), encoding="utf-8")
     (folder / SCHEMA_FILE).write_text(editor.schema_text(), encoding="utf-8")
-    out.print(f"Wrote [bold]{path}[/] and {SCHEMA_FILE}.")
+    out.print(f"Wrote [bold]{literal(path)}[/] and {SCHEMA_FILE}.")
     out.print(f"Write key for your SDKs: [bold]{key}[/]")
     out.print("Next: [cyan]segue validate[/], then [cyan]segue run[/].")
 
@@ -102,7 +102,7 @@ def print_summary(current: Current) -> None:
     for destination in current.plan.destinations.values():
         name = destination.id
         for one in destination.subscriptions:
-            shown.add_row(name, one.id, one.action.slug, one.trigger.text)
+            row(shown, name, one.id, one.action.slug, one.trigger.text)
             name = ""
     if shown.row_count:
         out.print(shown)

@@ -20,6 +20,7 @@ from segue.io.log.stream import Log
 from segue.io.outside.http import Sender
 from segue.io.storage.origins import settle_origins
 from segue.io.storage.state import State
+from segue.io.storage.token import keep_token
 from segue.model.errors import StorageUnavailable
 from segue.runtime.clerk import Clerk
 from segue.runtime.clock import Clock
@@ -41,6 +42,7 @@ class House:
 
     receiver  None when this process does not receive
     couriers  by destination; empty when this process does not deliver
+    token     what the control API asks for
     """
 
     def __init__(
@@ -52,8 +54,10 @@ class House:
         clerk: Clerk,
         clock: Clock,
         telemetry: Telemetry,
+        token: str,
     ) -> None:
         self.stream = stream
+        self.token = token
         self.receiver = receiver
         self.couriers = dict(couriers)
         self.telemetry = telemetry
@@ -132,6 +136,7 @@ async def opened(
         else:
             stream = await SqliteLog.follow(settings.data / LOG_FOLDER)
         stack.push_async_callback(stream.close)
+        token = await asyncio.to_thread(keep_token, settings.data)
         heads = await stream.heads()
         states: dict[str, State] = {}
         couriers: dict[str, Courier] = {}
@@ -163,7 +168,7 @@ async def opened(
             receiver = Receiver(stream, plan.source, clock, telemetry, first_order=last)
         writer = stream if receiver is not None else None
         clerk = Clerk(writer, list(states.values()), clock, retention_hours=ingest.retention_hours)
-        yield House(stream, receiver, couriers, states, clerk, clock, telemetry)
+        yield House(stream, receiver, couriers, states, clerk, clock, telemetry, token)
 
 
 async def last_order(stream: Log, heads: Sequence[int]) -> int:

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -17,11 +18,18 @@ from segue.engine.preview import DestinationPreview, Journey, SubscriptionPrevie
 from segue.io.log.sqlite import SqliteLog
 from segue.io.outside.http import Sender
 from segue.io.storage.state import StateReader
+from segue.io.storage.token import read_token
 from segue.language.filter import Truth as FilterTruth
 from segue.language.path import UNDEFINED
 from segue.language.trigger import Truth
 from segue.model.delivery import DeadLetter, Receipt, Request, Response
-from segue.model.errors import InvalidRequest, LogUnavailable, MisconfiguredError, StorageUnavailable
+from segue.model.errors import (
+    InvalidRequest,
+    LogUnavailable,
+    MisconfiguredError,
+    StorageUnavailable,
+    UnavailableError,
+)
 from segue.model.event import KIND_BIT, Event, Record
 from segue.model.workspace import Source
 from segue.runtime.clock import Clock
@@ -34,6 +42,7 @@ __all__ = [
     "DestinationPreview",
     "FilterTruth",
     "Journey",
+    "Refused",
     "Seen",
     "SubscriptionPreview",
     "Truth",
@@ -43,12 +52,14 @@ __all__ = [
     "dead_letters",
     "is_absent",
     "receipts",
+    "rejections",
     "send_requests",
     "tail",
     "try_event",
 ]
 
 FOLLOW_SECONDS: Final = 0.5
+ASK_SECONDS: Final = 5.0
 TAKEN: Final = "segue_try"
 
 
@@ -60,6 +71,22 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     received_ms: int
     event: Event
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """An event, or a whole request with source and kind "", that the receiver refused.
+
+    sample  the beginning of what was refused; count  how many events were refused together
+    """
+
+    at_ms: int
+    source: str
+    kind: str
+    code: str
+    message: str
+    message_id: str
+    count: int
+    sample: str
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +193,35 @@ async def tail(
                 yield seen
     finally:
         await stream.close()
+
+
+async def rejections(
+    settings: Settings, *, source: str | None = None, code: str | None = None
+) -> list[Refused]:
+    """The newest refusals of the receiver that runs with these settings, oldest first.
+
+    They are in its memory only, so it is asked through its control API.
+    Raises UnavailableError when nobody answers, MisconfiguredError when whoever answers is another one.
+    """
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    asked = urlencode({name: value for name, value in (("source", source), ("code", code)) if value})
+    url = f"http://{host}:{settings.port}/control/rejections"
+    token = read_token(settings.data)
+    headers = {"authorization": f"Bearer {token}"}
+    request = Request(method="GET", url=f"{url}?{asked}", headers=headers, timeout_seconds=ASK_SECONDS)
+    async with Sender() as sender:
+        response = await sender.send(request)
+    if response.error or not token:
+        raise UnavailableError(
+            f"nobody answers at {url} ({response.error or 'no token'}): what is refused is in the memory of "
+            f"the running receiver. Is segue run running, with the data folder {settings.data}?"
+        )
+    if response.status != 200:
+        raise MisconfiguredError(
+            f"{url} answered {response.status}: it is not the receiver of the data folder {settings.data}. "
+            "Give SEGUE_HOST, SEGUE_PORT and SEGUE_DATA as segue run has them."
+        )
+    return msgspec.json.decode(response.body, type=dict[str, list[Refused]])["rejections"]
 
 
 async def counted(settings: Settings, current: Current) -> list[Counted]:

@@ -6,6 +6,7 @@
     GET /livez   200 while the process answers at all
     GET /readyz  200 when every check passes, else 503; each check with its reason
     GET /metrics Prometheus text
+    /control/…   the control API, when there is one
     …            the tracking API
 
 A check is an async callable that raises when its thing is not ready; what a SegueError says is the reason.
@@ -13,7 +14,7 @@ Nothing is decided here. Start and stop of the server (ASGI lifespan) go to the 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -35,6 +36,9 @@ Metrics = Callable[[], Awaitable[bytes]]
 CHECK_SECONDS: Final = 5.0
 """A check that takes longer counts as failed; orchestrators ask every few seconds."""
 
+CONTROL: Final = "/control"
+"""Where the control API lives."""
+
 JSON: Final = "application/json; charset=utf-8"
 
 log = structlog.get_logger("segue.web")
@@ -53,6 +57,7 @@ def create_app(
     *,
     checks: Mapping[str, Check],
     metrics: Metrics,
+    control: App | None = None,
     links: Mapping[str, str] | None = None,
     check_seconds: float = CHECK_SECONDS,
 ) -> App:
@@ -61,6 +66,7 @@ def create_app(
     sdk      the tracking API as an ASGI app; gets every other path, and the lifespan
     checks   by name, for /readyz; they run at the same time
     metrics  gives the Prometheus text
+    control  the control API; gets everything under /control
     links    name -> address, shown at / beside our own
     """
 
@@ -82,14 +88,17 @@ def create_app(
     pages = {"/": hello, "/livez": live, "/readyz": ready, "/metrics": measured}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        page = pages.get(scope["path"]) if scope["type"] == "http" else None
-        if page is None:
+        path = scope["path"] if scope["type"] == "http" else ""
+        page = pages.get(path)
+        if control is not None and (path == CONTROL or path.startswith(f"{CONTROL}/")):
+            await control(scope, receive, send)
+        elif page is None:
             await sdk(scope, receive, send)
         elif scope["method"] in ("GET", "HEAD"):
             await reply(send, await page(), head=scope["method"] == "HEAD")
         else:
             refusal = as_json(405, {"error": f"{scope['path']} answers GET, not {scope['method']}."})
-            await reply(send, refusal, allow=b"GET, HEAD")
+            await reply(send, refusal, extra=((b"allow", b"GET, HEAD"),))
 
     return app
 
@@ -103,13 +112,18 @@ async def run_checks(checks: Mapping[str, Check], seconds: float) -> dict[str, d
     }
 
 
-async def reply(send: Send, answer: Answer, *, head: bool = False, allow: bytes = b"") -> None:
-    """Send an answer; to HEAD without its body."""
+async def reply(
+    send: Send, answer: Answer, *, head: bool = False, extra: Sequence[tuple[bytes, bytes]] = ()
+) -> None:
+    """Send an answer; to HEAD without its body.
+
+    extra  headers beside type, length and the ban on caching
+    """
     headers = [
         (b"content-type", answer.content_type.encode()),
         (b"content-length", str(len(answer.body)).encode()),
         (b"cache-control", b"no-store"),
-        *([(b"allow", allow)] if allow else []),
+        *extra,
     ]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head else answer.body})
