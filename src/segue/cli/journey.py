@@ -16,8 +16,11 @@ SHORT: Final = 100
 SECRET_HEADERS: Final = frozenset({"authorization", "x-segue-signature"})
 
 
-def print_journey(journey: Journey, answers: Sequence[Sequence[Response]]) -> None:
-    """Print what each destination makes of the event, step by step."""
+def print_journey(journey: Journey, answers: Sequence[Sequence[Response]], *, every: bool = False) -> None:
+    """Print what each destination makes of the event, step by step.
+
+    every  also the steps that gave nothing and the subscriptions that do not match, condition by condition
+    """
     event = journey.event
     name = f"{event['type']} {event.get('event') or event.get('name') or ''}".strip()
     who, message_id = literal(journey.person or "nobody"), literal(event["messageId"])
@@ -29,7 +32,7 @@ def print_journey(journey: Journey, answers: Sequence[Sequence[Response]]) -> No
         out.print("[yellow]No enabled destination belongs to this source.[/]")
     for destination, replies in zip(journey.destinations, answers, strict=True):
         out.print()
-        out.print(_tree(destination))
+        out.print(_tree(destination, every))
         for index, request in enumerate(destination.requests):
             _print_request(request)
             if index < len(replies):
@@ -94,7 +97,7 @@ def readable(body: bytes) -> Any:
         return body.decode("utf-8", "replace")
 
 
-def _tree(destination: DestinationPreview) -> Tree:
+def _tree(destination: DestinationPreview, every: bool) -> Tree:
     verdict = f"[yellow]nothing is sent: {destination.reason}[/]" if destination.reason else "[green]sends[/]"
     tree = Tree(f"[bold]{destination.name}[/] {verdict}")
     if destination.message:
@@ -120,7 +123,7 @@ def _tree(destination: DestinationPreview) -> Tree:
         trigger = branch.add(Text(f"trigger  {subscription.trigger}", "dim"))
         for condition in subscription.truth:
             _add_truth(trigger, condition)
-        _add_steps(branch, subscription)
+        _add_steps(branch, subscription, every)
     return tree
 
 
@@ -134,13 +137,16 @@ def _add_truth(tree: Tree, line: Truth | FilterTruth) -> None:
         _add_truth(branch, child)
 
 
-def _add_steps(branch: Tree, subscription: SubscriptionPreview) -> None:
+def _add_steps(branch: Tree, subscription: SubscriptionPreview, every: bool) -> None:
     if not subscription.matched:
         return
     steps = [step for step in subscription.steps if step.directive]
-    mapping = branch.add(Text(f"mapping  {len(steps)} steps", "dim"))
-    for step in steps:
-        text = Text.assemble((step.pointer, "cyan"), f" {step.directive} {short(step.input)} → ")
+    shown = [step for step in steps if every or step.error or not is_absent(step.output)]
+    left_out = f", {len(steps) - len(shown)} of them gave nothing (--all)" if len(shown) < len(steps) else ""
+    mapping = branch.add(Text(f"mapping  {len(steps)} steps{left_out}", "dim"))
+    for step in shown:
+        written = short(step.input) if every or isinstance(step.input, str) else "…"
+        text = Text.assemble((step.pointer, "cyan"), f" {step.directive} {written} → ")
         text.append(step.error or short(step.output), "red" if step.error else "")
         mapping.add(text)
     for field, sentence in subscription.notes:

@@ -37,6 +37,9 @@ def try_event(
     send: Annotated[
         bool, typer.Option("--send", help="Really send the requests, and show what the partner answers.")
     ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Show also the steps of the mapping that gave nothing.")
+    ] = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -54,7 +57,7 @@ def try_event(
     if as_json:
         print_json(journey.as_data(made, answers))
     else:
-        journey.print_journey(made, answers)
+        journey.print_journey(made, answers, every=every)
     if not any(each.requests for each in made.destinations):
         raise typer.Exit(1)
 
