@@ -55,8 +55,8 @@ def _apply(call: Call, cohort_id: str, changes: list[Mapping[str, Any]]) -> None
     for entry in changes:
         leaves = entry.get("should_remove") is True
         for person in _named(call, entry):
-            rest = [other for other in person.cohorts if other != cohort_id]
-            person.cohorts = rest if leaves else [*rest, cohort_id]
+            rest = tuple(other for other in person.cohorts if other != cohort_id)
+            person.cohorts = rest if leaves else (*rest, cohort_id)
 
 
 def _named(call: Call, entry: Mapping[str, Any]) -> list[Person]:

@@ -211,7 +211,7 @@ WRITERS: Mapping[str, Writer] = {
     "custom_events": lambda call, person: _summaries(call, person.event_summaries),
     "purchases": lambda call, person: _summaries(call, person.purchase_summaries),
     "total_revenue": lambda call, person: person.revenue_cents / 100,
-    "devices": lambda call, person: person.devices,
+    "devices": lambda call, person: list(person.devices),
     "push_tokens": _tokens,
     "apps": _apps,
     "campaigns_received": _campaigns,

@@ -64,9 +64,10 @@ def combine(workspace: Workspace, gone: Person, kept: Person, now_ms: int, *, fi
     _join_commerce(kept, gone)
     _join_messages(kept.campaigns_received, gone.campaigns_received)
     _join_messages(kept.canvases_received, gone.canvases_received)
+    kept.cohorts += tuple(cohort for cohort in gone.cohorts if cohort not in kept.cohorts)
     known = {token["token"] for token in kept.push_tokens}
-    kept.push_tokens = kept.push_tokens + [token for token in gone.push_tokens if token["token"] not in known]
-    kept.devices = kept.devices + [device for device in gone.devices if device not in kept.devices]
+    kept.push_tokens += tuple(token for token in gone.push_tokens if token["token"] not in known)
+    kept.devices += tuple(device for device in gone.devices if device not in kept.devices)
     kept.created_ms = min(kept.created_ms, gone.created_ms)
 
 

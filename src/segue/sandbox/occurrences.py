@@ -13,7 +13,7 @@ from segue.sandbox import ecommerce, identity
 from segue.sandbox.dates import read_time
 from segue.sandbox.exchange import Call
 from segue.sandbox.identity import Target
-from segue.sandbox.person import DAY_MS, NO_PROPERTIES, Occurrence, Person, Purchase, Summary
+from segue.sandbox.person import NO_PROPERTIES, Occurrence, Person, Purchase, Summary
 from segue.sandbox.places import CURRENCIES
 from segue.sandbox.texts import Refused
 from segue.sandbox.workspace import Tally, Workspace
@@ -104,7 +104,7 @@ def apply_event(call: Call, workspace: Workspace, deed: EventDeed, now_ms: int) 
     person.events.append(Occurrence(name, time_ms, now_ms, app_id, properties))
     summary = person.event_summaries.get(name)
     if summary is None:
-        person.event_summaries[name] = Summary(time_ms, time_ms, 1, {time_ms // DAY_MS: 1})
+        person.event_summaries[name] = Summary(time_ms, time_ms, 1)
     else:
         summary.add(time_ms)
     tally = workspace.registry.events.get(name)
@@ -180,9 +180,7 @@ def apply_purchase(call: Call, workspace: Workspace, deed: PurchaseDeed, now_ms:
     )
     summary = person.purchase_summaries.get(product)
     if summary is None:
-        person.purchase_summaries[product] = Summary(
-            time_ms, time_ms, quantity, {time_ms // DAY_MS: quantity}
-        )
+        person.purchase_summaries[product] = Summary(time_ms, time_ms, quantity)
     else:
         summary.add(time_ms, quantity)
     rate = call.world.switches.usd_rates.get(deed.currency, 1.0)
@@ -292,4 +290,4 @@ def _packed(properties: Any) -> msgspec.Raw:
         raise Refused("not-valid", "properties") from fault
     if len(packed) > PROPERTIES_BYTES:
         raise Refused("properties-too-large")
-    return msgspec.Raw(packed)
+    return msgspec.Raw(bytes(memoryview(packed)))  # a copy: orjson hands out its whole working buffer

@@ -17,23 +17,24 @@ class Shared:
     """An identifier several people may have, in memory."""
 
     def __init__(self) -> None:
-        self._people: dict[str, dict[str, Person]] = {}
+        self._people: dict[str, tuple[Person, ...]] = {}
 
     def find(self, name: str) -> list[Person]:
         """Everyone who has it."""
-        return list(self._people.get(name, {}).values())
+        return list(self._people.get(name, ()))
 
     def add(self, name: str, person: Person) -> None:
         """One more who has it."""
-        self._people.setdefault(name, {})[person.braze_id] = person
+        self.discard(name, person)
+        self._people[name] = (*self._people.get(name, ()), person)
 
     def discard(self, name: str, person: Person) -> None:
         """One fewer."""
-        holders = self._people.get(name)
-        if holders is not None:
-            holders.pop(person.braze_id, None)
-            if not holders:
-                del self._people[name]
+        left = tuple(other for other in self._people.get(name, ()) if other is not person)
+        if left:
+            self._people[name] = left
+        else:
+            self._people.pop(name, None)
 
 
 class People:
@@ -136,12 +137,14 @@ class People:
     def rename(self, person: Person, new_external_id: str) -> None:
         """Change an external id; the old one stays valid, deprecated."""
         if person.external_id is not None:
-            person.deprecated_external_ids.append(person.external_id)
+            person.deprecated_external_ids += (person.external_id,)
         self.name(person, new_external_id)
 
     def forget_deprecated(self, person: Person, external_id: str) -> None:
         """Drop a deprecated external id."""
-        person.deprecated_external_ids.remove(external_id)
+        person.deprecated_external_ids = tuple(
+            other for other in person.deprecated_external_ids if other != external_id
+        )
         del self._external[external_id]
 
     def add_alias(self, person: Person, name: str, label: str) -> bool:

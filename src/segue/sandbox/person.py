@@ -17,12 +17,11 @@ NO_PROPERTIES = msgspec.Raw(b"{}")
 
 
 class Summary(msgspec.Struct, gc=False):
-    """What is kept about one event name or product of one person; `days` feeds the X-in-Y filters."""
+    """What is kept about one event name or product of one person."""
 
     first_ms: int
     last_ms: int
     count: int
-    days: dict[int, int]
 
     def add(self, at_ms: int, times: int = 1) -> None:
         """Count one more occurrence."""
@@ -31,16 +30,12 @@ class Summary(msgspec.Struct, gc=False):
         if at_ms > self.last_ms:
             self.last_ms = at_ms
         self.count += times
-        day = at_ms // DAY_MS
-        self.days[day] = self.days.get(day, 0) + times
 
     def join(self, other: "Summary") -> None:
         """Take over another person's: counts summed, first the earlier, last the later."""
         self.first_ms = min(self.first_ms, other.first_ms)
         self.last_ms = max(self.last_ms, other.last_ms)
         self.count += other.count
-        for day, count in other.days.items():
-            self.days[day] = self.days.get(day, 0) + count
 
 
 class Occurrence(msgspec.Struct, gc=False, omit_defaults=True):
@@ -116,14 +111,14 @@ class Person(msgspec.Struct):
     updated_ms: int
     random_bucket: int
     external_id: str | None = None
-    deprecated_external_ids: list[str] = []
+    deprecated_external_ids: tuple[str, ...] = ()
     aliases: dict[str, str] = {}
     """Label to name: one name a label."""
     fields: dict[str, Any] = {}
     custom: dict[str, Any] = {}
     groups: dict[str, Membership] = {}
-    push_tokens: list[dict[str, Any]] = []
-    devices: list[dict[str, Any]] = []
+    push_tokens: tuple[dict[str, Any], ...] = ()
+    devices: tuple[dict[str, Any], ...] = ()
     apps: dict[str, AppUse] = {}
     event_summaries: dict[str, Summary] = {}
     purchase_summaries: dict[str, Summary] = {}
@@ -132,10 +127,18 @@ class Person(msgspec.Struct):
     revenue_cents: int = 0
     purchase_count: int = 0
     commerce: Commerce | None = None
-    cohorts: list[str] = []
+    cohorts: tuple[str, ...] = ()
     campaigns_received: dict[str, int] = {}
     canvases_received: dict[str, int] = {}
     data_points: int = 0
+
+    def event_days(self, name: str) -> dict[int, int]:
+        """How often an event happened, by day since the epoch: what the X-in-Y-days filters ask."""
+        days: dict[int, int] = {}
+        for event in self.events:
+            if event.name == name:
+                days[event.time_ms // DAY_MS] = days.get(event.time_ms // DAY_MS, 0) + 1
+        return days
 
     @property
     def is_identified(self) -> bool:
