@@ -184,10 +184,10 @@ async def test_oversized_values_are_left_out(value):
     assert await sandbox.warnings() == ["attribute-left-out"]
 
 
-def furnished(**furnishing):
+def furnished(switches=None, **furnishing):
     """A sandbox whose workspace is set up like this."""
     workspace = Furnishing(apps=[App(app_id="app")], **furnishing)
-    return client(seed=Seed(workspaces=[workspace], keys=[Key(key="sandbox-key")]))
+    return client(switches=switches or {}, seed=Seed(workspaces=[workspace], keys=[Key(key="sandbox-key")]))
 
 
 FORCED = [
@@ -204,6 +204,13 @@ async def test_a_forced_type_drops_what_does_not_fit(given, expected):
     """The dashboard's own setting, not what was detected."""
     forced, value = given
     assert await after(furnished(attribute_types={"k": forced}), {"k": value}) == expected
+
+
+@rule("a value unlike a forced type may be coerced instead of dropped", "A", OURS)
+async def test_a_forced_type_can_coerce():
+    """By switch; what has no sensible reading is still dropped."""
+    sandbox = furnished(switches={"forced_type": "coerce"}, attribute_types={"k": "number", "s": "string"})
+    assert await after(sandbox, {"k": "7", "s": 8}, {"k": "many"}) == {"k": 7, "s": "8"}
 
 
 DETECTED = [

@@ -2,7 +2,7 @@
 
     app = create_app()                       # in-process: any ASGI client
     async with running(app, port=0) as url:  # on a port of its own
-    run(port=8090)                           # a process of its own
+    run(port=8089)                           # a process of its own
 
 Braze's endpoints stand at the root, the sandbox's own under `/_sandbox/` (see control.py).
 """
@@ -148,7 +148,7 @@ async def serve(
     app: Sandbox,
     *,
     host: str = "127.0.0.1",
-    port: int = 8090,
+    port: int = 8089,
     started: asyncio.Future[int] | None = None,
     handle_signals: bool = True,
 ) -> None:
@@ -198,7 +198,7 @@ async def running(app: Sandbox, *, host: str = "127.0.0.1", port: int = 0) -> As
         await asyncio.gather(task, return_exceptions=True)
 
 
-def run(app: Sandbox | None = None, *, host: str = "127.0.0.1", port: int = 8090) -> None:
+def run(app: Sandbox | None = None, *, host: str = "127.0.0.1", port: int = 8089) -> None:
     """Serve in this process until it is told to stop."""
     asyncio.run(serve(app or create_app(), host=host, port=port))
 
