@@ -1,0 +1,218 @@
+"""The journal: which rows left in which request, and what the answer said, since the last checkpoint.
+
+    journal, found = Journal.open(folder / "braze", generation)
+    journal.leave(17, keys)                      # before the request leaves
+    journal.settle(17, {key: "" for key in keys})  # after the answer: "" delivered, else why it died
+    turn = journal.turn(); …commit…; journal.turned(turn)   # a checkpoint has everything so far
+
+Written without a sync: it survives a killed process, which is what it is for; after a power cut the last
+seconds may be missing, and then what it would have known counts as never sent. A torn end is ignored.
+
+A checkpoint begins a new file. While it is being committed, both files are written, so that whichever the
+next start finds is whole: the state names the generation that belongs to it.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+import msgspec
+
+from segue.model.errors import StorageUnavailable
+
+_FRAME: Final = struct.Struct("<II")
+
+
+class RowKey(NamedTuple):
+    """Which row: where its event stands, and which subscription and part of it."""
+
+    lane: int
+    offset: int
+    subscription: str
+    part: int
+
+
+class Settled(msgspec.Struct, frozen=True, array_like=True):
+    """What an answer said about a row. reason: "" when delivered, else why it died."""
+
+    request: int
+    position: int
+    status: int
+    reason: str = ""
+    message: str = ""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What a start learns about rows the last checkpoint does not know.
+
+    settled    rows that were answered for good
+    uncertain  rows that left and may or may not have arrived -> the request they left in
+    """
+
+    settled: Mapping[RowKey, Settled] = {}
+    uncertain: Mapping[RowKey, int] = {}
+
+
+class _Left(msgspec.Struct, frozen=True, array_like=True, tag="l"):
+    request: int
+    keys: list[RowKey]
+
+
+class _Answered(msgspec.Struct, frozen=True, array_like=True, tag="a"):
+    """rows: settled for good; stays: did not arrive, will leave again; doubt: no answer, may have arrived."""
+
+    request: int
+    rows: list[tuple[RowKey, Settled]]
+    doubt: list[RowKey]
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(_Left | _Answered).decode
+
+
+class Turn(msgspec.Struct, eq=False):
+    """A checkpoint under way: the file the next generation is written to."""
+
+    generation: int
+    handle: int
+
+
+class Journal:
+    """One destination's journal. Calls block for a write to the page cache, some microseconds."""
+
+    def __init__(self, stem: Path, generation: int, handle: int) -> None:
+        self.generation = generation
+        self._stem = stem
+        self._handle = handle
+        self._turn: Turn | None = None
+        self._flying: dict[int, list[RowKey]] = {}
+        self._doubt: dict[RowKey, int] = {}
+
+    @classmethod
+    def open(cls, stem: Path, generation: int) -> tuple[Self, Found]:
+        """Open the journal of a generation, and read what it knows.
+
+        stem  path without ending; the files are ``<stem>.<generation>.journal``
+        Raises StorageUnavailable.
+        """
+        path = _path(stem, generation)
+        try:
+            content = path.read_bytes() if path.exists() else b""
+            found, whole = _read(content)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            os.ftruncate(handle, whole)  # a torn end would swallow what comes after it
+        except OSError as error:
+            raise _unavailable(path, error) from error
+        for other in stem.parent.glob(f"{stem.name}.*.journal"):
+            if other != path:
+                other.unlink(missing_ok=True)
+        journal = cls(stem, generation, handle)
+        journal._doubt = dict(found.uncertain)
+        return journal, found
+
+    @property
+    def uncertain(self) -> Mapping[RowKey, int]:
+        """Rows that may or may not have arrived, as of now, apart from those on the way."""
+        return self._doubt
+
+    def leave(self, request: int, keys: Iterable[RowKey]) -> None:
+        """These rows leave in a request; call before it does."""
+        rows = list(keys)
+        self._flying[request] = rows
+        self._write(_Left(request, rows))
+
+    def settle(
+        self, request: int, rows: Iterable[tuple[RowKey, Settled]], doubt: Iterable[RowKey] = ()
+    ) -> None:
+        """The request was answered: these rows are done with, those may have arrived without an answer;
+        any other of its rows did not arrive and will leave again (if it was in doubt before, it still is)."""
+        answered = _Answered(request, list(rows), list(doubt))
+        self._flying.pop(request, None)
+        for key, _ in answered.rows:
+            self._doubt.pop(key, None)
+        self._doubt.update(dict.fromkeys(answered.doubt, request))
+        self._write(answered)
+
+    def forget(self, keys: Iterable[RowKey]) -> None:
+        """These rows are no longer in doubt: somebody decided what becomes of them."""
+        self.settle(0, [(key, Settled(0, 0, 0)) for key in keys])
+
+    def turn(self) -> Turn:
+        """Begin a checkpoint: from here on the next generation is written as well."""
+        generation = self.generation + 1
+        path = _path(self._stem, generation)
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        except OSError as error:
+            raise _unavailable(path, error) from error
+        turn = Turn(generation, handle)
+        for request, keys in self._flying.items():
+            self._append(handle, _Left(request, keys))
+        for key, request in self._doubt.items():
+            self._append(handle, _Answered(request, [], [key]))
+        self._turn = turn
+        return turn
+
+    def turned(self, turn: Turn, *, committed: bool = True) -> None:
+        """The checkpoint is durable, or failed: go on with one file."""
+        self._turn = None
+        old, kept = (self._handle, turn.handle) if committed else (turn.handle, self._handle)
+        os.close(old)
+        _path(self._stem, self.generation if committed else turn.generation).unlink(missing_ok=True)
+        self._handle = kept
+        if committed:
+            self.generation = turn.generation
+
+    def close(self) -> None:
+        """Release the file. What it says stays."""
+        os.close(self._handle)
+
+    def _write(self, entry: _Left | _Answered) -> None:
+        self._append(self._handle, entry)
+        if self._turn is not None:
+            self._append(self._turn.handle, entry)
+
+    def _append(self, handle: int, entry: _Left | _Answered) -> None:
+        body = _encode(entry)
+        try:
+            os.write(handle, _FRAME.pack(len(body), zlib.crc32(body)) + body)
+        except OSError as error:
+            raise _unavailable(self._stem, error) from error
+
+
+def _read(content: bytes) -> tuple[Found, int]:
+    """What the entries say, and how many bytes of them are whole."""
+    flying: dict[int, list[RowKey]] = {}
+    settled: dict[RowKey, Settled] = {}
+    doubt: dict[RowKey, int] = {}
+    at = 0
+    while at + _FRAME.size <= len(content):
+        length, checksum = _FRAME.unpack_from(content, at)
+        body = content[at + _FRAME.size : at + _FRAME.size + length]
+        if len(body) < length or zlib.crc32(body) != checksum:
+            break
+        at += _FRAME.size + length
+        entry = _decode(body)
+        if isinstance(entry, _Left):
+            flying[entry.request] = entry.keys
+            continue
+        flying.pop(entry.request, None)
+        for key, verdict in entry.rows:
+            doubt.pop(key, None)
+            if verdict.request:
+                settled[key] = verdict
+        doubt.update(dict.fromkeys(entry.doubt, entry.request))
+    for request, keys in flying.items():
+        doubt.update(dict.fromkeys(keys, request))
+    return Found(settled, doubt), at
+
+
+def _path(stem: Path, generation: int) -> Path:
+    return stem.with_name(f"{stem.name}.{generation}.journal")
+
+
+def _unavailable(path: Path, error: OSError) -> StorageUnavailable:
+    return StorageUnavailable(f'the journal "{path}" cannot be written: {error.strerror or error}')
