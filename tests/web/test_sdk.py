@@ -19,6 +19,7 @@ from segue.model.event import KINDS
 from segue.runtime.clock import START_MS, HandClock
 from segue.web.pixel import GIF
 from segue.web.sdk import read_write_key
+from segue.web.server import serving
 
 TRACK = {"type": "track", "event": "E", "userId": "u1"}
 ONE = {
@@ -163,7 +164,8 @@ async def test_a_disabled_source_answers_200_and_keeps_nothing(door: Door) -> No
 
 def test_reading_a_key_never_fails() -> None:
     """Whatever stands in the header."""
-    for text in (b"", b"Basic", b"Basic ", b"Basic \xff", b"Basic " + b"A" * 5, b"Basic =", b"\xff \xff"):
+    headers = (b"", b"Basic", b"Basic ", b"Basic \xff", b"Basic " + b"A" * 5, b"Basic =", b"\xff \xff")
+    for text in (None, b"Basic " + b"QUFB" * 500, *headers):
         assert read_write_key(text) is None
 
 
@@ -228,6 +230,14 @@ async def test_a_clients_address_is_the_forwarded_one_only_where_that_is_trusted
             await door.post("/v1/t", TRACK, "web", X_Forwarded_For=forwarded)
             seen += [event["context"].get("ip") for event in await door.events()]
     assert seen == ["127.0.0.1", "203.0.113.9", "203.0.113.9", None, None, "127.0.0.1"]
+
+
+async def test_the_server_leaves_the_forwarded_address_to_the_workspace(tmp_path: Path) -> None:
+    """The one `segue run` starts: uvicorn alone would believe X-Forwarded-For of anybody on this machine."""
+    async with opened_door(tmp_path) as door, serving(door.watch, "127.0.0.1", 0) as url:
+        door.url = url
+        await door.post("/v1/t", TRACK, "web", X_Forwarded_For="203.0.113.9")
+        assert [event["context"]["ip"] for event in await door.events()] == ["127.0.0.1"]
 
 
 # -- the pixel --------------------------------------------------------------------------------------
@@ -365,7 +375,9 @@ BAD_BODIES = [
 ]
 
 
-@pytest.mark.parametrize(("encoding", "body", "code"), BAD_BODIES)
+@pytest.mark.parametrize(
+    ("encoding", "body", "code"), BAD_BODIES, ids=[f"{n}-{code}" for n, (_, _, code) in enumerate(BAD_BODIES)]
+)
 async def test_a_hostile_body_gets_a_clear_answer(door: Door, encoding: str, body: bytes, code: str) -> None:
     """400 with code and sentence; the next request on the same door is served as ever."""
     reply = await door.post("/v1/batch", body, **({"Content_Encoding": encoding} if encoding else {}))

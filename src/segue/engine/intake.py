@@ -15,6 +15,7 @@ Source  Segment docs, "HTTP API source" and "Spec: common fields", read 2026-11-
 
 import ipaddress
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from itertools import repeat
 from typing import Any, Final, TypeVar
 
@@ -97,7 +98,7 @@ def read(
     envelope, is_direct = _around(letter)
     is_direct = is_direct or client
     batch_sent_ms = moment_ms(letter.sentAt)
-    address = _ipv4(ip)
+    address = _ipv4(ip) if ip and len(ip) <= _ADDRESS_LENGTH else None
     accepted: list[Record] = []
     rejected: list[Rejection] = []
     for item, owner in zip(letter.batch, owners, strict=False):
@@ -323,10 +324,12 @@ def _client_channel(source: Source, context: Context | None) -> str:
     return "mobile" if name.startswith(_MOBILE_LIBRARIES) or "react-native" in name else "browser"
 
 
-def _ipv4(address: str | None) -> str | None:
+_ADDRESS_LENGTH: Final = 64
+
+
+@lru_cache(maxsize=4096)
+def _ipv4(address: str) -> str | None:
     """The address when it is IPv4, mapped into IPv6 or not; IPv6 is not collected."""
-    if not address:
-        return None
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

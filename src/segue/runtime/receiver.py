@@ -222,12 +222,12 @@ class Receiver:
 
     async def _keep(self, records: Sequence[Record], size: int) -> Answer:
         kinds = Counter(map(_SOURCE_KIND, records))
-        self._received.update(kinds)
+        _add(self._received, kinds)
         self.waiting_bytes += size
         try:
             await self._log.append(records)
         except BaseException as error:
-            self._failed.update(kinds)
+            _add(self._failed, kinds)
             self._failed_requests += 1
             if not isinstance(error, UnavailableError):
                 raise
@@ -237,7 +237,7 @@ class Receiver:
             return self._unavailable
         finally:
             self.waiting_bytes -= size
-        self._accepted.update(kinds)
+        _add(self._accepted, kinds)
         if self._is_failing:
             self._is_failing = False
             log.info("append_recovered")
@@ -271,6 +271,11 @@ class Receiver:
         for code, total in self._refused.items():
             telemetry.set("segue_requests_refused_total", total, code=code)
         telemetry.set("segue_append_failures_total", self._failed_requests)
+
+
+def _add(totals: Counter[tuple[str, str]], more: Mapping[tuple[str, str], int]) -> None:
+    for place, count in more.items():
+        totals[place] += count
 
 
 def busy() -> InvalidRequest:

@@ -57,6 +57,9 @@ METRICS_ROUTE: Final = "m"
 POST: Final = b"POST, OPTIONS"
 GET: Final = b"GET, OPTIONS"
 
+_AUTHORIZATION_BYTES: Final = 1024
+"""A longer header holds no write key, and would only fill the cache."""
+
 Headers = list[tuple[bytes, bytes]]
 Head = dict[bytes, bytes]
 
@@ -127,12 +130,11 @@ def create_sdk_app(
         except InvalidRequest as error:
             await answer(send, head, receiver.refuse(error), close=True)
             return
-        authorization = head.get(b"authorization")
         result = await receiver.receive(
             body,
             kind=call.kind,
             client=call.client,
-            write_key=None if authorization is None else read_write_key(authorization),
+            write_key=read_write_key(head.get(b"authorization")),
             ip=client_address(scope, head, trust_forwarded=trust_forwarded),
             retry=_count(head.get(b"x-retry-count")),
         )
@@ -179,12 +181,18 @@ def preflight_headers(head: Head) -> Headers:
     return [*cors_headers(head), *_PREFLIGHT, (b"access-control-allow-headers", names)]
 
 
-@lru_cache(maxsize=1024)
-def read_write_key(authorization: bytes) -> str | None:
+def read_write_key(authorization: bytes | None) -> str | None:
     """The user name of Basic authorization, with or without the colon; None for anything else.
 
     A Bearer token says that somebody may write, not where to: the key is looked for in the body then.
     """
+    if authorization is None or len(authorization) > _AUTHORIZATION_BYTES:
+        return None
+    return _read_basic(authorization)
+
+
+@lru_cache(maxsize=1024)
+def _read_basic(authorization: bytes) -> str | None:
     scheme, _, credentials = authorization.strip().partition(b" ")
     if scheme.lower() != b"basic":
         return None
