@@ -47,6 +47,28 @@ async def test_reset_empties_the_world_and_keeps_the_key():
     assert (await sandbox.track(events=[EVENT])).status == 201
 
 
+@pytest.mark.parametrize("operation", ["reset", "seed", "restore"])
+async def test_a_world_with_a_bad_key_changes_nothing(operation):
+    """The world stays as it was."""
+    sandbox = client()
+    await sandbox.track(events=[EVENT])
+    document = (await sandbox.get("/_sandbox/snapshot")).json
+    body = {"workspaces": [{"id": "eu"}], "keys": [{"key": "k", "workspace": "asia"}]}
+    answer = await sandbox.post(
+        f"/_sandbox/{operation}", {**document, "keys": body["keys"]} if operation == "restore" else body
+    )
+    assert (answer.status, "asia" in answer.json["error"]) == (400, True)
+    assert (await sandbox.get("/_sandbox/snapshot")).json == document
+
+
+async def test_a_world_without_workspaces_has_nobody():
+    """A seed may be that empty; asking for people is then a 404."""
+    sandbox = client()
+    document = (await sandbox.get("/_sandbox/snapshot")).json
+    await sandbox.post("/_sandbox/restore", {**document, "keys": [], "workspaces": []})
+    assert (await sandbox.get("/_sandbox/people")).status == 404
+
+
 async def test_a_seed_furnishes_another_workspace():
     """Keys decide which workspace a call reaches."""
     sandbox = client()
@@ -125,6 +147,16 @@ async def test_every_call_is_in_the_log_with_what_was_wrong():
     assert "success" in whole["reply_body"]
     assert "sandbox-key" not in str(whole)
     assert (await sandbox.get("/_sandbox/requests/99")).status == 404
+
+
+async def test_every_warning_is_counted_and_the_first_hundred_are_kept():
+    """Those of late effects too."""
+    sandbox = client(switches={"processing_delay_ms": [10, 10]})
+    many = {f"k{number}": [None] for number in range(150)}
+    await sandbox.track(attributes=[{"external_id": "u", "_update_existing_only": True, **many}])
+    sandbox.time.ms += 10
+    assert (await sandbox.totals())["warnings"] == {"attribute-left-out": 150, "nobody": 1}
+    assert len(await sandbox.warnings()) == 100
 
 
 async def test_the_log_keeps_the_latest_calls_and_counts_all():

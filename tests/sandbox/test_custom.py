@@ -184,6 +184,15 @@ async def test_oversized_values_are_left_out(value):
     assert await sandbox.warnings() == ["attribute-left-out"]
 
 
+@rule("merging cannot grow an object over 100 KB", "A", OURS)
+async def test_merging_cannot_grow_an_object_without_end():
+    """The last merge that would is left out."""
+    sandbox = client()
+    parts = [{"k": {f"p{number}": ["x" * 250] * 300}, "_merge_objects": True} for number in range(3)]
+    assert list((await after(sandbox, *parts))["k"]) == ["p0"]
+    assert await sandbox.warnings() == ["object-too-large"]
+
+
 def furnished(switches=None, **furnishing):
     """A sandbox whose workspace is set up like this."""
     workspace = Furnishing(apps=[App(app_id="app")], **furnishing)

@@ -137,7 +137,7 @@ ENDPOINTS = [
 CALLS = st.lists(st.tuples(st.sampled_from(ENDPOINTS), BODIES), min_size=1, max_size=6)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(CALLS)
 def test_no_body_makes_the_sandbox_fail(calls):
     """Every answer is JSON below 500, and afterwards everything still adds up."""

@@ -101,3 +101,17 @@ async def test_limits_need_not_be_enforced():
     sandbox = client(switches={"enforce_limits": False, "limits": {"track": [1, 3]}})
     statuses = [(await sandbox.post("/users/track", EVENT)).status for _ in range(3)]
     assert statuses == [201, 201, 201]
+
+
+@rule("limits belong to a workspace; with a mau contract to the company", "D+", LIMITS)
+async def test_a_mau_contract_limits_the_whole_company():
+    """Two workspaces, one key each; what is left of a bucket tells who shares it."""
+    for profile, expected in (("standard", [19_999, 19_999]), ("mau", [19_999, 19_998])):
+        sandbox = client(switches={"profile": profile})
+        seed = {"workspaces": [{"id": "eu"}], "keys": [{"key": "k2", "workspace": "eu"}]}
+        await sandbox.post("/_sandbox/seed", seed)
+        left = []
+        for key in ("sandbox-key", "k2"):
+            sandbox.key = key
+            left.append(told(await sandbox.post("/users/delete", {"external_ids": ["u"]}))["remaining"])
+        assert left == expected

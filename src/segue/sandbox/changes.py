@@ -41,7 +41,11 @@ def apply_change(custom: dict[str, Any], change: Change, longest: int, note: Not
             _increment(custom, name, value, note)
         case "merge":
             held = custom.get(name)
-            custom[name] = deep_merge(held, value) if isinstance(held, dict) else value
+            joined = deep_merge(held, value) if isinstance(held, dict) else value
+            if len(orjson.dumps(joined)) > SIZE_LIMIT:
+                note("object-too-large", f"attribute {name!r} would be over {SIZE_LIMIT} bytes; not changed")
+            else:
+                custom[name] = joined
         case "array":
             _edit_array(custom, name, value, longest, note)
         case "objects":

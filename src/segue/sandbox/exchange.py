@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from segue.sandbox.world import Key, World
 
 Headers = list[tuple[bytes, bytes]]
+WARNINGS_KEPT = 100
+"""Warnings of one call that are kept in words."""
 JSON_HEADER = (b"content-type", b"application/json; charset=utf-8")
 
 
@@ -73,8 +75,10 @@ class Call:
         return self.held_workspace
 
     def warn(self, rule: str, where: str, detail: str) -> None:
-        """Note leniency for the log; it never shows in the answer."""
-        self.warnings.append(Warning_(rule, where, detail))
+        """Note leniency for the log; it never shows in the answer. All are counted, the first kept."""
+        self.world.journal.warnings[rule] += 1
+        if len(self.warnings) < WARNINGS_KEPT:
+            self.warnings.append(Warning_(rule, where, detail))
 
     def say(self, refusal: Refused) -> str:
         """The wording of a refusal under the world's switches."""

@@ -65,8 +65,6 @@ class Journal:
         if call.objects and call.path.startswith("/users/track"):
             self.objects["accepted"] += call.accepted
             self.objects["rejected"] += call.objects - call.accepted
-        for warning in call.warnings:
-            self.warnings[warning.rule] += 1
         if not self.size:
             return
         self.entries.append(

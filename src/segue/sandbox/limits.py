@@ -1,8 +1,8 @@
 """Rate limits in fixed clock windows, and the three ways Braze tells about them in headers.
 
 Source  Braze docs, "API limits", "Track users", read 2026-11-23
-A window of W seconds begins at multiples of W, so an hourly one on the hour. Limits belong to a workspace;
-with the mau contract those of /users/track belong to the company.
+A window of W seconds begins at multiples of W, so an hourly one on the hour. Limits belong to a workspace,
+with the mau contract to the company.
 """
 
 from collections.abc import Mapping
@@ -61,7 +61,8 @@ class Limits:
         limit = limit_of(switches, bucket)
         if bucket == "track" and switches.profile == "mau":
             return self._take_mau(switches, limit, now_ms)
-        count, ends = self._count(workspace, bucket, limit, now_ms)
+        scope = "company" if switches.profile == "mau" else workspace
+        count, ends = self._count(scope, bucket, limit, now_ms)
         granted = count <= limit.requests or not switches.enforce_limits
         headers = told(limit.requests, max(0, limit.requests - count), ends)
         if not granted and switches.plain_retry_after:

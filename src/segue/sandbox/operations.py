@@ -79,7 +79,6 @@ def _reset(world: World, asked: Asked) -> Any:
     try:
         world.reset(asked.body if asked.body.workspaces else None)
     except ValueError as fault:
-        world.reset()
         raise Wrong(str(fault)) from fault
     return {"reset": True}
 
@@ -257,9 +256,9 @@ def _export(world: World, asked: Asked) -> Any:
 
 def _workspace(world: World, asked: Asked) -> Workspace:
     name = asked.query.get("workspace")
-    if name is None:
+    if name is None and world.workspaces:
         return next(iter(world.workspaces.values()))
-    if name not in world.workspaces:
+    if name is None or name not in world.workspaces:
         raise Missing(f"workspace {name!r} is unknown; there are: {', '.join(sorted(world.workspaces))}")
     return world.workspaces[name]
 

@@ -229,7 +229,7 @@ class Names(MutableMapping[str, Person]):
 
 
 class Aliases(MutableMapping[Alias, Person]):
-    """Aliases; in the file label and name are one text, apart by a NUL."""
+    """Aliases; in the file label and name are one text, with the length of the label before them."""
 
     def __init__(self, shelf: Shelf) -> None:
         self._names = Names(shelf, "alias")
@@ -245,8 +245,8 @@ class Aliases(MutableMapping[Alias, Person]):
 
     def __iter__(self) -> Iterator[Alias]:
         for text in self._names:
-            label, _, name = text.partition("\x00")
-            yield name, label
+            length, _, both = text.partition(":")
+            yield both[int(length) :], both[: int(length)]
 
     def __len__(self) -> int:
         return len(self._names)
@@ -284,4 +284,4 @@ class Holders(Shared):
 
 def _joined(alias: Alias) -> str:
     name, label = alias
-    return f"{label}\x00{name}"
+    return f"{len(label)}:{label}{name}"

@@ -8,7 +8,7 @@ work is carried out when its moment has passed and anybody looks.
 import heapq
 import ipaddress
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +127,12 @@ class World:
     # -- furnishing
 
     def reset(self, seed: Seed | None = None) -> None:
-        """Back to an empty, furnished world: no people, no faults, no log, the switches it began with."""
+        """Back to an empty, furnished world: no people, no faults, no log, the switches it began with.
+
+        Raises ValueError, and changes nothing: a key of the seed is no good.
+        """
+        if seed is not None:
+            _check_keys(seed.keys, [furnishing.id for furnishing in seed.workspaces])
         self._waiting.clear()
         self.exports.clear()
         self.faults.clear()
@@ -138,7 +143,11 @@ class World:
         self.sow(seed or default_seed(self._first_key))
 
     def sow(self, seed: Seed) -> None:
-        """Add a seed's workspaces and keys; a workspace of the same id is replaced."""
+        """Add a seed's workspaces and keys; a workspace of the same id is replaced.
+
+        Raises ValueError, and changes nothing: a key is no good.
+        """
+        _check_keys(seed.keys, [*self.workspaces, *(furnishing.id for furnishing in seed.workspaces)])
         for furnishing in seed.workspaces:
             if self.file is not None:
                 self.file.forget(furnishing.id)
@@ -153,11 +162,7 @@ class World:
 
         Raises ValueError: its workspace is unknown, or an entry of its allow-list is no network.
         """
-        if key.workspace not in self.workspaces:
-            known = ", ".join(sorted(self.workspaces))
-            raise ValueError(f"key {key.name!r}: workspace {key.workspace!r} is unknown; there are: {known}")
-        for network in key.ip_allowlist:
-            ipaddress.ip_network(network, strict=False)
+        _check_keys([key], self.workspaces)
         key.created_ms = key.created_ms or self.clock.now_ms()
         self.keys[key.key] = key
         self.by_header[b"Bearer " + key.key.encode()] = key
@@ -229,8 +234,9 @@ class World:
     def restore(self, snapshot: Snapshot) -> None:
         """Become the world of a snapshot; the clock and the log of calls stay as they are.
 
-        Raises ValueError: a key names a workspace the snapshot does not have.
+        Raises ValueError, and changes nothing: a key is no good.
         """
+        _check_keys(snapshot.keys, [state.furnishing.id for state in snapshot.workspaces])
         self._waiting.clear()
         self._empty()
         self.switches = snapshot.switches
@@ -313,6 +319,15 @@ class World:
             "deleted": sum(workspace.registry.deleted for workspace in workspaces),
             "merged": sum(workspace.registry.merged for workspace in workspaces),
         }
+
+
+def _check_keys(keys: Iterable[Key], workspaces: Collection[str]) -> None:
+    for key in keys:
+        if key.workspace not in workspaces:
+            known = ", ".join(sorted(workspaces)) or "none"
+            raise ValueError(f"key {key.name!r}: workspace {key.workspace!r} is unknown; there are: {known}")
+        for network in key.ip_allowlist:
+            ipaddress.ip_network(network, strict=False)
 
 
 def _counted(tallies: Mapping[str, Tally]) -> int:
