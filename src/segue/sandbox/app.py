@@ -120,7 +120,7 @@ def create_app(
 ) -> Sandbox:
     """A sandbox with one furnished workspace, or with what a seed says.
 
-    key           the REST key of that workspace, with every permission
+    key           the REST key of that workspace, with every permission; in force beside what a file holds
     clock         where time comes from; the machine, or anything with `now_ms()` and `sleep(seconds)`
     keep          False is the cheapest mode for load tests: requests are authenticated, parsed and counted,
                   limits are not enforced, no profile is kept, and the totals say so

@@ -239,15 +239,7 @@ class World:
         _check_keys(snapshot.keys, [state.furnishing.id for state in snapshot.workspaces])
         self._waiting.clear()
         self._empty()
-        self.switches = snapshot.switches
-        for state in snapshot.workspaces:
-            workspace = self._open(state.furnishing)
-            workspace.registry = state.registry
-            workspace.people.created = state.created
-            for person in state.people:
-                workspace.people.insert(person)
-        for key in snapshot.keys:
-            self.add_key(key)
+        self._take(snapshot)
 
     def _described(self, people: list[list[Person]]) -> Snapshot:
         """The world with these people by workspace; with none given, all but the people."""
@@ -283,15 +275,22 @@ class World:
         document = self.file.read() if self.file is not None else None
         if document is None:
             return False
-        held = msgspec.json.decode(document, type=Snapshot)
-        self.switches = held.switches
-        for state in held.workspaces:
+        self._take(msgspec.json.decode(document, type=Snapshot))
+        if self._first_key not in self.keys and self.workspaces:
+            self.add_key(Key(key=self._first_key, name="sandbox", workspace=next(iter(self.workspaces))))
+        return True
+
+    def _take(self, snapshot: Snapshot) -> None:
+        """Open what a snapshot describes."""
+        self.switches = snapshot.switches
+        for state in snapshot.workspaces:
             workspace = self._open(state.furnishing)
             workspace.registry = state.registry
             workspace.people.created = state.created
-        for key in held.keys:
+            for person in state.people:
+                workspace.people.insert(person)
+        for key in snapshot.keys:
             self.add_key(key)
-        return True
 
     def totals(self) -> dict[str, Any]:
         """What happened so far, in numbers."""
