@@ -332,6 +332,7 @@ HALF = len(BATCH) // 2
         ("identity", BATCH),
         ("", BATCH),
     ],
+    ids=lambda value: value.strip() if isinstance(value, str) else "body",
 )
 async def test_a_packed_body_is_unpacked(door: Door, encoding: str, body: bytes) -> None:
     """In one member or several, whatever the content type says."""
