@@ -5,6 +5,7 @@ anonymousId is routed after that anonymous person's earlier events, though they 
 """
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Final
 
 from segue.engine.ledger import Ledger
@@ -87,16 +88,19 @@ class Reader:
             self._keep(block, ledger, minute)
 
     def _keep(self, block: Block, ledger: Ledger, minute: int) -> None:
-        lane, first = block.lane, block.first_offset
+        """Keep what of a block is before the head; a commit since the heads were looked at is left for later,
+        whether it is the end of this block or the whole of it."""
+        lane, first, head = block.lane, block.first_offset, self._heads[block.lane]
         start = self._fetched[lane]
+        if start >= head:
+            return
         if first > start:
-            ledger.advance(lane, first, minute)
-            start = first
-        end = min(block.next_offset, self._heads[lane])
-        self._ready[lane].extend(
-            (lane, offset, block.records[offset - first]) for offset in range(start, end)
-        )
-        self._fetched[lane] = max(start, end)
+            start = min(first, head)
+            ledger.advance(lane, start, minute)
+        end = max(start, min(block.next_offset, head))
+        records = block.records[start - first : end - first] if end > start else ()
+        self._ready[lane].extend(zip(repeat(lane), range(start, end), records, strict=False))
+        self._fetched[lane] = end
 
 
 def _order(entry: Entry) -> int:
