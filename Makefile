@@ -32,6 +32,10 @@ setup-test: .make/dev .make/node .make/apt
 	@cd tests/node && npm ci --silent --no-audit --no-fund
 	@mkdir -p .make && touch $@
 
+.make/bench-node: bench/node/package-lock.json bench/node/package.json bench/node/.npmrc
+	@cd bench/node && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@mkdir -p .make && touch $@
+
 .make/apt: scripts/apt.sh
 	@scripts/apt.sh
 	@mkdir -p .make && touch $@
@@ -56,12 +60,12 @@ format: .make/dev
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: setup-test ## the figures: ratios against peers, measured side by side
-	@$(BIN)/python -m bench
+bench: .make/dev .make/bench-node ## the figures: ratios against peers, measured side by side
+	@$(BIN)/python -m bench $(BENCH_ARGS)
 
 lock: .make/venv ## write requirements/*.txt again from pyproject.toml
 	@scripts/lock.sh
 
 clean: ## remove everything the other commands made
-	rm -rf .venv .make node_modules tests/node/node_modules segue-data dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .make node_modules tests/node/node_modules bench/node/node_modules segue-data dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

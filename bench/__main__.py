@@ -1,0 +1,89 @@
+"""Measure Segue on this machine: python -m bench [name …] [--seconds N] [--quick].
+
+    ingest    events in, durable before they are acknowledged
+    courier   a backlog out
+    whole     both at once, in one process and in two
+    mapping   an event to its request, against the npm original
+    routing   one subscription against two hundred
+
+Prints a table for each and writes everything to bench/results as JSON, with the facts of the machine and how
+much it wavered meanwhile. Compare figures of one run, not of two machines.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console
+
+from bench import courier, ingest, machine, mapping, routing, whole
+from bench.result import Result, show
+
+BENCHES: Final[dict[str, Callable[[float], Result]]] = {
+    "ingest": ingest.run,
+    "courier": courier.run,
+    "whole": whole.run,
+    "mapping": mapping.run,
+    "routing": routing.run,
+}
+
+SECONDS: Final = 4.0
+QUICK_SECONDS: Final = 1.0
+
+PAGE_WIDTH: Final = 120
+
+RESULTS: Final = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    """Run what was asked for and keep what was found."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Segue on this machine.")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"{', '.join(BENCHES)}; all when left out")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help="how long each load lasts (%(default)s)"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help=f"loads of {QUICK_SECONDS:g} s: a first impression"
+    )
+    given = parser.parse_args()
+    unknown = [name for name in given.names if name not in BENCHES]
+    if unknown:
+        parser.error(f"there is no {unknown[0]}; there are {', '.join(BENCHES)}")
+    seconds = QUICK_SECONDS if given.quick else given.seconds
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PAGE_WIDTH)
+    facts = machine.facts()
+    console.print(
+        f"{facts['processor']}, {facts['cores']} cores, Python {facts['python']}, SQLite {facts['sqlite']}\n"
+    )
+    kept: dict[str, Any] = {"machine": facts, "seconds": seconds, "benches": {}}
+    with tempfile.TemporaryDirectory(prefix="segue-bench-") as folder:
+        for name in given.names or BENCHES:
+            noise = machine.Noise(Path(folder))
+            noise.probe()
+            began = time.perf_counter()
+            result = BENCHES[name](seconds)
+            took = time.perf_counter() - began
+            noise.probe()
+            show(result, console)
+            console.print(f"{name}: {took:.0f} s; {noise}\n", style="dim")
+            figures = {key: round(value, 4) for key, value in result.figures.items()}
+            kept["benches"][name] = {
+                "figures": figures,
+                "tables": [msgspec.to_builtins(table) for table in result.tables],
+                "noise": noise.spread(),
+                "seconds": round(took, 1),
+            }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
+    path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
+    console.print(f"Kept in {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
+
+
+if __name__ == "__main__":
+    main()

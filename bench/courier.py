@@ -1,0 +1,65 @@
+"""How fast a backlog is delivered.
+
+`segue run --roles courier` drains a full log into a sandbox that only counts.
+"""
+
+import time
+
+from bench.process import Bench, Process, calls, delivered
+from bench.result import Result, Table
+
+TICK_SECONDS = 0.05
+MOST_SECONDS = 60.0
+
+
+def run(seconds: float) -> Result:
+    """Drain a backlog: 100,000 events, fewer when a run is to be short."""
+    count = min(100_000, max(20_000, round(seconds * 33_000)))
+    with Bench() as bench:
+        backlog = bench.tool("preload", str(bench.data), str(count))
+        sandbox = bench.sandbox()
+        began = time.perf_counter()
+        courier = bench.segue(sandbox, roles="courier")
+        ready = time.perf_counter() - began
+        took, used, answered = drain(courier, sandbox, backlog["objects"])
+        share = backlog["events"] / backlog["objects"]
+        requests = calls(sandbox)
+        memory = courier.memory_bytes() / 1e6
+    figures = {
+        "events_per_second": answered * share / took,
+        "cpu_us_per_event": used * 1e6 / (answered * share),
+        "requests": requests,
+        "objects_per_request": backlog["objects"] / requests,
+        "memory_mb": memory,
+        "start_seconds": ready,
+    }
+    table = Table(
+        title=f"Courier, draining {count:,} events ({requests:,} requests, 64 in flight)",
+        columns=["", "events/s", "CPU µs/event", "objects/request", "memory MB"],
+        rows=[["one courier", *(figures[name] for name in SHOWN)]],
+        note="Measured from the first delivered object to 95 % of all; the rest waits to fill its batch.",
+    )
+    return Result(name="courier", tables=[table], figures=figures)
+
+
+SHOWN = ("events_per_second", "cpu_us_per_event", "objects_per_request", "memory_mb")
+
+
+def drain(courier: Process, sandbox: Process, objects: int) -> tuple[float, float, int]:
+    """Wait until everything arrived; gives seconds, processor seconds and objects of the steady part."""
+    until = time.perf_counter() + MOST_SECONDS
+    began = used = 0.0
+    first = 0
+    steady: tuple[float, float, int] | None = None
+    while (now := time.perf_counter()) < until:
+        found = delivered(sandbox)
+        if found and not first:
+            first, began, used = found, now, courier.cpu_seconds()
+        elif steady is None and found >= objects * 0.95:
+            steady = now - began, courier.cpu_seconds() - used, found - first
+        if found >= objects:
+            assert found == objects, f"{objects} objects were expected, {found} arrived"
+            assert steady is not None
+            return steady
+        time.sleep(TICK_SECONDS)
+    raise RuntimeError(f"{delivered(sandbox)} of {objects} objects arrived in {MOST_SECONDS:.0f} seconds")
