@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from segue.cli.show import literal, out, plural, print_json, print_line, printable, row, table
@@ -58,7 +59,7 @@ def list_letters(
         )
     )
     if as_json:
-        print_json(letters)
+        print_json([as_data(letter) for letter in letters])
         return
     if not letters:
         out.print("[green]No dead letters.[/]")
@@ -86,7 +87,7 @@ def show(
     if letter is None:
         raise MisconfiguredError(f'there is no dead letter "{letter_id}"; segue dead list shows them')
     if as_json:
-        print_json(letter)
+        print_json(as_data(letter))
         return
     _print_letter(letter)
 
@@ -133,7 +134,13 @@ def export(
         desk.dead_letters(settings, destinations, limit=limit, reason=reason, subscription=subscription)
     )
     for letter in letters:
-        print_line(letter)
+        print_line(as_data(letter))
+
+
+def as_data(letter: DeadLetter) -> dict[str, Any]:
+    """A dead letter as plain data, its tries as objects."""
+    tries = [{name: getattr(one, name) for name in one.__struct_fields__} for one in letter.attempts]
+    return {**msgspec.to_builtins(letter, builtin_types=(bytes,)), "attempts": tries}
 
 
 def _command(

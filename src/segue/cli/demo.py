@@ -351,10 +351,10 @@ def _iso(ms: int) -> str:
 @contextlib.contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
-        if keep.exists() and any(keep.iterdir()):
-            raise MisconfiguredError(f'"{keep}" is not empty; the demo wants a folder of its own')
+        if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+            raise MisconfiguredError(f'"{keep}" is no empty folder; the demo wants one of its own')
         keep.mkdir(parents=True, exist_ok=True)
-        yield keep
+        yield keep.resolve()
         return
     with tempfile.TemporaryDirectory(prefix="segue-demo-") as name:
         yield Path(name)

@@ -98,7 +98,12 @@ def readable(body: bytes) -> Any:
 
 
 def _tree(destination: DestinationPreview, every: bool) -> Tree:
-    verdict = f"[yellow]nothing is sent: {destination.reason}[/]" if destination.reason else "[green]sends[/]"
+    if destination.requests:
+        verdict = "[green]sends[/]"
+    else:
+        died = any(each.result == "dead" for each in destination.subscriptions)
+        reason = destination.reason or ("it would be a dead letter" if died else "no subscription sends it")
+        verdict = f"[yellow]nothing is sent: {reason}[/]"
     tree = Tree(f"[bold]{destination.name}[/] {verdict}")
     if destination.message:
         tree.add(Text(destination.message, "yellow"))

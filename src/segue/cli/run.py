@@ -63,7 +63,7 @@ def run(
 
 def sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", "-p", help="Port; 0 picks one.")] = 8089,
+    port: Annotated[int, typer.Option("--port", "-p", help="Port; 0 picks one.", min=0, max=65535)] = 8089,
     key: Annotated[str, typer.Option(help="The REST key it accepts.")] = "sandbox",
     keep: Annotated[
         bool, typer.Option("--keep/--no-keep", help="Keep profiles; without, it only counts (load tests).")
@@ -83,8 +83,11 @@ def sandbox(
         )
         try:
             await serve_sandbox(create_sandbox(key=key, keep=keep), host=host, port=port, started=started)
-        except OSError as error:
-            raise MisconfiguredError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have
+            reason = getattr(error, "strerror", None) or error
+            raise MisconfiguredError(
+                f"cannot listen on {host}:{port}: {reason}. Choose another --host or --port."
+            ) from error
 
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve())

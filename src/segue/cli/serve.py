@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from segue import __version__
-from segue.model.errors import SegueError
+from segue.model.errors import MisconfiguredError, SegueError
 from segue.model.workspace import SANDBOX_KEY
 from segue.runtime.clock import Clock, SystemClock
 from segue.runtime.compose import House, opened
@@ -57,7 +57,13 @@ async def running(settings: Settings, folder: Path, *, clock: Clock | None = Non
         wanting = [each.id for each in current.workspace.destinations if each.enabled and wants_sandbox(each)]
         if wanting and "courier" in settings.roles:
             app = create_sandbox(key=SANDBOX_KEY)
-            sandbox = await stack.enter_async_context(running_sandbox(app, port=settings.sandbox_port))
+            try:
+                sandbox = await stack.enter_async_context(running_sandbox(app, port=settings.sandbox_port))
+            except OSError as error:
+                raise MisconfiguredError(
+                    f"the sandbox cannot listen on port {settings.sandbox_port}: {error.strerror or error}. "
+                    "Stop what uses it, or choose another with SEGUE_SANDBOX_PORT; 0 picks one."
+                ) from error
             current = read_current(settings, folder, os.environ, sandbox=sandbox)
             log.warning("sandbox_opened", addresses=sandbox, destination=", ".join(wanting))
         telemetry = Telemetry()

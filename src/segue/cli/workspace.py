@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from segue.cli.show import err, literal, out, plural, print_faults, print_json, row, table
-from segue.model.errors import MisconfiguredWorkspace
+from segue.model.errors import MisconfiguredError, MisconfiguredWorkspace
 from segue.runtime import editor
 from segue.runtime.current import Current, read_current, starter, wants_sandbox
 from segue.runtime.settings import read_settings
@@ -30,10 +30,13 @@ def init(
     if path.exists() and not force:
         err.print(f"[red]error[/] {path} is there already. Use --force to replace it.")
         raise typer.Exit(2)
-    folder.mkdir(parents=True, exist_ok=True)
     key = f"wk_{secrets.token_urlsafe(18)}"
-    path.write_text(starter(key, schema=SCHEMA_FILE), encoding="utf-8")
-    (folder / SCHEMA_FILE).write_text(editor.schema_text(), encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(starter(key, schema=SCHEMA_FILE), encoding="utf-8")
+        (folder / SCHEMA_FILE).write_text(editor.schema_text(), encoding="utf-8")
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise MisconfiguredError(f'"{folder}" cannot be written: {error}. Choose another folder.') from error
     out.print(f"Wrote [bold]{literal(path)}[/] and {SCHEMA_FILE}.")
     out.print(f"Write key for your SDKs: [bold]{key}[/]")
     out.print("Next: [cyan]segue validate[/], then [cyan]segue run[/].")

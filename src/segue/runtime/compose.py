@@ -21,7 +21,7 @@ from segue.io.outside.http import Sender
 from segue.io.storage.origins import settle_origins
 from segue.io.storage.state import State
 from segue.io.storage.token import keep_token
-from segue.model.errors import StorageUnavailable
+from segue.model.errors import MisconfiguredError, StorageUnavailable
 from segue.runtime.clerk import Clerk
 from segue.runtime.clock import Clock
 from segue.runtime.courier import Courier
@@ -138,6 +138,11 @@ async def opened(
         stack.push_async_callback(stream.close)
         token = await asyncio.to_thread(keep_token, settings.data)
         heads = await stream.heads()
+        if beyond := [lane for lane in settings.lanes if lane >= stream.lanes]:
+            raise MisconfiguredError(
+                f"there is no lane {beyond[0]}: the log has lanes 0 to {stream.lanes - 1}. "
+                "Give --lanes or SEGUE_LANES within them, or leave it out for all."
+            )
         states: dict[str, State] = {}
         couriers: dict[str, Courier] = {}
         sender = Sender()

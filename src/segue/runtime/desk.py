@@ -120,6 +120,7 @@ def try_event(
         source = next(iter(sources))
     if source not in sources:
         raise MisconfiguredError(f'there is no source "{source}"; there is: {", ".join(sources)}')
+    _require_one_json(body)
     admission = intake.read(
         b'{"batch":[' + body + b"]}",
         kind="",
@@ -163,7 +164,12 @@ async def tail(
     containing  only events whose JSON holds this text
     Raises LogUnavailable when there is no log yet.
     """
-    stream = await SqliteLog.follow(settings.data / LOG_FOLDER)
+    folder = settings.data / LOG_FOLDER
+    if not folder.exists():
+        raise LogUnavailable(
+            f'there is no log in "{folder}" yet: segue run makes it. Does it run with another SEGUE_DATA?'
+        )
+    stream = await SqliteLog.follow(folder)
     try:
         heads = await stream.heads()
         needle = containing.encode()
@@ -311,6 +317,17 @@ async def receipts(
         async for state in _states(settings, destination):
             found += [(destination, receipt) for receipt in await state.receipts(message_id)]
     return found
+
+
+def _require_one_json(body: bytes) -> None:
+    if not body.strip():
+        raise InvalidRequest(
+            "invalid_json", "there is no event in it: expected one JSON object, found nothing"
+        )
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequest("invalid_json", f"the event is not one JSON object: {error}") from error
 
 
 async def _states(settings: Settings, destination: str) -> AsyncIterator[StateReader]:

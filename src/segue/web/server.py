@@ -84,10 +84,11 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have
         listener.close()
+        reason = getattr(error, "strerror", None) or error
         raise MisconfiguredError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}. "
+            f"cannot listen on {host}:{port}: {reason}. "
             "Stop what uses it, or choose another with --port or SEGUE_PORT."
         ) from error
     return listener
