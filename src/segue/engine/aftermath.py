@@ -57,11 +57,14 @@ def weigh(batch: Batch, outcomes: Sequence[Outcome], request: str, now: float, n
     refusal = trouble = None
     position = 0
     for entry, outcome in zip(batch.waiting, outcomes, strict=True):
+        row = entry.row
+        if outcome.verdict is Verdict.DELIVERED:  # nearly always, and there is nothing to decide
+            ended.append(Ended(entry, outcome, position))
+            position += len(row.items)
+            continue
         if outcome.verdict is Verdict.RETRY:
             entry.retries += 1
-        if outcome.verdict is not Verdict.DELIVERED:
-            _remember(entry, outcome, request, now_ms)
-        row = entry.row
+        _remember(entry, outcome, request, now_ms)
         match decide(outcome, entry.retries, now, f"{row.lane}-{row.offset}-{row.subscription}"):
             case Done():
                 ended.append(Ended(entry, outcome, position))

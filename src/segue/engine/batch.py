@@ -19,7 +19,7 @@ from segue.model.delivery import Attempt, Outcome, Row
 NEVER: Final = float("inf")
 
 
-class Travel(msgspec.Struct, frozen=True):
+class Travel(msgspec.Struct, frozen=True, cache_hash=True):
     """How a row travels: rows with the same travel may share a request."""
 
     action: str
@@ -167,10 +167,10 @@ class Batcher:
         self.rows -= 1
         for person in entry.people:
             chain = self._chains[person]
-            chain.remove(entry)
-            if not chain:
+            if len(chain) == 1:
                 del self._chains[person]
             else:
+                chain.remove(entry)
                 self._wake(chain[0])
 
     def put_back(self, batch: Batch, groups: Iterable[tuple[Sequence[Waiting], Search | None]]) -> None:

@@ -8,7 +8,7 @@
 Reason codes are the published ones (Segment docs, "Delivery Overview", read 2026-11-23).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -123,7 +123,7 @@ def route(event: Event, destination: BoundDestination, at: Position) -> Routed:
             if shaped.filtered:
                 verdicts.append(_verdict(subscription, "filtered", shaped.filtered, notes=notes))
                 continue
-            rows.extend((row, subscription) for row in _rows(event, destination.id, subscription, shaped, at))
+            rows += [(row, subscription) for row in _rows(event, destination.id, subscription, shaped, at)]
             verdicts.append(_verdict(subscription, "sends", notes=notes))
         except (InvalidMapping, InvalidPayload) as error:
             code = error.code if isinstance(error, InvalidPayload) else MAPPING_FAILED
@@ -177,36 +177,40 @@ def shape(subscription: BoundSubscription, event: Event) -> tuple[Shaped, tuple[
     mapped = subscription.resolve(event)
     payload, notes = subscription.coercer.coerce(mapped if mapped is not UNDEFINED else {})
     shaped = subscription.action.shape(payload, subscription.shaping)
-    return shaped, (*notes, *shaped.notes)
+    return shaped, (*notes, *shaped.notes) if notes or shaped.notes else ()
 
 
 def _rows(
     event: Event, destination: str, subscription: BoundSubscription, shaped: Shaped, at: Position
-) -> Iterator[Row]:
-    batch = subscription.batch
-    items: list[bytes] = []
-    for index, item in enumerate(shaped.items):
-        encoded = encode(item)
-        if len(encoded) > batch.item_bytes:
-            name = f"object {index + 1} of {len(shaped.items)}" if len(shaped.items) > 1 else "the object"
-            raise InvalidPayload(
-                [("", f"{name} is {len(encoded):,} bytes as JSON, the partner takes {batch.item_bytes:,}")],
-                code=TOO_LARGE,
-            )
-        items.append(encoded)
-    most = max(1, batch.items)
+) -> list[Row]:
+    items = tuple(map(encode, shaped.items))
+    _check_sizes(items, subscription.batch.item_bytes)
+    most = max(1, subscription.batch.items)
     parts = max(1, -(-len(items) // most))
-    for part in range(parts):
-        yield _row(
+    return [
+        _row(
             event,
             destination,
             subscription,
             at,
-            items=tuple(items[part * most : (part + 1) * most]),
+            items=items if parts == 1 else items[part * most : (part + 1) * most],
             context=shaped.context,
             part=part,
             parts=parts,
         )
+        for part in range(parts)
+    ]
+
+
+def _check_sizes(items: Sequence[bytes], most: int) -> None:
+    """Raises InvalidPayload for an object the partner would not take."""
+    for index, item in enumerate(items):
+        if len(item) > most:
+            name = f"object {index + 1} of {len(items)}" if len(items) > 1 else "the object"
+            raise InvalidPayload(
+                [("", f"{name} is {len(item):,} bytes as JSON, the partner takes {most:,}")],
+                code=TOO_LARGE,
+            )
 
 
 def _row(
