@@ -32,7 +32,7 @@ from segue.runtime.revival import Revival
 MOST_WAITING_ROWS: Final = 20_000
 """Reading pauses above this many rows, so memory does not grow with the backlog."""
 
-CHUNK: Final = 256
+CHUNK: Final = 128
 """Events routed before the loop looks after answers and other tasks again."""
 
 CHECKPOINT_SECONDS: Final = 1.0
@@ -75,6 +75,7 @@ class Courier:
         self._ledger: Ledger | None = None
         self._open: dict[tuple[int, int], OpenEvent] = {}
         self._found: list[Entry] = []
+        self._fresh: list[bool] = []  # of what was found: ours, and not met before
         self._stopping = False
         self.is_paused = False
         self._since_checkpoint = 0
@@ -228,13 +229,14 @@ class Courier:
             except CorruptBlock as error:
                 self._skip_corrupt(error, minute)
                 return True
-        chunk = self._found[:CHUNK]
-        if chunk:
-            await self._route(chunk, minute)
-            del self._found[: len(chunk)]
-            self._since_checkpoint += len(chunk)
-            await asyncio.sleep(0)
-        return bool(chunk)
+        if not self._found:
+            return False
+        if not self._fresh:
+            self._fresh = await self._ask_fresh(self._found)
+        self._route(self._found[:CHUNK], self._fresh[:CHUNK], minute)
+        del self._found[:CHUNK], self._fresh[:CHUNK]
+        await asyncio.sleep(0)
+        return True
 
     def _skip_corrupt(self, error: CorruptBlock, minute: int) -> None:
         log.error("log_block_corrupt", destination=self.id, lane=error.lane, offset=error.first_offset)
@@ -244,28 +246,35 @@ class Courier:
                 self.ledger.close("dead", "CORRUPT_BLOCK", minute)
         self._reader.skip(error.lane, end)
 
-    async def _route(self, entries: Sequence[Entry], minute: int) -> None:
-        """Sort out what is not ours or was seen before, and route the rest."""
-        source, ledger = self.destination.config.source, self.ledger
+    async def _ask_fresh(self, entries: Sequence[Entry]) -> list[bool]:
+        """Say of each event whether it is ours and was not met before."""
+        source = self.destination.config.source
         ids = [
             (record.message_id, lane, offset, record.received_ms)
             for lane, offset, record in entries
             if record.source == source
         ]
-        fresh = iter(await self._state.fresh(ids) if ids else ())
+        verdicts = await self._state.fresh(ids) if ids else []
+        if len(verdicts) == len(entries):
+            return verdicts
+        each = iter(verdicts)
+        return [record.source == source and next(each) for _, _, record in entries]
+
+    def _route(self, entries: Sequence[Entry], fresh: Sequence[bool], minute: int) -> None:
+        """Route what is fresh, and sort out what is not ours or was seen before."""
+        source, ledger = self.destination.config.source, self.ledger
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
-        for lane, offset, record in entries:
-            is_ours = record.source == source
-            is_fresh = is_ours and next(fresh)
+        for (lane, offset, record), is_fresh in zip(entries, fresh, strict=True):
             if not ledger.take(lane, offset):
                 continue  # settled before the last stop
             if is_fresh:
                 self._take_in(lane, offset, record, now, now_ms)
-            elif is_ours:
+            elif record.source == source:
                 ledger.close("duplicate", "", minute)
                 self._note(lane, offset, record.message_id, "duplicate", "", now_ms)
             else:
                 ledger.close("skipped", "OTHER_SOURCE", minute)
+        self._since_checkpoint += len(entries)
 
     def _take_in(self, lane: int, offset: int, record: Record, now: float, now_ms: int) -> None:
         """Route one event and give its rows to the batcher, or settle it."""
