@@ -4,7 +4,8 @@
     traffic[0]["type"]              # "track"
     body = Pool(traffic).batch(100) # JSON of {"batch": [...]}, every event with a messageId of its own
 
-About 1.0 kB a track, 1.2 kB an identify, 1.4 kB an order. A person keeps their anonymousId.
+About 1.0 kB a track, 1.2 kB an identify, 1.4 kB an order. A hundred happen in a second, and a person keeps
+their anonymousId.
 """
 
 import json
@@ -17,6 +18,8 @@ SHARES: Final = (60, 30, 10)
 PEOPLE: Final = 100_000
 
 START: Final = datetime(2026, 11, 1, tzinfo=UTC)
+SPACING_MS: Final = 10
+JITTER_MS: Final = 2_000
 AGENT: Final = (
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/126.0 Safari/537.36"
@@ -41,7 +44,7 @@ def make_kind(kind: str, count: int, *, people: int = PEOPLE, seed: int = 7) -> 
 def make_one(kind: str, person: int, index: int, chance: random.Random) -> Event:
     """One event; `index` makes its order id its own."""
     email = f"user{person}@example.com"
-    happened = START + timedelta(milliseconds=chance.randrange(1_000_000_000))
+    happened = START + timedelta(milliseconds=index * SPACING_MS + chance.randrange(JITTER_MS))
     moment = f"{happened:%Y-%m-%dT%H:%M:%S}.{happened.microsecond // 1000:03d}Z"
     event = {
         "type": "identify" if kind == "identify" else "track",
