@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from segue import __version__
-from segue.cli import dead, demo, look, run, workspace
+from segue.cli import dead, demo, look, migrate, run, workspace
 from segue.cli.show import out, print_error
 from segue.model.errors import SegueError, UnavailableError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 for chapter in (workspace, run, look, demo):
     chapter.add_to(app)
 app.add_typer(dead.app, name="dead")
+app.add_typer(migrate.app, name="import")
 
 
 def _version(value: bool) -> None:
