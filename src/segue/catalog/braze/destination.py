@@ -1,21 +1,16 @@
 """Braze, cloud mode: events become calls of a Braze workspace's REST API.
 
-Source  Braze docs, "API overview" (endpoints) and "Delete users"; Segment docs, "Braze Cloud Mode
-        (Actions)", settings; read 2026-11-23
+Source  Braze docs, "API overview", endpoints; Segment docs, "Braze Cloud Mode (Actions)", settings; read
+        2026-11-23
 """
 
-from collections.abc import Sequence
 from typing import Final
 
-import orjson
-
-from segue.kit.action import Settings
 from segue.kit.field import Choice, Field
-from segue.kit.partner import Destination, Person
-from segue.model.delivery import Request
+from segue.kit.partner import Destination
 from segue.model.workspace import SANDBOX_KEY
 
-from . import catalogs, listings, presets, rest
+from . import catalogs, deletion, listings, presets
 from .actions.create_alias import CREATE_ALIAS
 from .actions.ecommerce_event import ECOMMERCE_EVENT
 from .actions.ecommerce_product_event import ECOMMERCE_PRODUCT_EVENT
@@ -72,20 +67,6 @@ SETTINGS: Final = {
 }
 
 
-def erase(people: Sequence[Person], settings: Settings) -> list[Request]:
-    """Delete people by their external ids; who has none is not known to Braze by a name we could give."""
-    ids = [person.user_id for person in people if person.user_id]
-    return [
-        rest.request(
-            settings,
-            "/users/delete",
-            orjson.dumps({"external_ids": ids[start : start + rest.USERS_ITEMS]}),
-            pool=rest.USERS_POOL,
-        )
-        for start in range(0, len(ids), rest.USERS_ITEMS)
-    ]
-
-
 BRAZE: Final = Destination(
     slug="braze",
     title="Braze",
@@ -107,7 +88,7 @@ BRAZE: Final = Destination(
         TRIGGER_CANVAS,
     ),
     presets={"ours": presets.OURS, "published": presets.PUBLISHED},
-    erase=erase,
+    erase=deletion.erase,
     choices={
         "campaigns": listings.CAMPAIGNS,
         "canvases": listings.CANVASES,
