@@ -13,6 +13,7 @@ import msgspec
 
 from segue.engine.batch import Travel
 from segue.engine.filter import BoundFilters, bind
+from segue.engine.quick import Quick, compile_quick
 from segue.kit.action import SYNC_MODE_KEY, Action, Batch, JsonObject, Shaping
 from segue.kit.coerce import Coercer, check_settings
 from segue.kit.partner import Destination as Page
@@ -41,6 +42,7 @@ class BoundSubscription(msgspec.Struct, frozen=True, eq=False):
                    never match; None for any
     batch          the action's caps, lowered by the mapping's ``batch_size``
     travel         how its rows travel: alone and at once when batching is off
+    quick          from a plain event straight to the action's objects; gives None for any other
     """
 
     id: str
@@ -57,6 +59,7 @@ class BoundSubscription(msgspec.Struct, frozen=True, eq=False):
     events: frozenset[str] | None
     matches: Callable[[Event], bool]
     resolve: Callable[[Event], Any]
+    quick: Quick | None = None
 
 
 class BoundDestination:
@@ -329,12 +332,13 @@ def _bind_subscription(
     wait = config.delivery.wait_seconds
     if wait is not None and batch.items > 1:
         batch = msgspec.structs.replace(batch, wait_seconds=wait)
+    shaping = Shaping(settings=settings, sync_mode=sync_mode, hooks=hooks, slug=slug)
     is_batched = config.delivery.batching and mapping.get("enable_batching") is not False
     return BoundSubscription(
         id=subscription.id,
         name=subscription.name or action.title,
         action=action,
-        shaping=Shaping(settings=settings, sync_mode=sync_mode, hooks=hooks, slug=subscription.action),
+        shaping=shaping,
         trigger=trigger,
         mapping_json=mapping,
         mapping=prepared,
@@ -350,6 +354,7 @@ def _bind_subscription(
         events=events,
         matches=compile_trigger(trigger),
         resolve=compile_mapping(prepared),
+        quick=compile_quick(action, slug, mapping, shaping),
     )
 
 

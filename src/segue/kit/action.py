@@ -9,12 +9,16 @@ how objects travel (`build`) and how the answer is understood (`read`). All four
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from segue.kit.attributes import AttributeShape, Disturbs
 from segue.kit.field import Choice, Field
 from segue.model.delivery import Outcome, Payload, Request, Response, Row, Verdict
+
+if TYPE_CHECKING:
+    from segue.kit.recipe import Recipe
 
 JsonObject = dict[str, Any]
 Settings = Mapping[str, Any]
@@ -177,6 +181,9 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     synced    fields that a sync mode stands in for: a slug that requires one does not have them
     pool      which of the partner's rate limits its requests count against
     hooks     what can be done when a mapping is saved, by name (``onMappingSave``)
+    attributes  set when the objects are attributes of a person: what each member of one is
+    disturbs  set when an object changes attributes of people in other ways: whose
+    recipe    how plain events become objects without the long way through mapping, coercion and `shape`
     """
 
     slug: str
@@ -190,9 +197,12 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     synced: tuple[str, ...] = ()
     pool: str = ""
     hooks: "Mapping[str, Hook]" = {}
+    attributes: AttributeShape | None = None
+    disturbs: Disturbs | None = None
     shape: Shape
     build: Build
     read: Read = read_status
+    recipe: "Recipe | None" = None
 
     def sync_modes(self, slug: str = "") -> SyncModes | None:
         """The sync modes a subscription stored under this slug has."""

@@ -50,7 +50,7 @@ def iso(value: Any) -> str | None:
 
 def day(value: Any) -> str | None:
     """Print the UTC day of a date: ``2024-01-02``."""
-    if _is_canonical_day(value):
+    if is_canonical_day(value):
         return str(value)
     ms = parse(value)
     return None if ms is None else _print_day(ms // DAY_MS, signed=False)
@@ -58,7 +58,7 @@ def day(value: Any) -> str | None:
 
 def is_date(value: Any) -> bool:
     """Say whether the value can be read as a date."""
-    return is_canonical(value) or _is_canonical_day(value) or parse(value) is not None
+    return is_canonical(value) or is_canonical_day(value) or parse(value) is not None
 
 
 def is_canonical(value: Any) -> bool:
@@ -75,7 +75,8 @@ def is_canonical(value: Any) -> bool:
     return True
 
 
-def _is_canonical_day(value: Any) -> bool:
+def is_canonical_day(value: Any) -> bool:
+    """Say whether the value already is ``2024-01-02``, an existing day."""
     if value.__class__ is not str or len(value) != 10 or value[4] != "-" or value[7] != "-":
         return False
     try:

@@ -60,6 +60,8 @@ _URI: Final = re.compile(
     r"(?:\?(?:[/?]|" + _PATH_CHARACTER + r")*)?(?:#(?:[/?]|" + _PATH_CHARACTER + ")*)?",
     re.ASCII,
 )
+_PLAIN_URL: Final = re.compile(r"https?://[a-z0-9.-]+/[A-Za-z0-9._/-]*")
+"""What nearly every address is like; found much faster than by the whole grammar."""
 _EMAIL: Final = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -69,7 +71,10 @@ _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 _FORMATS: Final[Mapping[str, tuple[Callable[[str], bool], str]]] = {
-    "uri": (lambda text: bool(_URI.fullmatch(text)), "a full web address with its scheme"),
+    "uri": (
+        lambda text: bool(_PLAIN_URL.fullmatch(text) or _URI.fullmatch(text)),
+        "a full web address with its scheme",
+    ),
     "email": (lambda text: bool(_EMAIL.fullmatch(text)), "an e-mail address"),
     "date": (lambda text: bool(_DAY.fullmatch(text)) and dates.is_date_time(f"{text}T00:00:00Z"), "a date"),
     "date-time": (dates.is_date_time, "a date and time such as 2024-01-02T03:04:05Z"),

@@ -58,7 +58,7 @@ def compile_trigger(trigger: Trigger | Node) -> Compiled:
 def compile_mapping(mapping: Prepared) -> Compiled:
     """Compile a prepared mapping to a function of an event: the payload, UNDEFINED or InvalidMapping."""
     source = unrooted(mapping.source)
-    if not _is_compilable(source):
+    if not is_compilable(source):
         return _with_source(lambda event: mapping.resolve(event), "")  # noqa: PLW0108 - it carries `source`
     writer = Writer()
     writer.constants |= HELPERS
@@ -139,7 +139,8 @@ _TEXT_TESTS: Final[Mapping[str, str]] = {
 }
 
 
-def _is_compilable(source: Any) -> bool:
+def is_compilable(source: Any) -> bool:
+    """Say whether a mapping keeps the bounds of what is compiled."""
     waiting = [(source, 0)]
     count = 0
     while waiting:

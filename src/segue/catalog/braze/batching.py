@@ -3,7 +3,11 @@
 Source  Segment docs, "Braze Cloud Mode (Actions)", "Batching", read 2026-11-24
 """
 
+from typing import Final
+
 from segue.kit.field import Field
+
+FIELDS: Final = ("enable_batching", "batch_size")
 
 
 def fields(

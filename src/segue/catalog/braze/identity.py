@@ -11,6 +11,7 @@ from typing import Final
 
 from segue.kit.action import JsonObject, Shaping, SyncModes
 from segue.kit.field import Field
+from segue.kit.recipe import Put
 from segue.model.delivery import Payload
 from segue.model.errors import InvalidPayload
 
@@ -57,6 +58,24 @@ ADD_OR_UPDATE: Final = SyncModes(choices=("add", "update"), default="add")
 """add creates people Braze does not know; update leaves them alone."""
 
 ADD_OR_UPDATE_REQUIRED: Final = SyncModes(choices=("add", "update"), default="add", required=True)
+
+
+PUTS: Final = (Put("external_id"), Put("user_alias", "absent"), Put("braze_id"), Put("email"))
+SOMEONE: Final = ("external_id", "braze_id", "email")
+"""The identifiers of a plain event, for recipes."""
+
+
+def known_rule(shaping: Shaping) -> JsonObject:
+    """``_update_existing_only`` where the sync mode decides it."""
+    if shaping.sync_mode is None:
+        return {}
+    return {"_update_existing_only": shaping.sync_mode == "update"}
+
+
+def known(shaping: Shaping) -> JsonObject:
+    """What every event and purchase of a subscription has: the app, and the update rule."""
+    app = {"app_id": shaping.settings["app_id"]} if "app_id" in shaping.settings else {}
+    return {**app, **known_rule(shaping)}
 
 
 def identify(payload: Payload) -> JsonObject:

@@ -68,6 +68,20 @@ def without_inner_nulls(value: Any, depth: int = 0) -> Any:
     return value
 
 
+def has_inner_nulls(value: Any, depth: int = 0) -> bool:
+    """Say whether `without_inner_nulls` would change a value."""
+    if depth > MOST_DEPTH:
+        return False
+    is_object = value.__class__ is dict
+    for member in value.values() if is_object else value:
+        if member is None:
+            if is_object:
+                return True
+        elif member.__class__ in _NESTED and has_inner_nulls(member, depth + 1):
+            return True
+    return False
+
+
 MOST_DEPTH: Final = 50
 
 _NESTED: Final = (dict, list)

@@ -5,11 +5,12 @@ Limits    75 objects a request, 100 KB an event
 Source    Braze docs, "Track users" and "Event object", read 2026-11-23
 """
 
-from typing import Final
+from typing import Any, Final
 
 from segue.kit import dates
 from segue.kit.action import Action, JsonObject, Shaped, Shaping
 from segue.kit.field import Field
+from segue.kit.recipe import MISSING, Put, Recipe
 from segue.model.delivery import Payload
 
 from .. import batching, identity, rest, values
@@ -37,6 +38,24 @@ def shape(payload: Payload, shaping: Shaping) -> Shaped:
     identity.set_update_rule(event, payload, shaping)
     return Shaped(items=[event], notes=notes)
 
+
+def _finish(event: JsonObject, properties: Any) -> list[JsonObject] | None:
+    if properties is MISSING:
+        return [event]
+    if properties.__class__ is not dict or not values.EVENT_PROPERTIES_TAKEN.isdisjoint(properties):
+        return None
+    event["properties"] = properties
+    return [event]
+
+
+RECIPE: Final = Recipe(
+    puts=(*identity.PUTS, Put("name"), Put("time", "moment"), Put("_update_existing_only", "flag")),
+    someone=identity.SOMEONE,
+    ignored=batching.FIELDS,
+    known=identity.known,
+    rest=("properties",),
+    finish=_finish,
+)
 
 TRACK_EVENT: Final = Action(
     slug="track-event",
@@ -90,4 +109,5 @@ TRACK_EVENT: Final = Action(
     shape=shape,
     build=rest.build_track,
     read=rest.read_track,
+    recipe=RECIPE,
 )

@@ -10,6 +10,7 @@ from typing import Any, Final
 from segue.kit import dates
 from segue.kit.action import Action, JsonObject, Shaped, Shaping
 from segue.kit.field import Field
+from segue.kit.recipe import MISSING, Put, Recipe
 from segue.model.delivery import Payload
 
 from .. import batching, identity, rest, values
@@ -74,6 +75,49 @@ def _currency_of(order: JsonObject) -> str:
     currency: Any = order.get("currency")
     return currency if isinstance(currency, str) and currency else "USD"
 
+
+_NOT_SHARED: Final = values.PURCHASE_PROPERTIES_TAKEN | {"products"}
+_NUMBERS: Final = (int, float)
+
+
+def _finish(buyer: JsonObject, products: Any, order: Any) -> list[JsonObject] | None:
+    if products.__class__ is not list or not products:
+        return None
+    if order is MISSING:
+        order = {}
+    elif order.__class__ is not dict:
+        return None
+    shared = {name: value for name, value in order.items() if name not in _NOT_SHARED}
+    usual = _currency_of(order)
+    items = []
+    for product in products:
+        if product.__class__ is not dict:
+            return None
+        name, price = product.get("product_id"), product.get("price")
+        currency, quantity = product.get("currency", usual), product.get("quantity", 1)
+        if name.__class__ is not str or not name or currency.__class__ is not str or not currency:
+            return None
+        if price.__class__ not in _NUMBERS or quantity.__class__ is not int:
+            return None
+        purchase = {**buyer, "product_id": name, "currency": currency, "price": price}
+        if "quantity" in product:
+            purchase["quantity"] = quantity
+        properties = {
+            key: value for key, value in product.items() if key not in values.PURCHASE_PROPERTIES_TAKEN
+        }
+        purchase["properties"] = {**properties, **shared}
+        items.append(purchase)
+    return items
+
+
+RECIPE: Final = Recipe(
+    puts=(*identity.PUTS, Put("time", "moment"), Put("_update_existing_only", "flag")),
+    someone=identity.SOMEONE,
+    ignored=batching.FIELDS,
+    known=identity.known,
+    rest=("products", "properties"),
+    finish=_finish,
+)
 
 TRACK_PURCHASE: Final = Action(
     slug="track-purchase",
@@ -149,4 +193,5 @@ TRACK_PURCHASE: Final = Action(
     shape=shape,
     build=rest.build_track,
     read=rest.read_track,
+    recipe=RECIPE,
 )

@@ -11,9 +11,11 @@ from typing import Any, Final
 from segue.kit import dates
 from segue.kit.action import Action, JsonObject, Shaped, Shaping, SyncModes
 from segue.kit.field import Field, pick
+from segue.kit.recipe import MISSING, Put, Recipe
 from segue.model.delivery import Payload
 
 from .. import batching, identity, rest, values
+from ..attributes import SHAPE
 
 UPDATE_REQUIRED: Final = SyncModes(choices=("update",), default="update", required=True)
 
@@ -113,6 +115,62 @@ def _without(custom: JsonObject, omitted: Sequence[str]) -> JsonObject:
             else:
                 del kept[name]
     return kept
+
+
+_NUMBERS: Final = (int, float)
+
+
+def _finish(
+    attributes: JsonObject, gender: Any, location: Any, custom: Any, omitted: Any
+) -> list[JsonObject] | None:
+    if gender is not MISSING:
+        if gender.__class__ is not str or not gender:
+            return None
+        attributes["gender"] = values.gender(gender)
+    if location is not MISSING and location:
+        if location.__class__ is not dict or len(location) != 2:
+            return None
+        if location.get("latitude").__class__ not in _NUMBERS:
+            return None
+        if location.get("longitude").__class__ not in _NUMBERS:
+            return None
+        attributes["current_location"] = location
+    if custom is MISSING:
+        return [attributes]
+    if custom.__class__ is not dict:
+        return None
+    if omitted is not MISSING:
+        if omitted.__class__ is not list:
+            return None
+        custom = _without(custom, omitted)
+    for name, value in custom.items():
+        if name not in TAKEN:
+            if value.__class__ in _NESTED and values.has_inner_nulls(value):
+                return None
+            attributes[name] = value
+    return [attributes]
+
+
+_NESTED: Final = (dict, list)
+_FLAGS: Final = frozenset({"email_open_tracking_disabled", "email_click_tracking_disabled"})
+_OBJECTS: Final = frozenset({"facebook", "push_tokens", "twitter"})
+
+RECIPE: Final = Recipe(
+    puts=(
+        *identity.PUTS,
+        *(Put(name) for name in PLAIN if name not in _FLAGS | _OBJECTS),
+        *(Put(name, "flag") for name in sorted(_FLAGS)),
+        *(Put(name, "absent") for name in (*sorted(_OBJECTS), "subscription_groups")),
+        *(Put(name, "moment") for name in MOMENTS),
+        Put("dob", "day"),
+        Put("_update_existing_only", "flag"),
+    ),
+    someone=identity.SOMEONE,
+    ignored=batching.FIELDS,
+    known=identity.known_rule,
+    rest=("gender", "current_location", "custom_attributes", "omit_attributes"),
+    finish=_finish,
+)
 
 
 def _text(label: str, help: str, path: str = "", *, clears: bool = True) -> Field:
@@ -279,7 +337,9 @@ UPDATE_USER_PROFILE: Final = Action(
     slugs=SLUGS,
     synced=("_update_existing_only",),
     pool=rest.TRACK_POOL,
+    attributes=SHAPE,
     shape=shape,
     build=rest.build_track,
     read=rest.read_track,
+    recipe=RECIPE,
 )

@@ -1,0 +1,204 @@
+"""The quick way gives exactly what the long way gives, or nothing."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segue.catalog.contents import catalogue
+from segue.engine.plan import BoundSubscription, prepare
+from segue.engine.quick import compile_quick
+from segue.engine.route import shape
+from segue.model.errors import InvalidMapping, InvalidPayload
+from segue.model.workspace import Destination, Source, Subscription, Workspace
+
+SETTINGS = {"api_key": "k", "endpoint": "https://rest.iad-01.braze.com", "app_id": "app"}
+
+
+def bound(presets: str = "ours", *subscriptions: Subscription) -> dict[str, BoundSubscription]:
+    destination = Destination(
+        id="braze",
+        type="braze",
+        source="web",
+        settings=SETTINGS,
+        presets=presets,  # type: ignore[arg-type]  # the tests name real ones
+        subscriptions=subscriptions or None,
+    )
+    workspace = Workspace(sources=(Source(id="web", write_keys=("k",)),), destinations=(destination,))
+    return prepare(workspace, catalogue()).destinations["braze"].by_id
+
+
+OURS = bound()
+STORED = bound(
+    "none",
+    *(
+        Subscription(id=slug, action=slug, trigger='type = "track"')
+        for slug in ("trackEvent", "trackEvent2", "trackPurchase", "trackPurchase2", "updateUserProfile2")
+    ),
+)
+ALL = {**OURS, **STORED}
+
+EVENT = {
+    "type": "track",
+    "event": "Order Completed",
+    "userId": "u1",
+    "timestamp": "2026-11-24T10:00:00.000Z",
+    "receivedAt": "2026-11-24T10:00:01.000Z",
+    "context": {"traits": {"email": "a@example.com"}},
+    "traits": {"email": "a@example.com", "firstName": "Ada", "gender": "female", "plan": {"name": "plus"}},
+    "properties": {"currency": "EUR", "total": 9.5, "products": [{"product_id": "tea", "price": 7.5}]},
+}
+
+
+def long_way(subscription: BoundSubscription, event: dict[str, Any]) -> list[Any] | None:
+    try:
+        shaped, _ = shape(subscription, event)
+    except (InvalidMapping, InvalidPayload):
+        return None
+    return shaped.items
+
+
+def quick_way(subscription: BoundSubscription, event: dict[str, Any]) -> list[Any] | None:
+    assert subscription.quick is not None
+    return subscription.quick(event)
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_a_plain_event_takes_the_quick_way(name: str) -> None:
+    """Otherwise it would be of no use."""
+    assert quick_way(ALL[name], EVENT) == long_way(ALL[name], EVENT) != None  # noqa: E711 - all three are equal
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 2_000_000_000_000),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "x",
+            "2026-11-24T10:00:00.000Z",
+            "2026-11-24",
+            "soon",
+            "a@example.com",
+            "https://x.example/a",
+        ]
+    ),
+    st.just([]),
+    st.just({}),
+    st.just(["x"]),
+    st.just({"a": None, "b": {"c": None}}),
+    st.lists(st.integers(0, 3), max_size=3),
+)
+NAMES = st.sampled_from(
+    ["email", "firstName", "last_name", "gender", "birthday", "avatar", "plan", "address", "time", "braze_id"]
+)
+PRODUCT = st.dictionaries(
+    st.sampled_from(["product_id", "price", "quantity", "currency", "name", "time"]),
+    st.one_of(ODD, st.just("tea"), st.just(3)),
+    max_size=5,
+)
+EVENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.just("track"),
+        "event": st.one_of(st.just("Read"), ODD),
+        "userId": st.one_of(st.just("u1"), ODD),
+        "timestamp": st.one_of(st.just("2026-11-24T10:00:00.000Z"), ODD),
+        "receivedAt": st.one_of(st.just("2026-11-24T10:00:00.000Z"), ODD),
+        "context": st.one_of(
+            st.fixed_dictionaries({"traits": st.dictionaries(NAMES, ODD, max_size=3)}),
+            st.fixed_dictionaries(
+                {"location": st.dictionaries(st.sampled_from(["latitude", "longitude", "country"]), ODD)}
+            ),
+            ODD,
+        ),
+        "traits": st.one_of(
+            st.dictionaries(NAMES, st.one_of(ODD, st.dictionaries(NAMES, ODD, max_size=2)), max_size=6), ODD
+        ),
+        "properties": st.one_of(
+            st.fixed_dictionaries(
+                {"products": st.one_of(st.lists(PRODUCT, max_size=3), PRODUCT, ODD)},
+                optional=dict.fromkeys(("currency", "time", "total", "email", "braze_id"), ODD),
+            ),
+            st.dictionaries(NAMES, ODD, max_size=4),
+            ODD,
+        ),
+    },
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(event=EVENTS, name=st.sampled_from(sorted(ALL)))
+def test_the_quick_way_gives_what_the_long_way_gives_or_nothing(event: dict[str, Any], name: str) -> None:
+    """Generated events, plain and odd, through every subscription."""
+    quick = quick_way(ALL[name], event)
+    if quick is not None:
+        assert quick == long_way(ALL[name], event)
+
+
+def test_the_quick_way_changes_nothing_of_the_event() -> None:
+    """The event is shared between subscriptions."""
+    before = repr(EVENT)
+    for subscription in ALL.values():
+        quick_way(subscription, EVENT)
+    assert repr(EVENT) == before
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"__segment_internal_directive": {"@transform": {"apply": {}}}, "name": "x", "time": 1},
+        {"name": "x", "time": {"@path": "$.timestamp"}, "external_id": {"a": 1}},
+        {
+            "name": {"@liquid": "{{ event }}"},
+            "time": {"@path": "$.timestamp"},
+            "user_alias": {"alias_name": "a"},
+        },
+    ],
+)
+def test_a_mapping_the_recipe_cannot_follow_is_right_all_the_same(mapping: dict[str, Any]) -> None:
+    """Without a quick way, or with one that gives up."""
+    subscription = bound(
+        "none", Subscription(id="s", action="track-event", trigger='type = "track"', mapping=mapping)
+    )
+    event = {**EVENT, "type": "track"}
+    ready = subscription["s"]
+    quick = ready.quick(event) if ready.quick is not None else None
+    assert quick is None or quick == long_way(ready, event)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        '");import os;("',
+        "\n    raise SystemExit",
+        "__class__",
+        "{0.__init__}",
+        "'" * 50,
+        "\\",
+        "\x00",
+        "é" * 9000,
+    ],
+)
+def test_hostile_literals_never_become_code(hostile: str) -> None:
+    """Names and values of a mapping are data, whatever they hold."""
+    mapping = {
+        "name": hostile,
+        "time": {"@path": "$.timestamp"},
+        "external_id": {"@path": f"$.{hostile}"},
+        "email": {"@template": hostile + "{{userId}}"},
+        "properties": {hostile: {"@path": f"$.properties['{hostile}']"}},
+    }
+    action = catalogue()["braze"].action("track-event")
+    assert action is not None
+    [ready] = bound(
+        "none", Subscription(id="s", action="track-event", trigger='type = "track"', mapping=mapping)
+    ).values()
+    assert compile_quick(action[0], "track-event", mapping, ready.shaping) is not None
+    assert ready.quick is not None
+    quick = ready.quick(EVENT)
+    assert quick is None or quick == long_way(ready, EVENT)
