@@ -22,7 +22,6 @@ from segue.language.javascript import (
     text_of,
     type_name,
 )
-from segue.language.liquid import render_with
 from segue.language.path import lookup, split
 from segue.language.template import compose
 from segue.model.errors import InvalidMapping
@@ -308,6 +307,9 @@ def _exclude_when_null(builder: Builder, value: Any, pointer: str, holes: Holes)
 
 
 def _liquid(builder: Builder, value: str, pointer: str, holes: Holes) -> Resolver:
+    # Imported at the first template: few workspaces have one, and the library takes a tenth of a start.
+    from segue.language.liquid import render_with
+
     return render_with(value, pointer)
 
 
