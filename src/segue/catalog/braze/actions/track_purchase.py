@@ -99,13 +99,18 @@ def _finish(buyer: JsonObject, products: Any, order: Any) -> list[JsonObject] | 
             return None
         if price.__class__ not in _NUMBERS or quantity.__class__ is not int:
             return None
-        purchase = {**buyer, "product_id": name, "currency": currency, "price": price}
+        purchase = buyer.copy()
+        purchase["product_id"] = name
+        purchase["currency"] = currency
+        purchase["price"] = price
         if "quantity" in product:
             purchase["quantity"] = quantity
-        properties = {
-            key: value for key, value in product.items() if key not in values.PURCHASE_PROPERTIES_TAKEN
-        }
-        purchase["properties"] = {**properties, **shared}
+        properties = product.copy()
+        for taken in values.PURCHASE_PROPERTIES_TAKEN:
+            if taken in properties:
+                del properties[taken]
+        properties.update(shared)
+        purchase["properties"] = properties
         items.append(purchase)
     return items
 
