@@ -112,3 +112,18 @@ async def test_a_served_sandbox_saves_when_it_ends(tmp_path):
     again = create_app(state_file=path)
     assert again.world.workspaces["sandbox"].people.by_external_id("u") is not None
     again.world.close()
+
+
+async def test_a_deleted_name_can_be_used_again():
+    """The old way to the profile goes with it: who comes after is one person, not one at every call."""
+    sandbox = client(state_file=":memory:")
+    person = {"external_id": "u", "email": "u@example.com", "a": 1}
+    for _ in range(2):
+        await sandbox.track(attributes=[person])
+    await sandbox.post("/users/delete", {"external_ids": ["u"]})
+    assert await sandbox.person("u") is None
+    for _ in range(3):
+        await sandbox.track(attributes=[person])
+    assert (await sandbox.totals())["people"] == 1
+    assert (await sandbox.person("u"))["data_points"] == 6
+    sandbox.app.world.close()

@@ -11,7 +11,7 @@ from segue.sandbox import identity
 from segue.sandbox.aliases import IDS
 from segue.sandbox.exchange import Call, Reply, reply
 from segue.sandbox.identity import Target
-from segue.sandbox.person import AppUse, Commerce, Person
+from segue.sandbox.person import MESSAGES_KEPT, AppUse, Commerce, Person
 from segue.sandbox.texts import Refused
 from segue.sandbox.workspace import Workspace
 
@@ -31,6 +31,8 @@ def combine(workspace: Workspace, gone: Person, kept: Person, now_ms: int, *, fi
     people.remove(gone)
     for label, name in gone.aliases.items():
         people.add_alias(kept, name, label)
+    for device_id in gone.anonymous_devices:
+        people.settle_on(kept, device_id)
     kept.updated_ms = now_ms
     workspace.registry.merged += 1
     if not fields:
@@ -68,6 +70,7 @@ def combine(workspace: Workspace, gone: Person, kept: Person, now_ms: int, *, fi
     known = {token["token"] for token in kept.push_tokens}
     kept.push_tokens += tuple(token for token in gone.push_tokens if token["token"] not in known)
     kept.devices += tuple(device for device in gone.devices if device not in kept.devices)
+    kept.messages = tuple(sorted(kept.messages + gone.messages, key=lambda entry: entry.at_ms))[-MESSAGES_KEPT:]
     kept.created_ms = min(kept.created_ms, gone.created_ms)
 
 
@@ -144,6 +147,7 @@ def _join_apps(kept: Person, gone: Person) -> None:
                     day: mine.days.get(day, 0) + use.days.get(day, 0)
                     for day in mine.days.keys() | use.days.keys()
                 },
+                mine.last_session or use.last_session,
             )
         )
 

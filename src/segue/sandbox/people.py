@@ -50,12 +50,14 @@ class People:
         alias: MutableMapping[Alias, Person] | None = None,
         email: Shared | None = None,
         phone: Shared | None = None,
+        device: MutableMapping[str, Person] | None = None,
     ) -> None:
         self.by_braze_id: MutableMapping[str, Person] = {} if profiles is None else profiles
         self._external: MutableMapping[str, Person] = {} if external is None else external
         self._alias: MutableMapping[Alias, Person] = {} if alias is None else alias
         self._email = Shared() if email is None else email
         self._phone = Shared() if phone is None else phone
+        self._device: MutableMapping[str, Person] = {} if device is None else device
         self.created = 0
         """Profiles ever made; also the running number in a braze_id."""
 
@@ -76,6 +78,10 @@ class People:
     def by_alias(self, name: str, label: str) -> Person | None:
         """The person with that alias."""
         return self._alias.get((name, label))
+
+    def by_device(self, device_id: str) -> Person | None:
+        """The visitor of a device: who acts on it without a user id."""
+        return self._device.get(device_id)
 
     def with_email(self, email: str) -> list[Person]:
         """Everyone with that address."""
@@ -114,25 +120,39 @@ class People:
                 self._external[external_id] = person
         for label, name in person.aliases.items():
             self._alias[name, label] = person
+        for device_id in person.anonymous_devices:
+            self._device[device_id] = person
         self._list(self._email, (person.fields.get("email") or "").lower(), person)
         self._list(self._phone, digits(person.fields.get("phone") or ""), person)
 
     def remove(self, person: Person) -> None:
-        """Forget a person and every way to them."""
-        self.by_braze_id.pop(person.braze_id, None)
+        """Forget a person and every way to them; the profile last, since the ways lead to it."""
         for external_id in (*person.deprecated_external_ids, person.external_id):
             if external_id is not None and self._external.get(external_id) is person:
                 del self._external[external_id]
         for label, name in person.aliases.items():
             if self._alias.get((name, label)) is person:
                 del self._alias[name, label]
+        for device_id in person.anonymous_devices:
+            if self._device.get(device_id) is person:
+                del self._device[device_id]
         self._unlist(self._email, (person.fields.get("email") or "").lower(), person)
         self._unlist(self._phone, digits(person.fields.get("phone") or ""), person)
+        self.by_braze_id.pop(person.braze_id, None)
 
     def name(self, person: Person, external_id: str) -> None:
         """Give a person an external id nobody has."""
         person.external_id = external_id
         self._external[external_id] = person
+
+    def settle_on(self, person: Person, device_id: str) -> None:
+        """Make a person the visitor of a device, instead of whoever was."""
+        before = self._device.get(device_id)
+        if before is not None and before is not person:
+            before.anonymous_devices = tuple(held for held in before.anonymous_devices if held != device_id)
+        if device_id not in person.anonymous_devices:
+            person.anonymous_devices += (device_id,)
+        self._device[device_id] = person
 
     def rename(self, person: Person, new_external_id: str) -> None:
         """Change an external id; the old one stays valid, deprecated."""

@@ -12,6 +12,9 @@ DAY_MS = 86_400_000
 CART_DAYS = 30
 """Days a cart lives without an update. Source: Braze docs, "Ecommerce recommended events", 2026-11-23."""
 
+MESSAGES_KEPT = 40
+"""As many as the profile's Messaging History shows. Source: Braze docs, "User profiles", 2026-11-23."""
+
 NO_PROPERTIES = msgspec.Raw(b"{}")
 """One for all who have none."""
 
@@ -94,6 +97,18 @@ class AppUse(msgspec.Struct):
     last_ms: int
     days: dict[int, int] = {}
     """Sessions by day."""
+    last_session: str = ""
+    """Id of the latest session, so that one told twice counts once."""
+
+
+class Engagement(msgspec.Struct, gc=False, omit_defaults=True):
+    """One thing that happened to a message: sent, delivered, opened, …"""
+
+    type: str
+    """The Currents type, such as `users.messages.email.Open`."""
+    source: str
+    """Name of the campaign or canvas."""
+    at_ms: int
 
 
 class Membership(msgspec.Struct):
@@ -127,10 +142,18 @@ class Person(msgspec.Struct):
     revenue_cents: int = 0
     purchase_count: int = 0
     commerce: Commerce | None = None
+    anonymous_devices: tuple[str, ...] = ()
+    """Devices this person is the visitor of: what an SDK sends without a user id is theirs."""
     cohorts: tuple[str, ...] = ()
     campaigns_received: dict[str, int] = {}
     canvases_received: dict[str, int] = {}
+    messages: tuple[Engagement, ...] = ()
+    """The latest message engagement."""
     data_points: int = 0
+
+    def engage(self, entry: Engagement) -> None:
+        """Note what happened to a message; the latest are kept."""
+        self.messages = (*self.messages[1 - MESSAGES_KEPT :], entry)
 
     def event_days(self, name: str) -> dict[int, int]:
         """How often an event happened, by day since the epoch: what the X-in-Y-days filters ask."""

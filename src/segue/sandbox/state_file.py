@@ -62,7 +62,14 @@ class StateFile:
         self._shelves = [*(other for other in self._shelves if other.workspace != workspace), shelf]
         external = Names(shelf, "external_id")
         alias = Aliases(shelf)
-        return People(shelf, external, alias, Holders(shelf, "email"), Holders(shelf, "phone"))
+        return People(
+            shelf,
+            external,
+            alias,
+            Holders(shelf, "email"),
+            Holders(shelf, "phone"),
+            Names(shelf, "device"),
+        )
 
     def save(self, document: bytes) -> None:
         """Write what was touched, and the rest of the world, in one transaction."""
@@ -206,13 +213,17 @@ class Names(MutableMapping[str, Person]):
         return self._shelf[row[0]]
 
     def __setitem__(self, name: str, person: Person) -> None:
-        self.pop(name, None)
+        self.discard(name)
         self._shelf.execute(
             "insert into names values (?, ?, ?, ?)",
             (self._shelf.workspace, self._kind, name, person.braze_id),
         )
 
     def __delitem__(self, name: str) -> None:
+        self.discard(name)
+
+    def discard(self, name: str) -> None:
+        """Let the name lead nowhere."""
         self._shelf.execute(
             "delete from names where workspace = ? and kind = ? and name = ?",
             (self._shelf.workspace, self._kind, name),
