@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
+from segue.catalog.braze.classic import BRAZE_CLASSIC
 from segue.catalog.braze.destination import BRAZE
 from segue.catalog.webhook import WEBHOOK
 from segue.kit.partner import Destination
 from segue.model.errors import Fault
 
-CONTENTS: Final = (BRAZE, WEBHOOK)
+CONTENTS: Final = (BRAZE, BRAZE_CLASSIC, WEBHOOK)
 
 GROUP: Final = "segue.destinations"
 
