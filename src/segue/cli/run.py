@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.panel import Panel
 
-from segue.cli.serve import Running, running
+from segue.cli.serve import Running, in_process, running
 from segue.cli.show import err, out, print_faults
 from segue.cli.workspace import Config
 from segue.model.errors import MisconfiguredError
@@ -58,7 +58,7 @@ def run(
         now_ms=SystemClock().now_ms,
     )
     print_faults(current.warnings)
-    asyncio.run(_run(settings))
+    in_process(_run(settings))
 
 
 def sandbox(
