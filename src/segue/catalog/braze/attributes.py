@@ -1,0 +1,185 @@
+"""What the members of a Braze attribute object are, and which values Braze stores as they are sent.
+
+Source  Braze docs, "User attributes object", "Object custom attributes", "Array of objects",
+        "Data points (Legacy)", "Track users", read 2026-11-24
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from math import isfinite
+from typing import Any, Final
+
+import orjson
+
+from segue.kit.attributes import AttributeShape, Disturbance, JsonObject, ListEdits
+
+TEXT_LIMIT: Final = 255
+SIZE_LIMIT: Final = 102_400
+"""Bytes of one array or object."""
+
+DEPTH_LIMIT: Final = 50
+"""Braze names none; deeper values are not taken apart."""
+
+EDITS: Final = ListEdits(
+    add="$add",
+    remove="$remove",
+    update="$update",
+    key="$identifier_key",
+    value="$identifier_value",
+    new="$new_object",
+)
+
+METERED: Final = frozenset(
+    {
+        *("first_name", "last_name", "email", "phone", "gender", "dob", "home_city", "time_zone", "bio"),
+        *("country", "language", "current_location", "twitter"),
+    }
+)
+
+FIXED: Final = METERED | {
+    *("alias_name", "alias_label", "image_url", "facebook"),
+    *("date_of_first_session", "date_of_last_session", "marked_email_as_spam_at"),
+    *("email_open_tracking_disabled", "email_click_tracking_disabled"),
+    *("email_subscribe", "push_subscribe", "subscription_groups", "push_tokens", "email_subscription_info"),
+}
+
+
+def operates(value: JsonObject) -> bool:
+    """Whether an object value is an operation: inc, add and remove, or an edit of a list of objects."""
+    keys = value.keys()
+    if not keys:
+        return False
+    if keys == {"inc"} or keys <= EDITS.words:
+        return True
+    return keys <= {"add", "remove"} and all(isinstance(part, list) for part in value.values())
+
+
+def storable(value: Any) -> bool:
+    """Whether Braze takes a custom attribute's value as it is: nothing cut, dropped or refused."""
+    return _CHECKS[type(value)](value)
+
+
+def proves(item: JsonObject) -> bool:
+    """Whether an accepted object means that its profile exists.
+
+    Only an external id, or an alias with a plain false, creates; everything else may be dropped in
+    silence, or reach whoever holds the address today.
+    """
+    flag = item.get("_update_existing_only")
+    if item.get("external_id"):
+        return flag not in (True, "true")
+    return bool(item.get("user_alias")) and flag is False
+
+
+SHAPE: Final = AttributeShape(
+    identifiers=("external_id", "user_alias", "braze_id"),
+    lookups=("email", "phone"),
+    flags=frozenset({"_update_existing_only", "_merge_objects", "push_token_import"}),
+    merge_flag="_merge_objects",
+    fixed=FIXED,
+    metered=METERED,
+    always=frozenset({"email_subscribe", "push_subscribe"}),
+    untimed=frozenset({"push_tokens"}),
+    entries={"subscription_groups": "subscription_group_id"},
+    edits=EDITS,
+    operates=operates,
+    storable=storable,
+    proves=proves,
+)
+
+
+def identify_disturbs(item: JsonObject) -> Disturbance:
+    """An identify may pour one profile into another."""
+    names = ("external_id", "user_alias", "email")
+    return Disturbance(forgotten=tuple({name: item[name]} for name in names if name in item), joined=True)
+
+
+def alias_disturbs(item: JsonObject) -> Disturbance:
+    """A new alias is another way to reach the same person."""
+    alias = {"user_alias": {name: item.get(name) for name in ("alias_label", "alias_name")}}
+    if not item.get("external_id"):
+        return Disturbance(forgotten=(alias,))
+    return Disturbance(forgotten=({"external_id": item["external_id"]}, alias), joined=True)
+
+
+def merge_disturbs(item: JsonObject) -> Disturbance:
+    """A merge ends one profile and fills the gaps of another."""
+    return Disturbance(
+        forgotten=(item["identifier_to_keep"],), erased=(item["identifier_to_merge"],), joined=True
+    )
+
+
+# -- what is stored as sent
+
+
+def _list(value: list[Any]) -> bool:
+    if value and all(isinstance(element, dict) for element in value):
+        fits = all(_nested(element, 2) for element in value)
+    else:
+        fits = all(type(element) in _SCALARS and _nested(element, 2) for element in value)
+    return fits and _is_small(value)
+
+
+def _object(value: JsonObject) -> bool:
+    if not operates(value):
+        return _nested(value, 1) and _is_small(value)
+    if "inc" in value:
+        return type(value["inc"]) is int
+    if value.keys() <= EDITS.words:
+        return all(_edit(word, entries) for word, entries in value.items())
+    return all(_list(part) and not (part and isinstance(part[0], dict)) for part in value.values())
+
+
+def _edit(word: str, entries: Any) -> bool:
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        return False
+    if word == EDITS.add:
+        return all(_nested(entry, 2) and _is_small(entry) for entry in entries)
+    for entry in entries:
+        if not isinstance(entry.get(EDITS.key), str) or type(entry.get(EDITS.value)) not in _SCALARS:
+            return False
+        new = entry.get(EDITS.new, {} if word == EDITS.remove else None)
+        if not isinstance(new, dict) or not _nested(new, 2) or not _is_small(new):
+            return False
+    return True
+
+
+def _nested(value: Any, depth: int) -> bool:
+    if type(value) is str:
+        return len(value) <= TEXT_LIMIT
+    if type(value) is dict:
+        if value.keys() == {"$time"}:
+            return _is_time(value["$time"])
+        return depth <= DEPTH_LIMIT and all(
+            _is_key(key) and _nested(part, depth + 1) for key, part in value.items()
+        )
+    if type(value) is list:
+        return depth <= DEPTH_LIMIT and all(_nested(part, depth + 1) for part in value)
+    return value is not None
+
+
+def _is_key(key: str) -> bool:
+    return 0 < len(key) <= TEXT_LIMIT and not ("." in key or "$" in key or " " in key)
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and 1 < datetime.fromisoformat(value).year <= 3000
+    except ValueError:
+        return False
+
+
+def _is_small(value: Any) -> bool:
+    return len(orjson.dumps(value)) <= SIZE_LIMIT
+
+
+_CHECKS: Final[Mapping[type, Callable[[Any], bool]]] = {
+    type(None): lambda value: True,
+    bool: lambda value: True,
+    int: lambda value: True,
+    float: isfinite,
+    str: lambda value: len(value) <= TEXT_LIMIT,
+    list: _list,
+    dict: _object,
+}
+_SCALARS: Final = frozenset({bool, int, float, str})
