@@ -1,4 +1,5 @@
-"""Write the reference pages that are made of declarations: settings, metrics, log lines, errors, commands.
+"""Write the reference pages that are made of declarations: settings, metrics, log lines, errors, commands,
+destinations and their actions.
 
     .venv/bin/python scripts/reference.py     # after changing a declaration; a test compares the pages
 
@@ -6,6 +7,7 @@ Each page is a function that gives its whole text; PAGES says where it goes.
 """
 
 import inspect
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +15,11 @@ from typing import Any, Final
 import typer.main
 from pydantic_core import PydanticUndefined
 
+from segue.catalog.contents import CONTENTS
+from segue.kit.action import Action, SyncModes
+from segue.kit.conditions import describe
+from segue.kit.field import Choice, Field
+from segue.kit.partner import Destination, Preset
 from segue.model import errors
 from segue.runtime.logbook import KEYS, LINES
 from segue.runtime.settings import PREFIX, Settings
@@ -101,6 +108,31 @@ def describe_commands(group: Command) -> str:
     return _page("Commands", *parts)
 
 
+def actions_page() -> str:
+    """Every destination of the catalogue: settings, actions with their fields, presets."""
+    parts = [CATALOGUED]
+    for page in CONTENTS:
+        parts.append(f"## {page.title}\n\n{page.description} In the workspace file: `type: {page.slug}`.")
+        if names := [*page.slugs, *page.names]:
+            parts.append(f"Also known as {_listed(names)}; an event's `integrations` object may use these.")
+        parts += ["### Settings", _fields(page.settings, "Default")]
+        for action in page.actions:
+            parts += _action(action)
+        for name, presets in page.presets.items():
+            parts += [f"### Presets of {page.title}: {name}", *(_preset(page, each) for each in presets)]
+    return _page("Destinations and actions", *parts)
+
+
+CATALOGUED: Final = """\
+What a destination asks for and what it can do. A field of an action is filled by the mapping of a
+subscription; the default mapping holds where a subscription writes none. *Required* speaks of the mapped
+payload: an event without it is a dead letter that names the field.
+
+A subscription may name an action by any name it is stored under: the slugs of both published generations
+and the published action ids, each with its own sync modes, so that what was
+[moved from Segment](../guides/move-from-segment.md) works as it was stored.
+"""
+
 SETTINGS: Final = """\
 Where a process keeps its data, which ports it opens and what it logs. What flows from where to where is
 not here but in the [workspace file](workspace.md).
@@ -151,6 +183,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/reference/log.md": log_page,
     "docs/reference/errors.md": errors_page,
     "docs/reference/commands.md": commands_page,
+    "docs/reference/actions.md": actions_page,
 }
 
 
@@ -158,6 +191,106 @@ def main() -> None:
     """Write every page."""
     for path, page in PAGES.items():
         (ROOT / path).write_text(page(), encoding="utf-8")
+
+
+def _action(action: Action) -> Iterator[str]:
+    yield f"### {action.title}"
+    batch = action.batch
+    wait = f", which leaves when full or after {batch.wait_seconds:g} s" if batch.items > 1 else ""
+    yield f"{action.description} `action: {action.slug}`."
+    yield "\n".join(
+        [
+            f"- usual trigger: {f'`{action.trigger}`' if action.trigger else 'none, write your own'}",
+            f"- at most {batch.items} in a request{wait}",
+            f"- sync modes: {_modes(action.sync)}",
+            *_stored(action),
+        ]
+    )
+    yield _fields(action.fields, "Default mapping")
+    if action.synced:
+        fields = _listed(action.synced)
+        yield f"Under a name that requires a sync mode there is no {fields}: the mode decides."
+    for name, hook in action.hooks.items():
+        yield f"When a mapping is saved, `{name}`: {hook.label}. {hook.help}"
+        yield _fields(hook.fields, "Default")
+
+
+def _stored(action: Action) -> Iterator[str]:
+    by_modes: dict[str, list[str]] = {}
+    for slug in sorted(action.slugs):
+        by_modes.setdefault(_modes(action.slugs[slug]), []).append(slug)
+    yield from (
+        f"- also stored as {_listed(slugs)}, sync modes: {modes}" for modes, slugs in by_modes.items()
+    )
+
+
+def _modes(modes: SyncModes | None) -> str:
+    if modes is None:
+        return "none"
+    return f"{_listed(modes.choices)}, {'one is required' if modes.required else 'or none'}"
+
+
+def _fields(fields: Mapping[str, Field], default: str) -> str:
+    rows = [
+        (
+            f"`{path}`",
+            field.label,
+            _type(field),
+            "yes" if field.required is True else describe(field.required) if field.required else "no",
+            f"`{json.dumps(field.default, ensure_ascii=False)}`" if field.has_default else "none",
+            _meaning(field),
+        )
+        for path, field in _members(fields, "")
+    ]
+    return _table(("Key", "Label", "Type", "Required", default, "Meaning"), rows)
+
+
+def _members(fields: Mapping[str, Field], inside: str) -> Iterator[tuple[str, Field]]:
+    for key, field in fields.items():
+        path = f"{inside}.{key}" if inside else key
+        yield path, field
+        yield from _members(field.properties or {}, path + "[]" * field.multiple)
+
+
+def _type(field: Field) -> str:
+    kind = f"list of {field.type}s" if field.multiple else field.type
+    return f"{kind} or null" if field.takes_null else kind
+
+
+def _meaning(field: Field) -> str:
+    said = [field.help]
+    if field.choices:
+        said.append(f"One of {_choices(field.choices)}.")
+    if field.suggestions:
+        said.append(f"For instance {_choices(field.suggestions)}.")
+    if field.minimum or field.maximum:
+        said.append(f"From {field.minimum:g} to {field.maximum:g}.")
+    if field.dynamic:
+        said.append("Its values can be asked from the partner.")
+    return " ".join(said)
+
+
+def _choices(choices: Iterable[Choice]) -> str:
+    return _listed(str(choice.value) for choice in choices)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _preset(page: Destination, preset: Preset) -> str:
+    found = page.action(preset.action)
+    usual = found[0].default_mapping() if found else {}
+    other = {key: value for key, value in preset.mapping.items() if usual.get(key) != value}
+    missing = [key for key in usual if key not in preset.mapping]
+    when = f"when `{preset.trigger}`" if preset.trigger else f"when Segment's `{preset.event_slug}` fires it"
+    said = f"**{preset.name}**: `{preset.action}`, {when}. "
+    said += f"Without {_listed(missing)}. " if missing else ""
+    if not other:
+        return said + "The action's default mapping."
+    lines = (f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in other.items())
+    mapped = ",\n".join(lines)
+    return f"{said}The default mapping, and:\n\n```json\n{{\n{mapped}\n}}\n```"
 
 
 def _commands(group: Command, words: tuple[str, ...]) -> Iterator[tuple[str, Command]]:
