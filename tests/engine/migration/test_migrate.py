@@ -114,6 +114,17 @@ def test_every_published_action_id_and_slug_is_understood() -> None:
         assert not [each for each in said(migration, "left out") if "no action" in each], slug
 
 
+def test_a_classic_destination_keeps_its_fixed_behaviour() -> None:
+    """It has settings and no subscriptions; the page knows what it does."""
+    settings = {"apiKey": "app-1", "appGroupId": "kept-out", "datacenter": "us", "trackAllPages": True}
+    metadata = {"id": "54efbf12db31d978f14aa8b5", "slug": "braze", "name": "Braze"}
+    migration = moved(source(), destination(metadata=metadata, settings=settings))
+    (made,) = migration.workspace.destinations
+    assert (made.type, made.subscriptions, made.settings["trackAllPages"]) == ("braze-classic", None, True)
+    assert "kept-out" not in repr(migration)
+    assert prepare(migration.workspace, catalogue()).destinations["braze"].subscriptions
+
+
 def test_a_sync_mode_is_kept_and_a_missing_one_is_named() -> None:
     """The second generation needs one."""
     mode = {**EVENT_MAPPING, "__segment_internal_sync_mode": "update"}

@@ -162,8 +162,8 @@ class _Mover:
     def subscriptions(self) -> tuple[Subscription, ...] | None:
         items = self.children("subscription")
         if not items:
-            if member(self.item.body, "metadata").get("actions") == []:
-                return None  # a type with fixed behaviour: the page's own presets are that
+            if not any(action.slugs for action in self.page.actions):
+                return None  # a type with fixed behaviour has none: the page's own presets are that
             why = "the export holds no subscription of it, so it sends nothing."
             remedy = (
                 f"Add the answer of GET /destinations/{self.item.id}/subscriptions, or write presets: ours."
