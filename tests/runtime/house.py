@@ -146,7 +146,14 @@ class Desk:
         state = await State.open(self.folder / "braze.db", dedupe_hours=hours)
         try:
             yield Courier(
-                destination, self.stream, state, self.wire, self.clock, self.telemetry, origins=self.origins
+                destination,
+                self.stream,
+                state,
+                self.wire,
+                self.clock,
+                self.telemetry,
+                origins=self.origins,
+                journal=self.folder / "braze",
             )
         finally:
             await state.close()

@@ -1,13 +1,15 @@
 """The courier: from the log to a Braze profile, through whatever happens on the way."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.house import Desk, bind, opened, records
+from tests.runtime.house import Desk, Wire, bind, opened, records
 
 from segue.io.storage.state import StateReader
+from segue.model.delivery import Request, Response
 from segue.model.workspace import Delivery, Subscription
 from segue.runtime.courier import Courier
 
@@ -284,3 +286,98 @@ async def test_a_dropped_dead_letter_is_gone_and_its_event_stays_dead(desk: Desk
     assert told(courier) == {"dead": 1}
     assert await reader.dead_letters() == []
     await reader.close()
+
+
+async def killed(courier: Courier, desk: Desk, requests: int) -> None:
+    """Run a courier and take it away, without a word, once so many requests have been answered."""
+    courier.checkpoint = _never  # type: ignore[method-assign]  # the process dies before its next checkpoint
+    running = asyncio.ensure_future(courier.run())
+    while len(desk.wire.sent) < requests or courier._dispatcher.in_flight:
+        await asyncio.sleep(0)
+        if running.done():
+            await running
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def _never() -> None:
+    return None
+
+
+async def test_requests_that_were_answered_before_a_kill_are_not_repeated(desk: Desk) -> None:
+    """The journal knows them though no checkpoint does: events and purchases count once."""
+    products = [{"product_id": "tea", "price": 7.5}]
+    await desk.stream.append(
+        records(*(track(f"u{n}") for n in range(40)), track("u1", 1, "Order Completed", products=products))
+    )
+    async with desk.courier(bind(delivery=Delivery(batching=False))) as courier:
+        await killed(courier, desk, 41)
+    courier = await desk.deliver(bind(delivery=Delivery(batching=False)))
+    assert len(desk.wire.sent) == 41
+    assert told(courier) == {"delivered": 41}
+    assert courier.ledger.total("rows_uncertain") == 0
+    assert (await desk.wire.profile("u1"))["purchases"][0]["count"] == 1
+
+
+async def test_a_row_refused_before_a_kill_is_a_dead_letter_after_it(desk: Desk) -> None:
+    """The journal keeps the reason and Braze's words."""
+    long = "x" * 1000
+    await desk.stream.append(records(track("u1"), {**track(long), "messageId": "long"}))
+    async with desk.courier() as courier:
+        await killed(courier, desk, 1)
+    courier = await desk.deliver()
+    assert len(desk.wire.sent) == 1
+    assert told(courier) == {"delivered": 1, "dead": 1}
+    reader = await StateReader.open(desk.folder / "braze.db")
+    [letter] = await reader.dead_letters()
+    await reader.close()
+    assert "external_id" in letter.message
+
+
+class Cut:
+    """A wire that carries requests, and is cut before the answer comes back."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.cuts = 1
+
+    async def send(self, request: Request) -> Response:
+        response = await self.wire.send(request)
+        if self.cuts:
+            self.cuts -= 1
+            return Response(status=0, error="ETIMEDOUT", sent=True)
+        return response
+
+
+@pytest.mark.parametrize(("policy", "count"), [("resend", 2), ("hold", 1)])
+async def test_an_answer_that_got_lost_follows_the_policy(desk: Desk, policy: Any, count: int) -> None:
+    """resend: the event counts twice, and is reported; hold: a dead letter waits for a human."""
+    wire = desk.wire
+    desk.wire = Cut(wire)  # type: ignore[assignment]
+    await desk.stream.append(records(track("u1")))
+    delivery = Delivery(wait_seconds=0, uncertain=policy)
+    for _ in range(3):
+        courier = await desk.deliver(bind(delivery=delivery))
+        if not courier.ledger.waiting:
+            break
+    assert (await wire.profile("u1"))["custom_events"][0]["count"] == count
+    assert courier.ledger.totals()["rows_uncertain", policy] == 1
+    assert told(courier) == ({"delivered": 1} if policy == "resend" else {"dead": 1})
+    if policy == "hold":
+        reader = await StateReader.open(desk.folder / "braze.db")
+        [letter] = await reader.dead_letters(reason="UNCERTAIN")
+        await reader.close()
+        assert "may or may not have arrived" in letter.message
+
+
+async def test_attributes_in_doubt_are_sent_again_whatever_the_policy(desk: Desk) -> None:
+    """Sending them twice leaves the profile as if they had been sent once."""
+    wire = desk.wire
+    desk.wire = Cut(wire)  # type: ignore[assignment]
+    await desk.stream.append(records(identify("u1", plan="plus")))
+    for _ in range(3):
+        courier = await desk.deliver(bind(delivery=Delivery(wait_seconds=0, uncertain="hold")))
+        if not courier.ledger.waiting:
+            break
+    assert told(courier) == {"delivered": 1}
+    assert (await wire.profile("u1"))["custom_attributes"] == {"plan": "plus"}

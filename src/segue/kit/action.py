@@ -183,6 +183,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     hooks     what can be done when a mapping is saved, by name (``onMappingSave``)
     attributes  set when the objects are attributes of a person: what each member of one is
     disturbs  set when an object changes attributes of people in other ways: whose
+    repeatable  sending a row twice leaves the partner as if it had been sent once
     recipe    how plain events become objects without the long way through mapping, coercion and `shape`
     """
 
@@ -203,6 +204,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     build: Build
     read: Read = read_status
     recipe: "Recipe | None" = None
+    repeatable: bool = False
 
     def sync_modes(self, slug: str = "") -> SyncModes | None:
         """The sync modes a subscription stored under this slug has."""

@@ -163,6 +163,7 @@ async def opened(
                 clock,
                 telemetry,
                 origins=origins,
+                journal=state_path(settings, name).with_suffix(""),
                 lanes=settings.lanes or None,
             )
             await courier.start()

@@ -7,23 +7,23 @@ All decisions are the engine's (`route`, `batch`, `aftermath`, `retry`, `ledger`
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import structlog
 
 from segue.engine import intake
-from segue.engine.aftermath import Ended, receipt
 from segue.engine.batch import Batcher
-from segue.engine.dead import bury
-from segue.engine.ledger import Ledger, OpenEvent, Place
+from segue.engine.ledger import Ledger, Place
 from segue.engine.plan import BoundDestination
 from segue.engine.retry import Hold
 from segue.engine.route import Routed, people_of, position, route, travel
 from segue.io.log.stream import Log
+from segue.io.storage.journal import Journal
 from segue.io.storage.state import Checkpoint, Cursor, State
-from segue.model.delivery import DeadLetter, Receipt, Row
-from segue.model.errors import CorruptBlock, UnavailableError
+from segue.model.errors import BrokenError, CorruptBlock, UnavailableError
 from segue.model.event import Record
+from segue.runtime.bookkeeper import Bookkeeper, broken
 from segue.runtime.clock import Clock
 from segue.runtime.dispatcher import Dispatcher, Meter, Sender
 from segue.runtime.reader import Entry, Reader
@@ -44,6 +44,7 @@ log = structlog.get_logger("segue.courier")
 class Courier:
     """One destination's delivery: `start`, then `run` until `stop`.
 
+    journal    stem of the journal's files
     origins    where in each lane the destination began (`segue.io.storage.origins`)
     lanes      the lanes of the log this courier reads; None for all
     is_paused  true while its state or the log cannot be used
@@ -59,10 +60,12 @@ class Courier:
         meter: Meter,
         *,
         origins: Mapping[int, int],
+        journal: Path,
         lanes: Sequence[int] | None = None,
     ) -> None:
         self.destination = destination
         self._origins = dict(origins)
+        self._journal_stem = journal
         self._stream = stream
         self._state = state
         self._clock = clock
@@ -71,9 +74,9 @@ class Courier:
         self._reader = Reader(stream, self._lanes)
         self._revival = Revival(stream, state)
         self._batcher = Batcher()
-        self._dispatcher = Dispatcher(self._batcher, sender, clock, meter, self._end)
-        self._ledger: Ledger | None = None
-        self._open: dict[tuple[int, int], OpenEvent] = {}
+        self._dispatcher = Dispatcher(self._batcher, sender, clock, meter)
+        self._books: Bookkeeper | None = None
+        self._is_resuming = False
         self._found: list[Entry] = []
         self._fresh: list[bool] = []  # of what was found: ours, and not met before
         self._stopping = False
@@ -86,11 +89,16 @@ class Courier:
         return self.destination.id
 
     @property
+    def books(self) -> Bookkeeper:
+        """What is written down; there from `start` on."""
+        if self._books is None:
+            raise BrokenError(f'the courier of "{self.id}" has not been started')
+        return self._books
+
+    @property
     def ledger(self) -> Ledger:
         """The destination's book; there from `start` on."""
-        if self._ledger is None:
-            raise RuntimeError(f'the courier of "{self.id}" has not been started')
-        return self._ledger
+        return self.books.ledger
 
     @property
     def hold(self) -> Hold:
@@ -124,12 +132,16 @@ class Courier:
             for lane, cursor in cursors.items()
             if lane in self._lanes
         }
-        self._ledger = Ledger(
-            self.destination.config.source,
-            places,
-            origins,
-            await self._state.totals(),
-        )
+        ledger = Ledger(self.destination.config.source, places, origins, await self._state.totals())
+        generation = int(await self._state.value("journal") or b"0")
+        journal, found = await asyncio.to_thread(Journal.open, self._journal_stem, generation)
+        self._is_resuming = bool(found.settled or found.uncertain)
+        if self._is_resuming:
+            log.warning(
+                "resumed", destination=self.id, settled=len(found.settled), count=len(found.uncertain)
+            )
+        self._books = Bookkeeper(ledger, journal, found, self._revival, self._batcher)
+        self._dispatcher.books = self._books
         self._dispatcher.requests = int(await self._state.value("requests") or b"0")
         self._checkpoint_at = self._clock.monotonic() + CHECKPOINT_SECONDS
 
@@ -144,7 +156,7 @@ class Courier:
         While the state or the log cannot be used, the courier pauses with everything it knows in memory
         and tries again; only the last checkpoint of a stop may raise StorageUnavailable.
         """
-        if self._ledger is None:
+        if self._books is None:
             await self.start()
         async with asyncio.TaskGroup() as requests:
             while not self._is_finished():
@@ -184,21 +196,30 @@ class Courier:
             return
         entries = self.ledger.entries()
         revived, commands = self._revival.entries()
-        await self._state.commit(
-            Checkpoint(
-                cursors={
-                    lane: Cursor(next_offset=place.next_offset, settled=place.settled)
-                    for lane, place in entries.places.items()
-                },
-                receipts=entries.receipts,
-                dead=entries.dead,
-                revived=revived,
-                done_commands=commands,
-                counts=entries.counts,
-                values={"requests": b"%d" % self._dispatcher.requests},
-                now_ms=self._clock.now_ms(),
+        turn = self.books.journal.turn()
+        written = False
+        try:
+            await self._state.commit(
+                Checkpoint(
+                    cursors={
+                        lane: Cursor(next_offset=place.next_offset, settled=place.settled)
+                        for lane, place in entries.places.items()
+                    },
+                    receipts=entries.receipts,
+                    dead=entries.dead,
+                    revived=revived,
+                    done_commands=commands,
+                    counts=entries.counts,
+                    values={
+                        "requests": b"%d" % self._dispatcher.requests,
+                        "journal": b"%d" % turn.generation,
+                    },
+                    now_ms=self._clock.now_ms(),
+                )
             )
-        )
+            written = True
+        finally:
+            self.books.journal.turned(turn, committed=written)
         self.ledger.written(entries)
         if self.ledger.residual:
             log.error("conservation_broken", destination=self.id, count=self.ledger.residual)
@@ -227,7 +248,7 @@ class Courier:
             try:
                 self._found = await self._reader.next(self.ledger, minute)
             except CorruptBlock as error:
-                self._skip_corrupt(error, minute)
+                self._reader.skip(error.lane, self.books.skip_corrupt(self.id, error, minute))
                 return True
         if not self._found:
             return False
@@ -237,14 +258,6 @@ class Courier:
         del self._found[:CHUNK], self._fresh[:CHUNK]
         await asyncio.sleep(0)
         return True
-
-    def _skip_corrupt(self, error: CorruptBlock, minute: int) -> None:
-        log.error("log_block_corrupt", destination=self.id, lane=error.lane, offset=error.first_offset)
-        end = error.first_offset + error.count
-        for offset in range(max(error.first_offset, self.ledger.read_to(error.lane)), end):
-            if self.ledger.take(error.lane, offset):
-                self.ledger.close("dead", "CORRUPT_BLOCK", minute)
-        self._reader.skip(error.lane, end)
 
     async def _ask_fresh(self, entries: Sequence[Entry]) -> list[bool]:
         """Say of each event whether it is ours and was not met before."""
@@ -270,8 +283,7 @@ class Courier:
             if is_fresh:
                 self._take_in(lane, offset, record, now, now_ms)
             elif record.source == source:
-                ledger.close("duplicate", "", minute)
-                self._note(lane, offset, record.message_id, "duplicate", "", now_ms)
+                self.books.repeat(lane, offset, record.message_id, now_ms)
             else:
                 ledger.close("skipped", "OTHER_SOURCE", minute)
         self._since_checkpoint += len(entries)
@@ -283,81 +295,15 @@ class Courier:
             routed = route(event, self.destination, position(lane, offset, record, event))
         except Exception as error:  # whatever it is, it is about this event: keep it and go on
             log.exception("event_not_routed", destination=self.id, lane=lane, offset=offset)
-            routed = Routed(dead=(self._broken(lane, offset, record, error),))
+            routed = Routed(dead=(broken(self.id, lane, offset, record, error, now_ms),))
         if not routed.rows:
-            self._end_without_rows(lane, offset, record.message_id, routed, now_ms)
+            self.books.close(lane, offset, record.message_id, routed, now_ms)
             return
-        self._open[lane, offset] = self.ledger.open(
-            lane, offset, len(routed.rows), routed.dead, received_ms=record.received_ms
-        )
+        self.books.open(lane, offset, record, routed)
         people = people_of(event, record.person)
         for row, subscription in routed.rows:
-            self._batcher.add(row, travel(row, subscription), people, now)
-
-    def _end_without_rows(self, lane: int, offset: int, message_id: str, routed: Routed, now_ms: int) -> None:
-        minute = now_ms // 60_000
-        for letter in routed.dead:
-            self.ledger.bury(letter, minute, had_row=False)
-            self._note(lane, offset, message_id, "dead", letter.reason, now_ms, letter.subscription)
-        if routed.dead:
-            self.ledger.close("dead", routed.dead[0].reason, minute)
-        else:
-            self.ledger.close("filtered", routed.reason, minute)
-            self._note(lane, offset, message_id, "filtered", routed.reason, now_ms)
-
-    def _broken(self, lane: int, offset: int, record: Record, error: Exception) -> DeadLetter:
-        row = Row(
-            destination=self.id,
-            subscription="",
-            action="",
-            lane=lane,
-            offset=offset,
-            order=record.order,
-            person=record.person,
-            message_id=record.message_id,
-            kind=record.kind,
-        )
-        return bury(row, "INTERNAL", f"{type(error).__name__}: {error}", died_ms=self._clock.now_ms())
-
-    def _note(
-        self,
-        lane: int,
-        offset: int,
-        message_id: str,
-        result: str,
-        reason: str,
-        now_ms: int,
-        subscription: str = "",
-    ) -> None:
-        """Write the receipt of an event that never had a row."""
-        self.ledger.write(
-            Receipt(
-                lane=lane,
-                offset=offset,
-                message_id=message_id,
-                subscription=subscription,
-                action="",
-                result=result,
-                reason=reason,
-                attempts=0,
-                settled_ms=now_ms,
-            )
-        )
-
-    def _end(self, ended: Ended, number: int, now_ms: int) -> None:
-        row, minute = ended.entry.row, now_ms // 60_000
-        self._batcher.settle(ended.entry)
-        self.ledger.write(receipt(ended, str(number), now_ms))
-        if ended.reason:
-            letter = bury(row, ended.reason, ended.message, attempts=ended.entry.attempts, died_ms=now_ms)
-            self.ledger.bury(letter, minute, had_row=True)
-        opened = self._open.get((row.lane, row.offset))
-        if opened is None:
-            self._revival.settle(row, ended.reason, self.ledger, minute)
-            return
-        self.ledger.settle(opened, row.subscription, ended.reason, minute)
-        if opened.outstanding == 0:
-            del self._open[row.lane, row.offset]
+            if not self._is_resuming or not self.books.remembers(row, self.destination, now_ms):
+                self._batcher.add(row, travel(row, subscription), people, now)
 
     def _minute(self) -> int:
         return self._clock.now_ms() // 60_000

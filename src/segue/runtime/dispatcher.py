@@ -1,17 +1,18 @@
 """The dispatcher: lets the batches of one destination leave, and learns from each answer."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
 
-from segue.engine.aftermath import Ended, weigh
+from segue.engine.aftermath import weigh
 from segue.engine.batch import Batch, Batcher
 from segue.engine.plan import BoundDestination
 from segue.engine.retry import FREE, Hold
 from segue.model.delivery import Outcome, Request, Response, Verdict
 from segue.model.errors import BrokenError
+from segue.runtime.bookkeeper import IN_DOUBT, UNCERTAIN, Bookkeeper, is_repeatable
 from segue.runtime.clock import Clock
 
 log = structlog.get_logger("segue.courier")
@@ -36,7 +37,7 @@ class Meter(Protocol):
 class Dispatcher:
     """Requests on the way.
 
-    ended     called for every row that is done with: (what became of it, request number, now in ms)
+    books     where everything is written down; set before anything leaves
     wake      set whenever something happened that may let more leave
     requests  number of the last request, counted over restarts
     retries   rows that had to leave again, in this run
@@ -48,7 +49,6 @@ class Dispatcher:
         sender: Sender,
         clock: Clock,
         meter: Meter,
-        ended: Callable[[Ended, int, int], None],
     ) -> None:
         self.hold: Hold = FREE
         self.requests = 0
@@ -59,7 +59,18 @@ class Dispatcher:
         self._sender = sender
         self._clock = clock
         self._meter = meter
-        self._ended = ended
+        self._books: Bookkeeper | None = None
+
+    @property
+    def books(self) -> Bookkeeper:
+        """Where everything is written down."""
+        if self._books is None:
+            raise BrokenError("the dispatcher has no books")
+        return self._books
+
+    @books.setter
+    def books(self, books: Bookkeeper) -> None:
+        self._books = books
 
     def dispatch(self, destination: BoundDestination, requests: asyncio.TaskGroup) -> None:
         """Let everything leave that may."""
@@ -78,7 +89,7 @@ class Dispatcher:
         """Send one batch and act on the answer."""
         started = self._clock.monotonic()
         try:
-            response, outcomes = await self._exchange(destination, batch)
+            response, outcomes = await self._exchange(destination, batch, number)
         except Exception as error:  # a defect of a page: its rows become dead letters, the others go on
             log.exception("request_not_made", destination=destination.id, action=batch.travel.action)
             response = Response(status=0, error="INTERNAL", sent=False)
@@ -88,35 +99,53 @@ class Dispatcher:
         seconds = self._clock.monotonic() - started
         items = sum(len(row.items) for row in batch.rows)
         self._meter.request(destination.id, batch.travel.action, response.status, items, seconds)
-        self._learn(destination, batch, number, outcomes)
+        self._learn(destination, batch, number, response, outcomes)
         self.wake.set()
 
     async def _exchange(
-        self, destination: BoundDestination, batch: Batch
+        self, destination: BoundDestination, batch: Batch, number: int
     ) -> tuple[Response, Sequence[Outcome]]:
         found = destination.page.action(batch.travel.action)
         if found is None:
             raise BrokenError(f'{destination.page.title} has no action "{batch.travel.action}" any more')
         action, rows = found[0], batch.rows
-        response = await self._sender.send(action.build(rows, destination.settings))
+        request = action.build(rows, destination.settings)
+        self.books.leave(number, rows)
+        response = await self._sender.send(request)
         outcomes = action.read(response, rows)
         if len(outcomes) != len(rows):
             raise BrokenError(f'"{action.slug}" read {len(outcomes)} outcomes for {len(rows)} rows')
         return response, outcomes
 
     def _learn(
-        self, destination: BoundDestination, batch: Batch, number: int, outcomes: Sequence[Outcome]
+        self,
+        destination: BoundDestination,
+        batch: Batch,
+        number: int,
+        response: Response,
+        outcomes: Sequence[Outcome],
     ) -> None:
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        trouble = next((each for each in outcomes if each.verdict is Verdict.HOLD), None)
+        in_doubt = bool(response.error) and response.sent
+        policy: str = destination.config.delivery.uncertain
+        if is_repeatable(destination, batch.travel.action):
+            policy = "repeated"
+        if in_doubt and policy == "hold":
+            doubt = Outcome(verdict=Verdict.REJECTED, code=UNCERTAIN, message=IN_DOUBT.format(request=number))
+            outcomes = [doubt if each.verdict is Verdict.HOLD else each for each in outcomes]
         aftermath = weigh(batch, outcomes, str(number), now, now_ms)
-        for ended in aftermath.ended:
-            self._ended(ended, number, now_ms)
+        again = [entry for group, _ in aftermath.again for entry in group]
+        if in_doubt and policy == "hold":
+            for ended in aftermath.ended:
+                self.books.count_doubt(ended.entry.row, policy, now_ms)
+        self.books.answered(number, aftermath.ended, again if in_doubt else (), policy, now_ms)
         self._batcher.put_back(batch, aftermath.again)
-        self.retries += sum(len(group) for group, _ in aftermath.again)
-        if aftermath.trouble is not None:
+        self.retries += len(again)
+        if trouble is not None:
             if not self.hold.is_held:
-                self._meter.held(destination.id, aftermath.trouble.code)
-            self.hold = self.hold.after_trouble(aftermath.trouble, now, f"{destination.id}-{number}")
+                self._meter.held(destination.id, trouble.code)
+            self.hold = self.hold.after_trouble(trouble, now, f"{destination.id}-{number}")
             wait = round(self.hold.until - now, 1)
             log.warning(
                 "destination_held", destination=destination.id, code=self.hold.reason, wait_seconds=wait

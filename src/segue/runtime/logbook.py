@@ -55,6 +55,11 @@ LINES: Final = (
         "Events of the log do not decode; they are counted as dead and passed by.",
     ),
     Line("destination_started", "info", "A courier begins to deliver for a destination."),
+    Line(
+        "resumed",
+        "warning",
+        "The last run ended unexpectedly; the journal says which rows were settled, `count` are uncertain.",
+    ),
     Line("destination_stopped", "info", "A courier has settled and written down what it had."),
     Line("destination_held", "warning", "The partner has trouble or refuses our key; the destination waits."),
     Line("destination_released", "info", "The partner answers again; delivery goes on."),

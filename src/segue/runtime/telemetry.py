@@ -104,6 +104,9 @@ METRICS: Final = (
              "Several for one event when several subscriptions match."),
     _counter("rows_dead", "rows", "destination reason", "Rows given up, by reason.",
              "See events_dead."),
+    _counter("rows_uncertain", "rows", "destination reason",
+             "Rows that left and had no answer, by what became of them: repeated, resend or hold.",
+             "With resend an event may count twice; `delivery.uncertain: hold` asks you instead."),
     _counter("requests", "requests", "destination action status", "Requests sent, by status; 0 is no answer.",
              "Statuses other than 2xx: `segue doctor` explains each."),
     _histogram("request_seconds", "seconds", "destination action", "From sending a request to its answer.",
@@ -294,7 +297,11 @@ LEDGER_RESULTS: Final = {
 }
 """What a ledger counts -> the metric that shows it."""
 
-LEDGER_REASONS: Final = {"filtered": "segue_events_filtered_total", "rows_dead": "segue_rows_dead_total"}
+LEDGER_REASONS: Final = {
+    "filtered": "segue_events_filtered_total",
+    "rows_dead": "segue_rows_dead_total",
+    "rows_uncertain": "segue_rows_uncertain_total",
+}
 """Likewise, where the reason is shown too."""
 
 

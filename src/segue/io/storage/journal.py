@@ -50,10 +50,12 @@ class Found(msgspec.Struct, frozen=True):
 
     settled    rows that were answered for good
     uncertain  rows that left and may or may not have arrived -> the request they left in
+    counted    those of them that a checkpoint has counted already
     """
 
     settled: Mapping[RowKey, Settled] = {}
     uncertain: Mapping[RowKey, int] = {}
+    counted: frozenset[RowKey] = frozenset()
 
 
 class _Left(msgspec.Struct, frozen=True, array_like=True, tag="l"):
@@ -62,11 +64,12 @@ class _Left(msgspec.Struct, frozen=True, array_like=True, tag="l"):
 
 
 class _Answered(msgspec.Struct, frozen=True, array_like=True, tag="a"):
-    """rows: settled for good; stays: did not arrive, will leave again; doubt: no answer, may have arrived."""
+    """rows: settled for good; doubt: no answer, may have arrived; counted: a checkpoint has counted them."""
 
     request: int
     rows: list[tuple[RowKey, Settled]]
     doubt: list[RowKey]
+    counted: bool = False
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -90,6 +93,7 @@ class Journal:
         self._turn: Turn | None = None
         self._flying: dict[int, list[RowKey]] = {}
         self._doubt: dict[RowKey, int] = {}
+        self._counted: set[RowKey] = set()
 
     @classmethod
     def open(cls, stem: Path, generation: int) -> tuple[Self, Found]:
@@ -111,6 +115,7 @@ class Journal:
                 other.unlink(missing_ok=True)
         journal = cls(stem, generation, handle)
         journal._doubt = dict(found.uncertain)
+        journal._counted = set(found.counted)
         return journal, found
 
     @property
@@ -133,12 +138,20 @@ class Journal:
         self._flying.pop(request, None)
         for key, _ in answered.rows:
             self._doubt.pop(key, None)
+            self._counted.discard(key)
         self._doubt.update(dict.fromkeys(answered.doubt, request))
         self._write(answered)
 
     def forget(self, keys: Iterable[RowKey]) -> None:
         """These rows are no longer in doubt: somebody decided what becomes of them."""
         self.settle(0, [(key, Settled(0, 0, 0)) for key in keys])
+
+    def count(self, key: RowKey) -> bool:
+        """A row in doubt is being counted; False when it was before."""
+        if key in self._counted:
+            return False
+        self._counted.add(key)
+        return True
 
     def turn(self) -> Turn:
         """Begin a checkpoint: from here on the next generation is written as well."""
@@ -152,7 +165,7 @@ class Journal:
         for request, keys in self._flying.items():
             self._append(handle, _Left(request, keys))
         for key, request in self._doubt.items():
-            self._append(handle, _Answered(request, [], [key]))
+            self._append(handle, _Answered(request, [], [key], key in self._counted))
         self._turn = turn
         return turn
 
@@ -188,6 +201,7 @@ def _read(content: bytes) -> tuple[Found, int]:
     flying: dict[int, list[RowKey]] = {}
     settled: dict[RowKey, Settled] = {}
     doubt: dict[RowKey, int] = {}
+    counted: set[RowKey] = set()
     at = 0
     while at + _FRAME.size <= len(content):
         length, checksum = _FRAME.unpack_from(content, at)
@@ -205,9 +219,10 @@ def _read(content: bytes) -> tuple[Found, int]:
             if verdict.request:
                 settled[key] = verdict
         doubt.update(dict.fromkeys(entry.doubt, entry.request))
+        counted.update(entry.doubt if entry.counted else ())
     for request, keys in flying.items():
         doubt.update(dict.fromkeys(keys, request))
-    return Found(settled, doubt), at
+    return Found(settled, doubt, frozenset(counted & doubt.keys())), at
 
 
 def _path(stem: Path, generation: int) -> Path:

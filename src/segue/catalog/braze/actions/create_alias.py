@@ -11,7 +11,7 @@ from segue.kit.action import Action, Shaped, Shaping, SyncModes
 from segue.kit.field import Field
 from segue.model.delivery import Payload
 
-from .. import identity, rest
+from .. import attributes, identity, rest
 
 ADD: Final = SyncModes(choices=("add",), default="add")
 ADD_REQUIRED: Final = SyncModes(choices=("add",), default="add", required=True)
@@ -53,7 +53,9 @@ CREATE_ALIAS: Final = Action(
     sync=ADD,
     slugs=SLUGS,
     pool=rest.USERS_POOL,
+    disturbs=attributes.alias_disturbs,
     shape=shape,
     build=rest.build_list("/users/alias/new", "user_aliases", rest.USERS_POOL),
     read=rest.read_list,
+    repeatable=True,
 )

@@ -15,7 +15,7 @@ from segue.kit.field import ABSENT, Field, pick, when
 from segue.model.delivery import Payload, Request, Row
 from segue.model.errors import InvalidPayload
 
-from .. import identity, rest
+from .. import attributes, identity, rest
 
 MODES: Final = SyncModes(choices=("add", "upsert"), default="add")
 MODES_REQUIRED: Final = SyncModes(choices=("add", "upsert"), default="add", required=True)
@@ -139,7 +139,9 @@ IDENTIFY_USER: Final = Action(
     sync=MODES,
     slugs=SLUGS,
     pool=rest.USERS_POOL,
+    disturbs=attributes.identify_disturbs,
     shape=shape,
     build=build,
     read=rest.read_lists(LISTS),
+    repeatable=True,
 )

@@ -12,7 +12,7 @@ from segue.kit.field import Field, pick
 from segue.model.delivery import Payload
 from segue.model.errors import InvalidPayload
 
-from .. import rest
+from .. import attributes, rest
 
 SAME_PERSON: Final = "same_person"
 """The reason a merge of somebody with themselves is filtered with."""
@@ -83,7 +83,9 @@ MERGE_USERS: Final = Action(
     },
     batch=rest.USERS_BATCH,
     pool=rest.USERS_POOL,
+    disturbs=attributes.merge_disturbs,
     shape=shape,
     build=rest.build_list("/users/merge", "merge_updates", rest.USERS_POOL),
     read=rest.read_list,
+    repeatable=True,
 )

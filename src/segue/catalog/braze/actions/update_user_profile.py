@@ -342,4 +342,5 @@ UPDATE_USER_PROFILE: Final = Action(
     build=rest.build_track,
     read=rest.read_track,
     recipe=RECIPE,
+    repeatable=True,
 )

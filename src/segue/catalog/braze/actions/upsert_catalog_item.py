@@ -155,4 +155,5 @@ UPSERT_CATALOG_ITEM: Final = Action(
     shape=shape,
     build=build,
     read=read,
+    repeatable=True,
 )

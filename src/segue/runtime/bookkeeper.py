@@ -1,0 +1,220 @@
+"""The bookkeeper: writes down what became of each event and row of one destination.
+
+The decisions have been taken elsewhere; here they become entries of the ledger, receipts, dead letters and
+journal entries, always together.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import structlog
+
+from segue.engine.aftermath import Ended, receipt
+from segue.engine.batch import Batcher, Waiting
+from segue.engine.dead import bury
+from segue.engine.ledger import Ledger, OpenEvent
+from segue.engine.plan import BoundDestination
+from segue.engine.route import Routed
+from segue.io.storage.journal import Found, Journal, RowKey, Settled
+from segue.model.delivery import DeadLetter, Receipt, Row
+from segue.model.errors import CorruptBlock
+from segue.model.event import Record
+from segue.runtime.revival import Revival
+
+UNCERTAIN: Final = "UNCERTAIN"
+IN_DOUBT: Final = "it left in request {request} and no answer is known: it may or may not have arrived"
+
+log = structlog.get_logger("segue.courier")
+
+
+class Bookkeeper:
+    """One destination's entries.
+
+    found  what the journal knew at the start about rows the last checkpoint does not know
+    """
+
+    def __init__(
+        self, ledger: Ledger, journal: Journal, found: Found, revival: Revival, batcher: Batcher
+    ) -> None:
+        self.ledger = ledger
+        self.journal = journal
+        self._settled = dict(found.settled)
+        self._doubt = dict(found.uncertain)
+        self._revival = revival
+        self._batcher = batcher
+        self._open: dict[tuple[int, int], OpenEvent] = {}
+
+    def open(self, lane: int, offset: int, record: Record, routed: Routed) -> None:
+        """An event has rows: keep it open until they are settled."""
+        self._open[lane, offset] = self.ledger.open(
+            lane, offset, len(routed.rows), routed.dead, received_ms=record.received_ms
+        )
+
+    def close(self, lane: int, offset: int, message_id: str, routed: Routed, now_ms: int) -> None:
+        """An event has no rows: it is filtered, or dead with all its letters."""
+        minute = now_ms // 60_000
+        for letter in routed.dead:
+            self.ledger.bury(letter, minute, had_row=False)
+            self._note(lane, offset, message_id, "dead", letter.reason, now_ms, letter.subscription)
+        if routed.dead:
+            self.ledger.close("dead", routed.dead[0].reason, minute)
+        else:
+            self.ledger.close("filtered", routed.reason, minute)
+            self._note(lane, offset, message_id, "filtered", routed.reason, now_ms)
+
+    def repeat(self, lane: int, offset: int, message_id: str, now_ms: int) -> None:
+        """An event was met before under the same messageId."""
+        self.ledger.close("duplicate", "", now_ms // 60_000)
+        self._note(lane, offset, message_id, "duplicate", "", now_ms)
+
+    def skip_corrupt(self, destination: str, error: CorruptBlock, minute: int) -> int:
+        """Count the events of a block that does not decode as dead; gives the offset behind it."""
+        log.error("log_block_corrupt", destination=destination, lane=error.lane, offset=error.first_offset)
+        end = error.first_offset + error.count
+        for offset in range(max(error.first_offset, self.ledger.read_to(error.lane)), end):
+            if self.ledger.take(error.lane, offset):
+                self.ledger.close("dead", "CORRUPT_BLOCK", minute)
+        return end
+
+    def remembers(self, row: Row, destination: BoundDestination, now_ms: int) -> bool:
+        """Settle a row that was answered, or is in doubt and not to be sent again, before the last stop.
+
+        False when the row is to be sent.
+        """
+        key = row_key(row)
+        known = self._settled.pop(key, None)
+        if known is not None:
+            self._settle_known(row, known, now_ms)
+            return True
+        request = self._doubt.pop(key, None)
+        if request is None:
+            return False
+        policy = destination.config.delivery.uncertain
+        repeatable = is_repeatable(destination, row.action)
+        self.count_doubt(row, "repeated" if repeatable else policy, now_ms)
+        if repeatable or policy == "resend":
+            return False
+        verdict = Settled(request, 0, 0, UNCERTAIN, IN_DOUBT.format(request=request))
+        self.journal.forget([key])
+        self._settle_known(row, verdict, now_ms)
+        return True
+
+    def leave(self, request: int, rows: Iterable[Row]) -> None:
+        """A request is about to leave."""
+        self.journal.leave(request, map(row_key, rows))
+
+    def answered(
+        self, request: int, ended: Sequence[Ended], doubt: Sequence[Waiting], policy: str, now_ms: int
+    ) -> None:
+        """A request was answered, or was not: write everything it ended.
+
+        doubt  rows that leave again although they may have arrived
+        """
+        rows = [(row_key(each.entry.row), _verdict(each, request)) for each in ended]
+        for entry in doubt:
+            self.count_doubt(entry.row, policy, now_ms)
+        self.journal.settle(request, rows, [row_key(entry.row) for entry in doubt])
+        for each in ended:
+            self._end(each, request, now_ms)
+
+    def count_doubt(self, row: Row, policy: str, now_ms: int) -> None:
+        """Count a row that may have arrived without an answer, once; policy: what becomes of it."""
+        if self.journal.count(row_key(row)):
+            self.ledger.count(now_ms // 60_000, row.subscription, "rows_uncertain", policy)
+
+    def _end(self, ended: Ended, request: int, now_ms: int) -> None:
+        row = ended.entry.row
+        self._batcher.settle(ended.entry)
+        self.ledger.write(receipt(ended, str(request), now_ms))
+        if ended.reason:
+            letter = bury(row, ended.reason, ended.message, attempts=ended.entry.attempts, died_ms=now_ms)
+            self.ledger.bury(letter, now_ms // 60_000, had_row=True)
+        self._settle_event(row, ended.reason, now_ms // 60_000)
+
+    def _settle_known(self, row: Row, verdict: Settled, now_ms: int) -> None:
+        minute = now_ms // 60_000
+        self.ledger.write(
+            Receipt(
+                lane=row.lane,
+                offset=row.offset,
+                message_id=row.message_id,
+                subscription=row.subscription,
+                action=row.action,
+                result="dead" if verdict.reason else "delivered",
+                reason=verdict.reason,
+                request=str(verdict.request),
+                position=verdict.position,
+                status=verdict.status,
+                settled_ms=now_ms,
+            )
+        )
+        if verdict.reason:
+            self.ledger.bury(bury(row, verdict.reason, verdict.message, died_ms=now_ms), minute, had_row=True)
+        self._settle_event(row, verdict.reason, minute)
+
+    def _settle_event(self, row: Row, reason: str, minute: int) -> None:
+        opened = self._open.get((row.lane, row.offset))
+        if opened is None:
+            self._revival.settle(row, reason, self.ledger, minute)
+            return
+        self.ledger.settle(opened, row.subscription, reason, minute)
+        if opened.outstanding == 0:
+            del self._open[row.lane, row.offset]
+
+    def _note(
+        self,
+        lane: int,
+        offset: int,
+        message_id: str,
+        result: str,
+        reason: str,
+        now_ms: int,
+        subscription: str = "",
+    ) -> None:
+        """Write the receipt of an event that never had a row."""
+        self.ledger.write(
+            Receipt(
+                lane=lane,
+                offset=offset,
+                message_id=message_id,
+                subscription=subscription,
+                action="",
+                result=result,
+                reason=reason,
+                attempts=0,
+                settled_ms=now_ms,
+            )
+        )
+
+
+def broken(
+    destination: str, lane: int, offset: int, record: Record, error: Exception, now_ms: int
+) -> DeadLetter:
+    """The dead letter of an event a defect of ours met."""
+    row = Row(
+        destination=destination,
+        subscription="",
+        action="",
+        lane=lane,
+        offset=offset,
+        order=record.order,
+        person=record.person,
+        message_id=record.message_id,
+        kind=record.kind,
+    )
+    return bury(row, "INTERNAL", f"{type(error).__name__}: {error}", died_ms=now_ms)
+
+
+def row_key(row: Row) -> RowKey:
+    """Which row this is, for the journal."""
+    return RowKey(row.lane, row.offset, row.subscription, row.part)
+
+
+def is_repeatable(destination: BoundDestination, action: str) -> bool:
+    """True when sending a row of the action twice leaves the partner as if it had been sent once."""
+    found = destination.page.action(action)
+    return found is not None and found[0].repeatable
+
+
+def _verdict(ended: Ended, request: int) -> Settled:
+    return Settled(request, ended.position, ended.outcome.status, ended.reason, ended.message[:300])
