@@ -3,10 +3,13 @@
 Expected values are those of the published pages and of the last public server code; each test names its fact.
 """
 
+from functools import cache
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.sandbox.client import client
 
 from segue.catalog.braze.classic import BRAZE_CLASSIC
@@ -55,6 +58,7 @@ WHO: Json = {"external_id": "u1", "_update_existing_only": False}
 SAID: Json = {**WHO, "app_id": "app-1", "time": WHEN}
 
 
+@cache
 def plan_of(**settings: Any) -> Plan:
     """A workspace with one classic destination and nothing but its stored settings."""
     destination = Destination(
@@ -690,6 +694,14 @@ def test_an_alias_call_is_counted_as_unsupported() -> None:
 
 # -- how it travels
 
+WORDS = st.sampled_from(
+    [
+        *("products", "revenue", "currency", "quantity", "price", "id", "product_id", "time"),
+        *("name", "firstName", "birthday", "dob", "gender", "address", "city", "avatar", "inc", "add"),
+        *("braze_subscription_groups", "subscription_group_id", "subscription_group_state"),
+    ]
+)
+
 
 def rows(context: str, *items: Json) -> list[Row]:
     return [
@@ -741,6 +753,29 @@ def test_people_are_deleted_by_their_external_ids_at_the_regions_address() -> No
     [request] = BRAZE_CLASSIC.erase([Person(user_id="u1"), Person(anonymous_id="a1")], STORED)
     assert request.url == "https://rest.iad-03.braze.com/users/delete"
     assert orjson.loads(request.body) == {"external_ids": ["u1"]}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 10**18) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.text(max_size=3), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    kind=st.sampled_from(["identify", "track", "page", "screen", "group"]),
+    values=st.dictionaries(WORDS, JSON, max_size=6),
+)
+def test_no_value_breaks_a_call(kind: str, values: Json) -> None:
+    """Whatever traits and properties hold, the event is sent, filtered or a dead letter; nobody raises."""
+    call = {"type": kind, "event": "Order Completed", "groupId": "g1", "traits": values, "properties": values}
+    on = {"trackAllPages": True, "logPurchaseWhenRevenuePresent": True}
+    found = journey(call, **on)
+    [told] = [each for each in found.subscriptions if each.matched]
+    assert bool(found.requests) is (told.result == "sends")
 
 
 async def test_a_braze_takes_every_request_of_classic_without_a_warning() -> None:

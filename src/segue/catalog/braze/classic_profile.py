@@ -139,7 +139,7 @@ def _subscription_groups(trait: Any, notes: Notes) -> list[JsonObject]:
     for index, entry in enumerate(trait if isinstance(trait, list) else [trait] if trait else []):
         group = entry if isinstance(entry, dict) else {}
         id_, state = group.get("subscription_group_id"), group.get("subscription_group_state")
-        if id_ and state in ("subscribed", "unsubscribed"):
+        if isinstance(id_, str) and id_ and state in ("subscribed", "unsubscribed"):
             groups.append({"subscription_group_id": id_, "subscription_state": state})
         else:
             where = f"traits.braze_subscription_groups[{index}]"

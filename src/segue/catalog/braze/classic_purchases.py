@@ -11,6 +11,7 @@ Source  Segment docs, "Braze Destination", purchases; segment-boneyard/integrati
 """
 
 import re
+from math import isfinite
 from typing import Any, Final
 
 from segue.kit.action import JsonObject
@@ -66,7 +67,7 @@ def _of_product(product: Any, currency: Any, place: str) -> JsonObject:
         raise InvalidPayload([(f"{place}.quantity", "must be a whole number")])
     return {
         "product_id": str(name),
-        "currency": currency or product.get("currency") or "USD",
+        "currency": next((each for each in (currency, product.get("currency")) if _is_text(each)), "USD"),
         "price": price,
         "quantity": int(quantity) or 1,
     }
@@ -80,7 +81,7 @@ def of_revenue(event: str, properties: JsonObject, notes: Notes) -> JsonObject |
     revenue, currency = amount_of(properties.get("revenue")), properties.get("currency")
     if not revenue:
         return None
-    if not currency:
+    if not _is_text(currency):
         notes.append(("properties.currency", "missing, so the revenue makes no purchase"))
         return None
     extras = {name: value for name, value in properties.items() if name not in ("revenue", "currency")}
@@ -92,11 +93,16 @@ def of_revenue(event: str, properties: JsonObject, notes: Notes) -> JsonObject |
     }
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
 def amount_of(value: Any) -> int | float | None:
     """A number as it is or written as a text, with or without a dollar sign; None for anything else."""
     if isinstance(value, str) and _AMOUNT.fullmatch(text := value.replace("$", "").strip()):
         return float(text) if "." in text else int(text)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and isfinite(value) else None
 
 
 _AMOUNT: Final = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
