@@ -11,6 +11,7 @@ much it wavered meanwhile. Compare figures of one run, not of two machines.
 """
 
 import argparse
+import gc
 import json
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from rich.console import Console
 
 from bench import courier, ingest, machine, mapping, routing, whole
 from bench.result import Result, show
+from segue.cli.serve import COLLECT_AFTER
 
 BENCHES: Final[dict[str, Callable[[float], Result]]] = {
     "ingest": ingest.run,
@@ -52,6 +54,8 @@ def main() -> None:
         "--quick", action="store_true", help=f"loads of {QUICK_SECONDS:g} s: a first impression"
     )
     given = parser.parse_args()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)  # as `segue run` does, for what is measured in this process
     unknown = [name for name in given.names if name not in BENCHES]
     if unknown:
         parser.error(f"there is no {unknown[0]}; there are {', '.join(BENCHES)}")

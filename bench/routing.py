@@ -1,6 +1,5 @@
 """One subscription against two hundred: what an event costs when most subscriptions do not want it."""
 
-import statistics
 from collections.abc import Callable
 from typing import Final
 
@@ -27,13 +26,13 @@ def run(seconds: float) -> Result:
     for _ in range(ROUNDS):
         for count, destination in destinations.items():
             took[count].append(per_call(router(destination), events, seconds / 20))
-    middle = {count: statistics.median(each) for count, each in took.items()}
-    figures = {f"subscriptions_{count}_us": each for count, each in middle.items()}
-    figures["ratio_200_to_1"] = middle[200] / middle[1]
+    best = {count: min(each) for count, each in took.items()}
+    figures = {f"subscriptions_{count}_us": each for count, each in best.items()}
+    figures["ratio_200_to_1"] = best[200] / best[1]
     table = Table(
         title="Routing one event, by subscriptions of the destination",
         columns=["subscriptions", "µs/event", "against one"],
-        rows=[[str(count), each, each / middle[1]] for count, each in middle.items()],
+        rows=[[str(count), each, each / best[1]] for count, each in best.items()],
         note="Exactly one subscription wants each event; the others name other events.",
     )
     return Result(name="routing", tables=[table], figures=figures)
