@@ -6,23 +6,15 @@
 Places in faults read like the workspace file: ``destinations.braze.subscriptions.0.trigger``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
-from segue.engine.batch import Travel
 from segue.engine.filter import BoundFilters, bind
-from segue.engine.quick import Quick, compile_quick
-from segue.kit.action import SYNC_MODE_KEY, Action, Batch, JsonObject, Shaping
-from segue.kit.coerce import Coercer, check_settings
+from segue.engine.subscription import BoundSubscription, bind_subscription
+from segue.kit.coerce import check_settings
 from segue.kit.partner import Destination as Page
 from segue.kit.partner import Preset
-from segue.language import mapping as mappings
-from segue.language import trigger as triggers
-from segue.language.compile import compile_mapping, compile_trigger
-from segue.model.errors import Fault, InvalidMapping, InvalidTrigger, MisconfiguredWorkspace
-from segue.model.event import Event
+from segue.model.errors import Fault, MisconfiguredWorkspace
 from segue.model.workspace import Destination, Source, Subscription, Workspace
 
 Catalogue = Mapping[str, Page]
@@ -30,36 +22,15 @@ Catalogue = Mapping[str, Page]
 MOST_SUBSCRIPTIONS: Final = 50
 """Source  Segment docs, "Destination Actions", mappings per destination, read 2026-11-23."""
 
-MATCHING_KEY: Final = "__segment_internal_matching_key"
-HOOK_KEYS: Final = ("onMappingSave", "retlOnMappingSave")
-DIRECTIVE_KEY: Final = "__segment_internal_directive"
-
-
-class BoundSubscription(msgspec.Struct, frozen=True, eq=False):
-    """A subscription ready to run.
-
-    types, events  literal values of the event's ``type`` and ``event`` without which the trigger can
-                   never match; None for any
-    batch          the action's caps, lowered by the mapping's ``batch_size``
-    travel         how its rows travel: alone and at once when batching is off
-    quick          from a plain event straight to the action's objects; gives None for any other
-    """
-
-    id: str
-    name: str
-    action: Action
-    shaping: Shaping
-    trigger: triggers.Trigger
-    mapping_json: Mapping[str, Any]
-    mapping: mappings.Mapping
-    coercer: Coercer
-    batch: Batch
-    travel: Travel
-    types: frozenset[str] | None
-    events: frozenset[str] | None
-    matches: Callable[[Event], bool]
-    resolve: Callable[[Event], Any]
-    quick: Quick | None = None
+__all__ = [
+    "BoundDestination",
+    "BoundSubscription",
+    "Catalogue",
+    "Plan",
+    "find_page",
+    "from_presets",
+    "prepare",
+]
 
 
 class BoundDestination:
@@ -158,14 +129,6 @@ def prepare(workspace: Workspace, catalogue: Catalogue) -> Plan:
     return Plan(workspace, destinations, faults)
 
 
-def new_mapping(action: Action, slug: str) -> JsonObject:
-    """What a subscription without a mapping of its own starts with: the action's defaults, and its default
-    sync mode when this slug has one."""
-    modes = action.sync_modes(slug)
-    mode = {SYNC_MODE_KEY: modes.default} if modes is not None else {}
-    return {**action.default_mapping(slug), **mode}
-
-
 def find_page(catalogue: Catalogue, name: str) -> Page | None:
     """A page by its slug or any other name it answers to."""
     if name in catalogue:
@@ -241,7 +204,7 @@ def _bind_destination(
                 )
             )
         seen[subscription.id] = index
-        ready = _bind_subscription(subscription, config, page, settings, where, faults)
+        ready = bind_subscription(subscription, config.delivery, page, settings, where, faults)
         if ready is not None and subscription.enabled:
             bound.append(ready)
     if not bound and config.enabled and not faults:
@@ -272,133 +235,13 @@ def _check_delivery(config: Destination, place: str, faults: list[Fault]) -> Non
                     remedy=f"Use a number from {least:g} to {most:g}.",
                 )
             )
-
-
-def _bind_subscription(
-    subscription: Subscription,
-    config: Destination,
-    page: Page,
-    settings: Mapping[str, Any],
-    place: str,
-    faults: list[Fault],
-) -> BoundSubscription | None:
-    found = page.action(subscription.action)
-    if found is None:
-        faults.append(
-            Fault(
-                place=f"{place}.action",
-                problem=f'{page.title} has no action "{subscription.action}".',
-                remedy=f"The actions are {', '.join(action.slug for action in page.actions)}.",
-            )
-        )
-        return None
-    action, _ = found
-    trigger = _parse_trigger(subscription.trigger, place, faults)
-    slug = subscription.action
-    mapping = new_mapping(action, slug) if subscription.mapping is None else subscription.mapping
-    sync_mode, problem = action.sync_mode(mapping, slug)
-    if problem:
-        modes = action.sync_modes(slug)
-        faults.append(
-            Fault(
-                place=f"{place}.mapping.{SYNC_MODE_KEY}",
-                problem=f"{problem}.",
-                remedy=f"Set it to {modes.default}." if modes is not None else "",
-            )
-        )
-    try:
-        prepared = mappings.prepare(mapping)
-    except InvalidMapping as error:
-        faults.extend(
-            Fault(
-                place=f"{place}.mapping{pointer.replace('/', '.')}",
-                problem=f"{problem}.",
-                remedy="See the mapping reference for what each directive takes.",
-            )
-            for pointer, problem in error.problems
-        )
-        return None
-    _check_fields(action, slug, mapping, place, faults)
-    if trigger is None or problem:
-        return None
-    types, events = triggers.required(trigger)
-    hooks = {
-        key: hook.get("outputs", {}) for key in HOOK_KEYS if isinstance(hook := mapping.get(key), Mapping)
-    }
-    size = mapping.get("batch_size")
-    batch = action.batch
-    if isinstance(size, int) and not isinstance(size, bool) and 0 < size < batch.items:
-        batch = msgspec.structs.replace(batch, items=size)
-    wait = config.delivery.wait_seconds
-    if wait is not None and batch.items > 1:
-        batch = msgspec.structs.replace(batch, wait_seconds=wait)
-    shaping = Shaping(settings=settings, sync_mode=sync_mode, hooks=hooks, slug=slug)
-    is_batched = config.delivery.batching and mapping.get("enable_batching") is not False
-    return BoundSubscription(
-        id=subscription.id,
-        name=subscription.name or action.title,
-        action=action,
-        shaping=shaping,
-        trigger=trigger,
-        mapping_json=mapping,
-        mapping=prepared,
-        coercer=Coercer(action.fields_of(slug)),
-        batch=batch,
-        travel=Travel(
-            action=action.slug,
-            items=batch.items if is_batched else 1,
-            wait_seconds=batch.wait_seconds if is_batched else 0.0,
-            bytes=batch.bytes,
-        ),
-        types=types,
-        events=events,
-        matches=compile_trigger(trigger),
-        resolve=compile_mapping(prepared),
-        quick=compile_quick(action, slug, mapping, shaping),
-    )
-
-
-def _parse_trigger(text: str, place: str, faults: list[Fault]) -> triggers.Trigger | None:
-    try:
-        trigger = triggers.parse(text)
-    except InvalidTrigger as error:
-        faults.append(
-            Fault(
-                place=f"{place}.trigger",
-                problem=str(error),
-                remedy='A trigger compares fields: type = "track" and event = "Order Completed".',
-            )
-        )
-        return None
-    faults.extend(
-        Fault(place=f"{place}.trigger", problem=str(warning), warning=True) for warning in trigger.warnings
-    )
-    return trigger
-
-
-def _check_fields(
-    action: Action, slug: str, mapping: Mapping[str, Any], place: str, faults: list[Fault]
-) -> None:
-    fields = action.fields_of(slug)
-    if DIRECTIVE_KEY in mapping:
-        return
-    internal = {SYNC_MODE_KEY, MATCHING_KEY, DIRECTIVE_KEY, "enable_batching", "batch_size", *HOOK_KEYS}
+    promised = (("packing", delivery.packing, "action"), ("attributes", delivery.attributes, "all"))
     faults.extend(
         Fault(
-            place=f"{place}.mapping.{key}",
-            problem=f"{action.title} has no field of this name; it is ignored.",
-            remedy=f"The fields are {', '.join(fields)}.",
-            warning=True,
+            place=f"{place}.{name}",
+            problem=f'"{value}" is not offered yet.',
+            remedy=f"Leave it out, or write {name}: {only}.",
         )
-        for key in mapping
-        if key not in fields and key not in internal and not key.startswith(("@", "_"))
-    )
-    faults.extend(
-        Fault(
-            place=f"{place}.mapping",
-            problem=f'the required field "{key}" is not mapped, so every event fails.',
-            remedy=f"Map it: {field.help}" if field.help else "Map it.",
-        )
-        for key, field in fields.items()
-        if field.required is True and key not in mapping and not any(name.startswith("@") for name in mapping)
+        for name, value, only in promised
+        if value != only
     )
