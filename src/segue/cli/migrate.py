@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from segue.cli.show import err, out, plural, print_json
+from segue.cli.show import err, plural, print_json, printable
 from segue.cli.workspace import AsJson
 from segue.runtime.migration import Imported, What, import_segment, save
 
@@ -63,7 +63,7 @@ def segment(
         )
     else:
         if output is None:
-            out.print(made.text, markup=False, soft_wrap=True, end="")
+            typer.echo(made.text, nl=False)
         _report(made, output)
     if not made.is_whole:
         raise typer.Exit(1)
@@ -88,9 +88,9 @@ def _report(made: Imported, output: Path | None) -> None:
     err.print(f"Read {plural(files, 'file')}: {told}.", markup=False)
     for remark in made.remarks:
         err.print(f"[{COLOURS[remark.what]}]{remark.what}[/] ", end="")
-        err.print(f"{remark.subject}: {remark.why}", markup=False, soft_wrap=True)
+        err.print(printable(f"{remark.subject}: {remark.why}"), markup=False, soft_wrap=True)
         if remark.remedy:
-            err.print(f"  → {remark.remedy}", style="cyan", markup=False, soft_wrap=True)
+            err.print(printable(f"  → {remark.remedy}"), style="cyan", markup=False, soft_wrap=True)
     if made.variables:
         err.print("Set these in the environment or in .env, then run segue validate:", markup=False)
         for each in made.variables:

@@ -263,13 +263,13 @@ def _resources(module: Json) -> Iterator[Json]:
     waiting = [module]
     while waiting:
         each = waiting.pop(0)
-        for key, into in (("resources", None), ("child_modules", waiting)):
-            for entry in each.get(key) or ():
-                if isinstance(entry, dict):
-                    if into is None:
-                        yield entry
-                    else:
-                        into.append(entry)
+        yield from _entries(each, "resources")
+        waiting += _entries(each, "child_modules")
+
+
+def _entries(body: Json, key: str) -> list[Json]:
+    found = body.get(key)
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _as_api(attributes: Json) -> Json:
