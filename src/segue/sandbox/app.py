@@ -20,9 +20,10 @@ import uvicorn
 
 from segue.sandbox import cheapest, control, pipeline
 from segue.sandbox.clock import Source
-from segue.sandbox.endpoints import MEGABYTE
+from segue.sandbox.endpoints import MEGABYTE, SDK
 from segue.sandbox.exchange import JSON_HEADER, Call, Reply
 from segue.sandbox.faults import Fault
+from segue.sandbox.sdk.endpoint import readable
 from segue.sandbox.switches import Switches
 from segue.sandbox.world import DEFAULT_KEY, Seed, World
 
@@ -79,14 +80,15 @@ class Sandbox:
             client[0] if client else "127.0.0.1",
             self.world.clock.now_ms(),
         )
-        fault = self.world.faults.pick(call.method, path, call.now_ms) if self.world.faults.active else None
+        is_asked = self.world.faults.active and call.method != "OPTIONS"
+        fault = self.world.faults.pick(call.method, path, call.now_ms) if is_asked else None
         if fault is not None:
             await self._disturbed(call, fault, receive, send)
             return
         began = time.perf_counter_ns()
         answer = self._answer(call)
         self.world.journal.write(call, answer, None, (time.perf_counter_ns() - began) // 1_000)
-        await _send(send, answer)
+        await _send(send, readable(call.headers, answer) if path in SDK else answer)
 
     async def _disturbed(self, call: Call, fault: Fault, receive: Receive, send: Send) -> None:
         """Answer with a fault in the way: late, otherwise, or not at all."""
@@ -104,7 +106,7 @@ class Sandbox:
             return
         assert answer is not None, "a fault without drop either applies or answers"  # noqa: S101
         self.world.journal.write(call, answer, fault.id, took_us)
-        await _send(send, answer)
+        await _send(send, readable(call.headers, answer) if call.path in SDK else answer)
 
 
 def create_app(

@@ -12,7 +12,8 @@ from segue.sandbox.changes import Change, apply_change
 from segue.sandbox.exchange import Call
 from segue.sandbox.fields import METERED, RESERVED, SKIP, ignored
 from segue.sandbox.identity import Target
-from segue.sandbox.person import Membership, Person
+from segue.sandbox.person import Person
+from segue.sandbox.subscriptions import set_state
 from segue.sandbox.texts import Refused
 from segue.sandbox.workspace import Workspace
 
@@ -80,6 +81,8 @@ def apply(call: Call, workspace: Workspace, deed: AttributeDeed, now_ms: int) ->
             return
     person.updated_ms = now_ms
     for name, value in deed.fields.items():
+        if name in _GLOBAL_STATES and value != person.fields.get(name, "subscribed") and workspace.streams:
+            _tell_state(workspace, person, name, value or "subscribed", now_ms, _source(call))
         set_field(workspace, person, name, value)
     if deed.changes:
         lengths = workspace.furnishing.array_lengths
@@ -94,12 +97,12 @@ def apply(call: Call, workspace: Workspace, deed: AttributeDeed, now_ms: int) ->
             else:
                 apply_change(person.custom, change, lengths.get(change.name, longest), note)
     for group_id, state in deed.groups:
-        for member in {person.braze_id: person, **_sharing_email(workspace, person)}.values():
-            member.groups[group_id] = Membership(state, now_ms)
+        members = {person.braze_id: person, **_sharing_email(workspace, person)}.values()
+        set_state(workspace, members, group_id, state, now_ms, source=_source(call))
     for token in deed.tokens:
         _keep_token(person, token)
     person.data_points += deed.points
-    workspace.registry.data_points["attributes"] += deed.points
+    workspace.registry.meter("attributes", deed.points, now_ms)
 
 
 def set_field(workspace: Workspace, person: Person, name: str, value: Any) -> None:
@@ -112,6 +115,27 @@ def set_field(workspace: Workspace, person: Person, name: str, value: Any) -> No
         person.fields.pop(name, None)
     else:
         person.fields[name] = value
+
+
+_GLOBAL_STATES = {"email_subscribe": "email", "push_subscribe": "push"}
+
+
+def _source(call: Call) -> str:
+    """What Currents says a change came by: device SDKs have no REST key."""
+    return "REST API" if call.key is not None else "SDK"
+
+
+def _tell_state(
+    workspace: Workspace, person: Person, name: str, state: str, now_ms: int, source: str
+) -> None:
+    """Tell Currents that somebody's email or push subscription changed."""
+    told = {
+        "subscription_status": state.replace("_", " ").title(),
+        "channel": _GLOBAL_STATES[name],
+        "channel_identifier": person.fields.get("email") if name == "email_subscribe" else None,
+        "state_change_source": source,
+    }
+    workspace.emit("users.behaviors.subscription.GlobalStateChange", person, now_ms, told)
 
 
 def _target(call: Call, item: Mapping[str, Any]) -> Target | None:

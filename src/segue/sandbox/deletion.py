@@ -38,7 +38,7 @@ def delete(call: Call) -> Reply:
             call.warn("nobody", f"{name}[{index}]", "no single profile; nothing deleted")
         else:
             found.add(person.braze_id)
-    call.world.apply_later(call, lambda now_ms: _apply(call, found))
+    call.world.apply_later(call, lambda now_ms: _apply(call, found, KINDS[name], now_ms))
     count = len(entries) if call.world.switches.deleted_count == "sent" else len(found)
     return reply(201, {"deleted": count, "message": "success"})
 
@@ -60,10 +60,10 @@ def _find(call: Call, kind: str, entry: Any) -> Person | None:
     return identity.find(people, Target(kind, entry)) if isinstance(entry, str) else None
 
 
-def _apply(call: Call, found: Iterable[str]) -> None:
+def _apply(call: Call, found: Iterable[str], by: str, now_ms: int) -> None:
     people = call.workspace.people
     for braze_id in found:
         person = people.by_braze_id.get(braze_id)
         if person is not None:
             people.remove(person)
-            call.workspace.registry.deleted += 1
+            call.workspace.registry.bury(person, by, now_ms)

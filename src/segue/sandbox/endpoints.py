@@ -3,7 +3,7 @@
 Source  Braze docs, each endpoint's page and "API overview" (permissions), read 2026-11-23
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from segue.sandbox import (
@@ -25,6 +25,7 @@ from segue.sandbox import (
     track,
 )
 from segue.sandbox.exchange import Call, Reply
+from segue.sandbox.sdk import endpoint
 
 MEGABYTE = 1_048_576
 
@@ -40,6 +41,22 @@ class Endpoint(NamedTuple):
     over_body: tuple[int, str] = (413, "too-large")
     """Status and rule for a longer body."""
 
+
+def _sdk() -> Iterator[tuple[str, Endpoint]]:
+    answers = {
+        "/data": endpoint.take,
+        "/content_cards/sync": endpoint.content_cards,
+        "/feature_flags/sync": endpoint.feature_flags,
+        "/banners/sync": endpoint.banners,
+    }
+    for base in endpoint.BASES:
+        for path, answer in answers.items():
+            for end in ("", "/"):
+                yield f"{base}{path}{end}", Endpoint("", answer)
+
+
+SDK: Mapping[str, Endpoint] = dict(_sdk())
+"""What device SDKs post to, with or without a slash at the end."""
 
 EXACT: Mapping[tuple[str, str], Endpoint] = {
     ("POST", "/users/track"): Endpoint("users.track", track.track, "track"),
@@ -103,6 +120,8 @@ EXACT: Mapping[tuple[str, str], Endpoint] = {
     ("POST", "/catalogs"): Endpoint("catalogs.create", catalogs.guarded(catalogs.create), "catalogs"),
     ("POST", "/partners/segment/cohorts"): Endpoint("", cohorts.create),
     ("POST", "/partners/segment/cohorts/users"): Endpoint("", cohorts.change),
+    **{("POST", path): found for path, found in SDK.items()},
+    **{("OPTIONS", path): Endpoint("", endpoint.preflight) for path in SDK},
 }
 """Endpoints whose path never varies."""
 

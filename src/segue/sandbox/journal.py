@@ -71,7 +71,7 @@ class Journal:
             Entry(
                 id=self.calls,
                 at_ms=call.now_ms,
-                workspace=call.key.workspace if call.key else None,
+                workspace=call.held_workspace.id if call.held_workspace else None,
                 key_name=call.key.name if call.key else None,
                 method=call.method,
                 path=call.path,

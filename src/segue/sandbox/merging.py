@@ -70,7 +70,9 @@ def combine(workspace: Workspace, gone: Person, kept: Person, now_ms: int, *, fi
     known = {token["token"] for token in kept.push_tokens}
     kept.push_tokens += tuple(token for token in gone.push_tokens if token["token"] not in known)
     kept.devices += tuple(device for device in gone.devices if device not in kept.devices)
-    kept.messages = tuple(sorted(kept.messages + gone.messages, key=lambda entry: entry.at_ms))[-MESSAGES_KEPT:]
+    kept.messages = tuple(sorted(kept.messages + gone.messages, key=lambda entry: entry.at_ms))[
+        -MESSAGES_KEPT:
+    ]
     kept.created_ms = min(kept.created_ms, gone.created_ms)
 
 
@@ -147,7 +149,7 @@ def _join_apps(kept: Person, gone: Person) -> None:
                     day: mine.days.get(day, 0) + use.days.get(day, 0)
                     for day in mine.days.keys() | use.days.keys()
                 },
-                mine.last_session or use.last_session,
+                mine.latest_sessions or use.latest_sessions,
             )
         )
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
-from segue.sandbox import ecommerce, identity
+from segue.sandbox import ecommerce, identity, messages
 from segue.sandbox.dates import read_time
 from segue.sandbox.exchange import Call
 from segue.sandbox.identity import Target
@@ -113,8 +113,19 @@ def apply_event(call: Call, workspace: Workspace, deed: EventDeed, now_ms: int) 
     tally.add(time_ms, app_id)
     if order is not None:
         ecommerce.apply(person, name, order, time_ms)
+        _sum_orders(workspace, name, order)
+    if workspace.converting:
+        messages.convert(workspace, person, name, time_ms)
+    if workspace.streams:
+        workspace.emit(
+            "users.behaviors.CustomEvent",
+            person,
+            time_ms,
+            {"name": name, "app_id": app_id},
+            own=msgspec.json.decode(properties),
+        )
     person.data_points += points
-    workspace.registry.data_points["events"] += points
+    workspace.registry.meter("events", points, now_ms)
 
 
 def check_purchase(call: Call, item: Mapping[str, Any], index: int) -> PurchaseDeed:
@@ -132,7 +143,7 @@ def check_purchase(call: Call, item: Mapping[str, Any], index: int) -> PurchaseD
     if (
         isinstance(price, bool)
         or not isinstance(price, int | float)
-        or not -PRICE_LIMIT < price < PRICE_LIMIT
+        or not -PRICE_LIMIT < price < PRICE_LIMIT  # which no NaN is
     ):
         raise Refused("not-valid", "price")
     quantity = item.get("quantity")
@@ -194,7 +205,28 @@ def apply_purchase(call: Call, workspace: Workspace, deed: PurchaseDeed, now_ms:
             tally = tallies[product] = Tally(now_ms)
         tally.add(time_ms, deed.app_id, amount)
     person.data_points += deed.points
-    registry.data_points["purchases"] += deed.points
+    registry.meter("purchases", deed.points, now_ms)
+    if workspace.streams:
+        told = {"product_id": product, "price": deed.price, "currency": deed.currency, "app_id": deed.app_id}
+        for _ in range(quantity):
+            workspace.emit(
+                "users.behaviors.Purchase", person, time_ms, told, own=msgspec.json.decode(deed.properties)
+            )
+
+
+def _sum_orders(workspace: Workspace, name: str, order: Mapping[str, Any]) -> None:
+    """Let an ecommerce event move the workspace's totals, which have no memory of single orders."""
+    registry = workspace.registry
+    cents = round(order["total_value"] * 100) if "total_value" in order else 0
+    match name:
+        case "ecommerce.order_placed":
+            registry.orders += 1
+            registry.order_cents += cents
+        case "ecommerce.order_cancelled":
+            registry.orders -= 1
+        case "ecommerce.order_refunded":
+            registry.order_cents -= cents
+            registry.refund_cents += cents
 
 
 def _person(

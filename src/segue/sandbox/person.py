@@ -97,8 +97,8 @@ class AppUse(msgspec.Struct):
     last_ms: int
     days: dict[int, int] = {}
     """Sessions by day."""
-    last_session: str = ""
-    """Id of the latest session, so that one told twice counts once."""
+    latest_sessions: tuple[str, ...] = ()
+    """Ids of the latest few sessions, so that one told twice counts once."""
 
 
 class Engagement(msgspec.Struct, gc=False, omit_defaults=True):

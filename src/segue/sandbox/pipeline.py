@@ -9,6 +9,7 @@ import orjson
 
 from segue.sandbox import endpoints
 from segue.sandbox.exchange import Call, Headers, Reply, reply
+from segue.sandbox.instances import instance_of
 from segue.sandbox.texts import Refused, say
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -63,8 +64,10 @@ def _check_key(call: Call, endpoint: endpoints.Endpoint) -> None:
     key = world.by_header.get(call.headers.get(b"authorization", b""))
     if key is None:
         raise Refused("invalid-key", status=401)
-    call.key = key
-    workspace = call.held_workspace = world.workspaces[key.workspace]
+    workspace = world.workspaces[key.workspace]
+    if not workspace.answers_to(instance_of(call.headers.get(b"host", b""))):
+        raise Refused("invalid-key", status=401)
+    call.key, call.held_workspace = key, workspace
     key.last_seen_ms = call.now_ms
     if not world.company_active or not workspace.furnishing.active:
         raise Refused("forbidden", status=403)

@@ -31,7 +31,8 @@ def export_segment(call: Call) -> Reply:
     segment = call.workspace.segments.get(str(call.document.get("segment_id")))
     if segment is None:
         raise Refused("segment")
-    return _export(call, segment.id, (person for person in call.workspace.people if segment.includes(person)))
+    is_member = call.workspace.members(segment, call.now_ms)
+    return _export(call, segment.id, filter(is_member, call.workspace.people))
 
 
 def export_control_group(call: Call) -> Reply:

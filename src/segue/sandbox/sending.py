@@ -2,7 +2,7 @@
 
 Source  Braze docs, "Send API-triggered campaigns", "Send API-triggered canvases", "API limits",
         read 2026-11-23
-Nothing leaves the sandbox: a send is noted on each recipient and counted by day.
+Nothing leaves the sandbox: a send is noted on each recipient, counted by day and played out (messages.py).
 """
 
 import hashlib
@@ -11,12 +11,15 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from segue.sandbox import attributes, identity
+from segue.sandbox import attributes, identity, messages
 from segue.sandbox.aliases import IDS
+from segue.sandbox.audience.connected import connected
+from segue.sandbox.audience.filters import Test
 from segue.sandbox.exchange import Call, Reply, reply
 from segue.sandbox.identity import Target
-from segue.sandbox.person import DAY_MS, Person
+from segue.sandbox.person import Person
 from segue.sandbox.texts import Refused
+from segue.sandbox.workspace import Campaign, Canvas
 
 PROPERTIES_BYTES = 51_200
 _KINDS = ("external_user_id", "user_alias", "braze_id", "email")
@@ -56,6 +59,7 @@ def send_canvas(call: Call) -> Reply:
 def _send(call: Call, kind: Kind) -> Reply:
     document = call.document
     what = document.get(kind.id_key)
+    known: Mapping[str, Campaign | Canvas]
     known = call.workspace.campaigns if kind is CAMPAIGN else call.workspace.canvases
     if not isinstance(what, str) or what not in known:
         raise Refused(kind.unknown)
@@ -70,10 +74,12 @@ def _send(call: Call, kind: Kind) -> Reply:
     if broadcast:
         _limit_broadcast(call, what)
     call.objects = call.accepted = len(recipients)
-    call.world.apply_later(call, lambda now_ms: _apply(call, kind, what, recipients, broadcast, now_ms))
-    call.world.dispatches += 1
-    seed = f"{call.workspace.id}/{what}/{call.world.dispatches}"
-    answer = {"dispatch_id": hashlib.sha256(seed.encode()).hexdigest()[:32], "message": "success"}
+    is_member = _audience(call, known[what], document.get("audience")) if broadcast else None
+    dispatch_id = call.world.next_dispatch(call.workspace, what)
+    call.world.apply_later(
+        call, lambda now_ms: _apply(call, known[what], recipients, is_member, dispatch_id, now_ms)
+    )
+    answer = {"dispatch_id": dispatch_id, "message": "success"}
     if isinstance(document.get("send_id"), str):
         answer["send_id"] = document["send_id"]
     return reply(201, answer)
@@ -146,23 +152,36 @@ def _limit_broadcast(call: Call, what: str) -> None:
             raise Refused("rate-limited", status=429, headers=permit.headers)
 
 
+def _audience(call: Call, sent: Campaign | Canvas, audience: Any) -> Test:
+    """Who a broadcast goes to: the campaign's own segment, narrowed by the audience of the request."""
+    segment = call.workspace.segments.get(getattr(sent, "segment_id", None) or "")
+    tests = [call.workspace.members(segment, call.now_ms)] if segment is not None else []
+    if audience not in (None, {}):
+        try:
+            tests.append(connected(audience, call.workspace.scope(call.now_ms)))
+        except ValueError as fault:
+            call.warn("audience", "audience", str(fault))
+            raise Refused("not-valid", "audience") from fault
+    return lambda person: all(test(person) for test in tests)
+
+
 def _apply(
-    call: Call, kind: Kind, what: str, recipients: list[Recipient], broadcast: bool, now_ms: int
+    call: Call,
+    sent: Campaign | Canvas,
+    recipients: list[Recipient],
+    is_member: Test | None,
+    dispatch_id: str,
+    now_ms: int,
 ) -> None:
     workspace = call.workspace
-    everybody = workspace.people.by_braze_id
-    people = [everybody[braze_id] for braze_id in list(everybody)] if broadcast else []
+    people = [] if is_member is None else list(workspace.touched(is_member))
     for recipient in recipients:
         person = _person(call, recipient, now_ms)
         if person is None:
             call.warn("nobody", "recipients", f"no profile for this {recipient.target.kind}; not sent")
             continue
         people.append(person)
-    for person in people:
-        received = person.campaigns_received if kind is CAMPAIGN else person.canvases_received
-        received[what] = now_ms
-    sent = workspace.registry.sends.setdefault(what, {})
-    sent[now_ms // DAY_MS] = sent.get(now_ms // DAY_MS, 0) + len(people)
+    messages.dispatch(workspace, sent, people, dispatch_id, now_ms, call.world.at)
 
 
 def _person(call: Call, recipient: Recipient, now_ms: int) -> Person | None:

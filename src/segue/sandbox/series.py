@@ -8,13 +8,14 @@ device SDKs only: what is written through REST never moves sessions, DAU, MAU or
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from segue.sandbox.audience.filters import Test
 from segue.sandbox.clock import iso
 from segue.sandbox.dates import read_time
 from segue.sandbox.exchange import Call, Reply, reply
 from segue.sandbox.listings import one
 from segue.sandbox.person import DAY_MS, AppUse, Person
 from segue.sandbox.texts import Refused
-from segue.sandbox.workspace import HOUR_MS, Segment, Tally
+from segue.sandbox.workspace import HOUR_MS, Tally
 
 MONTH_DAYS = 30
 
@@ -36,12 +37,12 @@ def events(call: Call) -> Reply:
     if not name:
         raise Refused("required", "event")
     span = _span(call, hours=True)
-    segment = _segment(call)
-    if segment is None:
+    is_member = _members(call)
+    if is_member is None:
         return _told(span, "count", _tallied(call, call.workspace.registry.events.get(name), span))
     counts = dict.fromkeys(span.starts, 0)
     for person in call.workspace.people:
-        if segment.includes(person):
+        if is_member(person):
             for event in person.events:
                 start = event.time_ms // span.step_ms * span.step_ms
                 if event.name == name and start in counts:
@@ -65,10 +66,10 @@ def revenue(call: Call) -> Reply:
 def sessions(call: Call) -> Reply:
     """How many sessions; by day, an hour asked for shows its whole day's in its first."""
     span = _span(call, hours=True)
-    segment = _segment(call)
+    is_member = _members(call)
     counts = dict.fromkeys(span.starts, 0)
-    for person in call.workspace.people:
-        if segment is None or segment.includes(person):
+    for person in call.workspace.people if call.workspace.registry.sessions else ():
+        if is_member is None or is_member(person):
             for use in _uses(call, person):
                 for day, number in use.days.items():
                     if day * DAY_MS in counts:
@@ -101,11 +102,11 @@ def uninstalls(call: Call) -> Reply:
 
 def segment_sizes(call: Call) -> Reply:
     """A segment's size; the sandbox keeps no history and tells today's for every day."""
-    segment = _segment(call)
-    if segment is None:
+    is_member = _members(call)
+    if is_member is None:
         raise Refused("required", "segment_id")
     span = _span(call)
-    size = sum(segment.includes(person) for person in call.workspace.people)
+    size = sum(is_member(person) for person in call.workspace.people)
     return _told(span, "size", dict.fromkeys(span.starts, size))
 
 
@@ -116,11 +117,12 @@ def campaign(call: Call) -> Reply:
         raise Refused("campaign")
     span = _span(call)
     sent = call.workspace.registry.sends.get(campaign_id or "", {})
+    converted = call.workspace.registry.conversions.get(campaign_id or "", {})
     points = [
         {
             "time": span.label(start),
             "unique_recipients": sent.get(start // DAY_MS, 0),
-            "conversions": 0,
+            "conversions": converted.get(start // DAY_MS, 0),
             "messages": {},
         }
         for start in span.starts
@@ -152,13 +154,14 @@ def _span(call: Call, *, hours: bool = False) -> Span:
     return Span([first + place * step for place in range(int(text))], step)
 
 
-def _segment(call: Call) -> Segment | None:
+def _members(call: Call) -> Test | None:
+    """What tells who is in the segment asked for; None when none is."""
     segment_id = one(call, "segment_id")
     if segment_id is None:
         return None
     if segment_id not in call.workspace.segments:
         raise Refused("segment")
-    return call.workspace.segments[segment_id]
+    return call.workspace.members(call.workspace.segments[segment_id], call.now_ms)
 
 
 def _tallied(call: Call, tally: Tally | None, span: Span) -> dict[int, float]:
@@ -185,7 +188,8 @@ def _over_products(call: Call, tallies: Mapping[str, Tally], span: Span) -> dict
 
 def _people_by_day(call: Call, key: str, counts_on: Callable[[set[int], int], bool]) -> Reply:
     span = _span(call)
-    seen = [{day for use in _uses(call, person) for day in use.days} for person in call.workspace.people]
+    people = call.workspace.people if call.workspace.registry.sessions else ()
+    seen = [{day for use in _uses(call, person) for day in use.days} for person in people]
     active = [days for days in seen if days]
     return _told(
         span,

@@ -12,6 +12,7 @@ from segue.sandbox.aliases import IDS
 from segue.sandbox.exchange import Call, Reply, reply
 from segue.sandbox.person import Membership, Person
 from segue.sandbox.texts import Refused
+from segue.sandbox.workspace import Workspace
 
 STATES = frozenset({"subscribed", "unsubscribed"})
 Order = tuple[str, str, list[str], list[str], list[str]]
@@ -88,8 +89,25 @@ def _apply(call: Call, orders: Iterable[Order], now_ms: int) -> None:
         found += [person for phone in phones for person in people.with_phone(phone)]
         if not found:
             call.warn("nobody", "subscription", f"nobody to set group {group_id} for")
-        for person in found:
-            person.groups[group_id] = Membership(state, now_ms)
+        set_state(call.workspace, found, group_id, state, now_ms, source="REST API")
+
+
+def set_state(
+    workspace: Workspace, people: Iterable[Person], group_id: str, state: str, now_ms: int, *, source: str
+) -> None:
+    """Set a group's state for people, and tell Currents; `source` is Currents' `state_change_source`."""
+    group = workspace.groups.get(group_id)
+    channel = group.channel if group is not None else "email"
+    for person in people:
+        person.groups[group_id] = Membership(state, now_ms)
+        told = {
+            "subscription_group_id": group_id,
+            "subscription_status": state.capitalize(),
+            "channel": channel,
+            "channel_identifier": person.fields.get("email" if channel == "email" else "phone"),
+            "state_change_source": source,
+        }
+        workspace.emit("users.behaviors.subscriptiongroup.StateChange", person, now_ms, told)
 
 
 def _order(

@@ -106,6 +106,23 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = True
 
+    # -- device SDKs
+    sdk_change_user: Annotated[
+        Literal["merge", "orphan"],
+        Meta(
+            description="[D] When a device's visitor turns out to be somebody known: merge the two profiles, "
+            "or leave the visitor's behind."
+        ),
+    ] = "merge"
+    sdk_features: Annotated[
+        list[Literal["content_cards", "feature_flags", "banners"]],
+        Meta(description="[O] What the configuration tells SDKs to ask for; each is answered, and empty."),
+    ] = []
+    sdk_codes: Annotated[
+        dict[str, str],
+        Meta(description="[A] Meanings of event codes not in the table, as a code that is."),
+    ] = {}
+
     # -- application
     processing_delay_ms: Annotated[
         tuple[int, int],

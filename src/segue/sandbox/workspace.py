@@ -4,14 +4,21 @@
 that fill themselves from traffic.
 """
 
+import uuid
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 
+from segue.sandbox.audience.filters import Filter, Scope, Test, compiled
+from segue.sandbox.currents.connector import Connector, Happening, Stream
+from segue.sandbox.currents.wire import is_too_large
 from segue.sandbox.people import People
-from segue.sandbox.person import Person
+from segue.sandbox.person import DAY_MS, Person
 
 HOUR_MS = 3_600_000
+DELETIONS_KEPT = 1_000
+_NAMES = uuid.UUID("5e90e000-0000-4000-8000-000000000001")
 SHIPPED_BLOCKED_ID = "blocked-dummy-user"
 """An external id that is refused as a dummy user in every fresh workspace, so that a test can meet one."""
 
@@ -34,8 +41,11 @@ class SubscriptionGroup(msgspec.Struct, kw_only=True):
     channel: Literal["email", "sms", "whatsapp"] = "email"
 
 
+Channel = Literal["email", "sms", "push", "in_app_message", "content_card", "webhook", "whatsapp"]
+
+
 class Campaign(msgspec.Struct, kw_only=True):
-    """An API-triggered campaign."""
+    """A campaign: triggered over the API, or sent to a segment from the dashboard."""
 
     id: str
     name: str
@@ -43,8 +53,16 @@ class Campaign(msgspec.Struct, kw_only=True):
     is_api_campaign: bool = True
     archived: bool = False
     description: str = ""
-    channels: list[str] = msgspec.field(default_factory=lambda: ["email"])
+    channels: list[Channel] = msgspec.field(default_factory=lambda: ["email"])
     messages: dict[str, dict[str, Any]] = {}
+    segment_id: str | None = None
+    """Who gets it when it is sent without naming anybody; everybody when left out."""
+    engagement: dict[str, Annotated[float, msgspec.Meta(ge=0, le=1)]] = {}
+    """Chances of what recipients do, such as `{"open": 1, "click": 0.5}`, instead of the usual ones."""
+    control_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+    """Share of the audience that is held back as the control group."""
+    conversion_event: str = ""
+    """A custom event that counts as conversion within three days."""
     created_at_ms: int = 0
     updated_at_ms: int = 0
 
@@ -57,24 +75,36 @@ class Canvas(msgspec.Struct, kw_only=True):
     tags: list[str] = []
     archived: bool = False
     description: str = ""
-    channels: list[str] = msgspec.field(default_factory=lambda: ["email"])
+    channels: list[Channel] = msgspec.field(default_factory=lambda: ["email"])
     created_at_ms: int = 0
     updated_at_ms: int = 0
 
 
 class Segment(msgspec.Struct, kw_only=True):
-    """A segment by one simple filter: everyone, or those with a custom attribute equal to a value."""
+    """A segment: everyone, those with a custom attribute equal to a value, or whom a filter finds."""
 
     id: str
     name: str
     attribute: str | None = None
     value: Any = None
+    filter: Filter | None = None
     analytics_tracking_enabled: bool = True
     tags: list[str] = []
 
-    def includes(self, person: Person) -> bool:
-        """Whether a person is in it now."""
-        return self.attribute is None or person.custom.get(self.attribute) == self.value
+    def test(self, scope: Scope) -> Test:
+        """What tells of a person whether they are in it.
+
+        Raises ValueError: the filter asks for something there is not.
+        """
+        finds = compiled(self.filter, scope) if self.filter is not None else None
+        attribute, value = self.attribute, self.value
+
+        def includes(person: Person) -> bool:
+            if attribute is not None and person.custom.get(attribute) != value:
+                return False
+            return finds is None or finds(person)
+
+        return includes
 
 
 class CatalogField(msgspec.Struct, kw_only=True):
@@ -108,6 +138,8 @@ class Furnishing(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     id: str = "sandbox"
     name: str = "Sandbox"
     active: bool = True
+    instance: str = ""
+    """Braze instance it lives on, such as `iad-01`: other instances' hosts do not know its keys."""
     apps: list[App] = []
     subscription_groups: list[SubscriptionGroup] = []
     campaigns: list[Campaign] = []
@@ -115,6 +147,7 @@ class Furnishing(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     segments: list[Segment] = []
     catalogs: list[Catalog] = []
     cohorts: list[Cohort] = []
+    currents: list[Connector] = []
     data_import_key: str = "sandbox-data-import-key"
     """The secret of the cohort partner endpoints."""
     blocked_external_ids: list[str] = msgspec.field(default_factory=lambda: [SHIPPED_BLOCKED_ID])
@@ -144,6 +177,17 @@ class Tally(msgspec.Struct):
         series[hour] = series.get(hour, 0) + amount
 
 
+class Deletion(msgspec.Struct):
+    """A profile that was deleted: when, by which kind of identifier, and what was gone with it."""
+
+    at_ms: int
+    by: str
+    braze_id: str
+    external_id: str | None
+    events: int
+    purchases: int
+
+
 class Registry(msgspec.Struct):
     """What the workspace has learned from traffic: event names, products, attribute types."""
 
@@ -155,12 +199,42 @@ class Registry(msgspec.Struct):
     attributes: dict[str, str] = {}
     """Name to detected type."""
     data_points: dict[str, int] = msgspec.field(
-        default_factory=lambda: {"attributes": 0, "events": 0, "purchases": 0}
+        default_factory=lambda: {"attributes": 0, "events": 0, "purchases": 0, "sessions": 0}
     )
+    points_by_day: dict[int, int] = {}
+    """All data points by day since the epoch."""
     sends: dict[str, dict[int, int]] = {}
     """Recipients of a campaign or canvas, by its id and day."""
+    conversions: dict[str, dict[int, int]] = {}
+    """Conversions of a campaign, by its id and day."""
+    sessions: int = 0
+    """Sessions ever: only device SDKs begin one."""
+    orders: int = 0
+    """Ecommerce orders placed less cancelled."""
+    order_cents: int = 0
+    """What they came to, less refunds, in cents of US dollars."""
+    refund_cents: int = 0
+    happenings: int = 0
+    """Currents events so far: the number in an event's id."""
     deleted: int = 0
+    deletions: list[Deletion] = []
+    """The latest of them."""
     merged: int = 0
+
+    def meter(self, kind: str, points: int, now_ms: int) -> None:
+        """Count data points."""
+        if points:
+            self.data_points[kind] = self.data_points.get(kind, 0) + points
+            day = now_ms // DAY_MS
+            self.points_by_day[day] = self.points_by_day.get(day, 0) + points
+
+    def bury(self, person: Person, by: str, now_ms: int) -> None:
+        """Note a deletion."""
+        self.deleted += 1
+        gone = Deletion(
+            now_ms, by, person.braze_id, person.external_id, len(person.events), len(person.purchases)
+        )
+        self.deletions = [*self.deletions[1 - DELETIONS_KEPT :], gone]
 
 
 class Workspace:
@@ -170,6 +244,10 @@ class Workspace:
         self.furnishing = furnishing
         self.people = People() if people is None else people
         self.registry = Registry()
+        self.opened_ms = 0
+        """When it began to be as it is now: what device SDKs compare their configuration with."""
+        self.streams: dict[str, Stream] = {}
+        """What waits for each Currents connector."""
         self.exports_running: dict[str, int] = {}
         """Segment id to when its export ends."""
         self.refresh()
@@ -178,6 +256,11 @@ class Workspace:
     def id(self) -> str:
         """Its name in keys and the control API."""
         return self.furnishing.id
+
+    def answers_to(self, instance: str) -> bool:
+        """Whether it can be reached at an instance's host; no instance is all of them."""
+        own = self.furnishing.instance
+        return not instance or not own or instance == own
 
     def refresh(self) -> None:
         """Rebuild the sets looked up on every request; call after the furnishing changed."""
@@ -192,4 +275,75 @@ class Workspace:
         self.canvases = {canvas.id: canvas for canvas in own.canvases}
         self.segments = {segment.id: segment for segment in own.segments}
         self.catalogs = {catalog.name: catalog for catalog in own.catalogs}
+        self.streams = {
+            connector.id: self._stream(connector, self.streams.get(connector.id))
+            for connector in own.currents
+        }
+        self.converting: dict[str, list[Campaign]] = {}
+        for campaign in own.campaigns:
+            if campaign.conversion_event:
+                self.converting.setdefault(campaign.conversion_event, []).append(campaign)
         self.segmentable = {name: frozenset(names) for name, names in own.segmentable.items()}
+
+    def scope(self, now_ms: int) -> Scope:
+        """What a segment's filters look at beside a person."""
+        return Scope(
+            now_ms,
+            {name: segment.test for name, segment in self.segments.items()},
+            self.segmentable,
+        )
+
+    def touched(self, test: Test) -> Iterator[Person]:
+        """Whoever a test finds, ready to be changed."""
+        everybody = self.people.by_braze_id
+        found = [person.braze_id for person in self.people if test(person)]
+        return (everybody[braze_id] for braze_id in found)
+
+    def members(self, segment: Segment, now_ms: int) -> Test:
+        """What tells of a person whether they are in a segment now.
+
+        Raises ValueError: its filter asks for something there is not.
+        """
+        return segment.test(self.scope(now_ms))
+
+    def emit(
+        self,
+        kind: str,
+        person: Person,
+        at_ms: int,
+        properties: Mapping[str, Any],
+        *,
+        device: Mapping[str, Any] | None = None,
+        own: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Tell Currents that something happened; each connector takes what it wants."""
+        wanting = [
+            stream for stream in self.streams.values() if stream.wants(kind, identified=person.is_identified)
+        ]
+        if not wanting:
+            return
+        self.registry.happenings += 1
+        happening = Happening(
+            id=str(uuid.uuid5(_NAMES, f"{self.id}/{self.registry.happenings}")),
+            type=kind,
+            at_ms=at_ms,
+            braze_id=person.braze_id,
+            external_id=person.external_id,
+            email=person.fields.get("email"),
+            phone=person.fields.get("phone"),
+            time_zone=person.fields.get("time_zone"),
+            device=device or {},
+            properties={"app_group_id": self.id, **properties},
+            own=own or {},
+        )
+        too_large = is_too_large(happening)
+        for stream in wanting:
+            stream.take(happening, too_large=too_large)
+
+    @staticmethod
+    def _stream(connector: Connector, held: Stream | None) -> Stream:
+        if held is None:
+            return Stream(connector)
+        if held.connector != connector:
+            held.reconnect(connector)
+        return held

@@ -5,6 +5,7 @@ random time within the bounds, so separate requests may overtake each other as t
 work is carried out when its moment has passed and anybody looks.
 """
 
+import hashlib
 import heapq
 import ipaddress
 import random
@@ -14,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from segue.sandbox import messages
 from segue.sandbox.clock import Clock, Source
 from segue.sandbox.exchange import Call
 from segue.sandbox.faults import Faults
@@ -22,7 +24,7 @@ from segue.sandbox.limits import Limits
 from segue.sandbox.person import Person
 from segue.sandbox.state_file import StateFile
 from segue.sandbox.switches import Switches
-from segue.sandbox.workspace import App, Furnishing, Registry, SubscriptionGroup, Tally, Workspace
+from segue.sandbox.workspace import App, Furnishing, Registry, Segment, SubscriptionGroup, Tally, Workspace
 
 DEFAULT_KEY = "sandbox-key"
 DEFAULT_APP = "sandbox-app"
@@ -188,9 +190,36 @@ class World:
         if most <= 0:
             work(call.now_ms)
             return
-        due_ms = call.now_ms + self._chance.randint(min(least, most), most)
+        self.at(call.now_ms + self._chance.randint(min(least, most), most), work)
+
+    def at(self, due_ms: int, work: Callable[[int], None]) -> None:
+        """Let something happen at a moment to come."""
         self._tickets += 1
         heapq.heappush(self._waiting, (due_ms, self._tickets, work))
+
+    def next_dispatch(self, workspace: Workspace, what: str) -> str:
+        """The id of one more send: the same in every run that does the same."""
+        self.dispatches += 1
+        seed = f"{workspace.id}/{what}/{self.dispatches}"
+        return hashlib.sha256(seed.encode()).hexdigest()[:32]
+
+    def launch(self, workspace: Workspace, campaign_id: str, segment_id: str | None = None) -> int:
+        """Send a campaign to its segment, to another, or to everybody; the number reached.
+
+        Raises ValueError: there is no such campaign or segment.
+        """
+        campaign = workspace.campaigns.get(campaign_id)
+        if campaign is None:
+            raise ValueError(f"campaign {campaign_id!r} is unknown in workspace {workspace.id!r}")
+        wanted = segment_id or campaign.segment_id
+        segment = workspace.segments.get(wanted) if wanted else Segment(id="", name="Everybody")
+        if segment is None:
+            raise ValueError(f"segment {wanted!r} is unknown in workspace {workspace.id!r}")
+        now_ms = self.clock.now_ms()
+        people = workspace.touched(workspace.members(segment, now_ms))
+        return messages.dispatch(
+            workspace, campaign, people, self.next_dispatch(workspace, campaign_id), now_ms, self.at
+        )
 
     def keep_export(self, name: str, content: bytes) -> None:
         """Keep a segment export to be fetched; only the latest few are."""
@@ -263,6 +292,7 @@ class World:
         """A workspace in this world, with people from the state file if there is one."""
         people = self.file.people(furnishing.id) if self.file is not None else None
         workspace = self.workspaces[furnishing.id] = Workspace(furnishing, people)
+        workspace.opened_ms = self.clock.now_ms()
         return workspace
 
     def _empty(self) -> None:
