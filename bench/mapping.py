@@ -8,8 +8,8 @@ All runners do the same on the same events, in turns within one run:
     reference  the long way with trigger and mapping resolved step by step
     npm        `@segment/action-destinations` in Node, its HTTP layer answering 201 at once
 
-The best of five rounds counts for each: what else the machine does only ever adds. Before anything is timed
-the bodies are compared, less what docs/explain/differences.md lists.
+Many short rounds, of which the best counts for each: what else the machine does only ever adds. Before
+anything is timed the bodies are compared, less what docs/explain/differences.md lists.
 """
 
 import gc
@@ -34,7 +34,7 @@ from segue.model.delivery import Payload, Row
 from segue.model.workspace import Destination, Source, Subscription, Workspace
 
 EVENTS: Final = 600
-ROUNDS: Final = 5
+ROUNDS: Final = 15
 AT_ONCE: Final = 100
 SIZE: Final = {"identify": 75, "track": 75, "order": 25}
 """Events in a batch: 75 objects; an order is three."""
@@ -54,11 +54,11 @@ Runner = Callable[[Sequence[Event]], bytes]
 
 
 def run(seconds: float) -> Result:
-    """Compare, then time in turns: each runner five times for each kind, single and in batches."""
+    """Compare, then time in turns: each runner `ROUNDS` times for each kind, single and in batches."""
     source = Source(id=SOURCE, write_keys=(WRITE_KEY,))
     events = {kind: whole(kind, source) for kind in KINDS}
     destinations = {kind: bound(kind, source) for kind in KINDS}
-    slice_seconds = seconds / 10
+    slice_seconds = seconds / 40
     with Bench() as bench:
         bench.folder.mkdir(exist_ok=True)
         if not peer.is_installed():
@@ -66,8 +66,8 @@ def run(seconds: float) -> Result:
         with peer.Peer(events, bench.folder) as original:
             compare(events, destinations, original)
             for kind in KINDS:  # let the just-in-time compiler see everything first
-                original.microseconds(kind, SIZE[kind], slice_seconds)
-                original.microseconds(kind, 1, slice_seconds)
+                original.microseconds(kind, SIZE[kind], 8 * slice_seconds)
+                original.microseconds(kind, 1, 8 * slice_seconds)
             return timed(events, destinations, original, slice_seconds)
 
 
@@ -121,7 +121,7 @@ def stages(
             (shaper(subscription), payloads),
             (lambda each: [orjson.dumps(item) for item in each.items], shaped),
         )
-        rows.append([kind, *(per_call(step, given, seconds / 2) for step, given in steps)])
+        rows.append([kind, *(best_call(step, given, seconds) for step, given in steps)])
     return Table(
         title="Of which, µs/event",
         columns=["", "trigger", "quick way", "or: mapping", "coerce", "shape", "encode"],
@@ -289,6 +289,11 @@ def microseconds(make: Runner, events: list[Event], size: int, seconds: float) -
     """Wall time per event of calls with so many events, for about so long."""
     batches = [events[start : start + size] for start in range(0, len(events) - size + 1, size)]
     return per_call(make, batches, seconds) / size
+
+
+def best_call(step: Callable[[Any], Any], given: Sequence[Any], seconds: float) -> float:
+    """Microseconds of a call in the best of a few rounds."""
+    return min(per_call(step, given, seconds / 5) for _ in range(5))
 
 
 def per_call(step: Callable[[Any], Any], given: Sequence[Any], seconds: float) -> float:
