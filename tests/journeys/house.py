@@ -8,6 +8,7 @@ with sandbox() as braze, Segue(folder) as segue:
 import base64
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import re
@@ -49,11 +50,16 @@ def until(ask: Callable[[], T], what: str, *, seconds: float = 20.0) -> T:
 
 
 def free_port() -> int:
-    """A port nobody listens on, for processes that must come back to the same one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port nobody listens on, for processes that must come back to the same one: from below those the
+    system gives to connections, each test process from a part of its own."""
+    for port in _PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("every port is taken")
+
+
+_PORTS: Final = itertools.count(12_000 + os.getpid() % 500 * 40)
 
 
 class Metrics:
@@ -185,8 +191,15 @@ class Segue(Door):
 
     def lines(self) -> list[dict[str, Any]]:
         """What this run wrote into its log so far."""
+        return self._lines(self._seen)
+
+    def history(self) -> list[dict[str, Any]]:
+        """What this run and those before it wrote."""
+        return self._lines(0)
+
+    def _lines(self, start: int) -> list[dict[str, Any]]:
         with self._log.open("rb") as file:
-            file.seek(self._seen)
+            file.seek(start)
             return [json.loads(line) for line in file if line.startswith(b"{") and line.endswith(b"\n")]
 
     def stop(self) -> int:

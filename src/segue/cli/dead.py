@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from segue.cli.show import literal, out, plural, print_json, print_line, printable, row, table
+from segue.cli.show import literal, out, plural, print_json, print_line, print_table, printable, row, table
 from segue.cli.workspace import AsJson, Config
 from segue.model.delivery import DeadLetter
 from segue.model.errors import MisconfiguredError
@@ -69,7 +69,7 @@ def list_letters(
         event = letter.event or letter.kind
         why = letter.message if len(letter.message) <= 80 else letter.message[:79] + "…"
         row(shown, letter.id, letter.destination, letter.subscription, event, letter.reason, why)
-    out.print(shown)
+    print_table(shown)
     if len(letters) == limit:
         out.print(f"The first {limit}; --limit shows more.", style="dim")
 

@@ -13,7 +13,18 @@ import typer
 from segue.cli import journey
 from segue.cli.examine import examine
 from segue.cli.post import post_events
-from segue.cli.show import err, literal, out, plural, print_json, print_line, printable, row, table
+from segue.cli.show import (
+    err,
+    literal,
+    out,
+    plural,
+    print_json,
+    print_line,
+    print_table,
+    printable,
+    row,
+    table,
+)
 from segue.cli.workspace import AsJson, Config
 from segue.model.errors import MisconfiguredError
 from segue.model.event import KINDS
@@ -179,7 +190,7 @@ def trace(
             str(receipt.status) if receipt.status else "-",
             str(receipt.attempts),
         )
-    out.print(shown)
+    print_table(shown)
 
 
 def doctor(config: Config = None, as_json: AsJson = False) -> None:

@@ -12,6 +12,9 @@ from rich.text import Text
 
 from segue.model.errors import Fault, MisconfiguredWorkspace, SegueError
 
+WIDEST: Final = 10_000
+"""Characters a table may be wide where no terminal bounds it."""
+
 out: Final = Console(highlight=False, emoji=False)
 err: Final = Console(stderr=True, highlight=False, emoji=False)
 
@@ -35,8 +38,18 @@ def table(*columns: str, title: str = "") -> Table:
     """An empty table in the house's look; a column that starts with ``>`` is right-aligned."""
     made = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        made.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
+        made.add_column(
+            column.removeprefix(">"), justify="right" if column.startswith(">") else "left", overflow="fold"
+        )
     return made
+
+
+def print_table(made: Table) -> None:
+    """Print a table; into a file or a pipe as wide as it is, so that nothing is cut off."""
+    if out.is_terminal:
+        out.print(made)
+    else:
+        Console(file=out.file, width=WIDEST, highlight=False, emoji=False).print(made)
 
 
 def row(made: Table, *cells: object) -> None:

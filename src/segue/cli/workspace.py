@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from segue.cli.show import err, literal, out, plural, print_faults, print_json, row, table
+from segue.cli.show import err, literal, out, plural, print_faults, print_json, print_table, row, table
 from segue.model.errors import MisconfiguredError, MisconfiguredWorkspace
 from segue.runtime import editor
 from segue.runtime.current import Current, read_current, starter, wants_sandbox
@@ -108,7 +108,7 @@ def print_summary(current: Current) -> None:
             row(shown, name, one.id, one.action.slug, one.trigger.text)
             name = ""
     if shown.row_count:
-        out.print(shown)
+        print_table(shown)
 
 
 def add_to(app: typer.Typer) -> None:
