@@ -1,0 +1,385 @@
+"""Delta: only what changed is sent, and nothing older than what was sent.
+
+    profiles = Profiles(action.attributes, changed_only=True)
+    while wanted := profiles.missing(keys):               # keys: profiles.person(item) of each object
+        profiles.load(wanted, stored_bodies)
+    departure = profiles.prepare([Update(item, event_ms, received_ms), ...])   # as a request is made
+    # send departure.objects in their order; end departure.dropped as filtered
+    profiles.settle(prepared, Fate.APPLIED)                # what became of each, in that order
+    bodies = profiles.changed(); ... committed ...; profiles.written()
+
+Every attribute has the event time of its value as a clock. An older value never overwrites a newer one,
+in whatever order events arrive, are tried again or replayed. Operations ({"inc": 1}) have no clock.
+
+What is promised rests on this: objects of one person are on their way one request at a time, and are
+settled in the order they were in. Nothing is known before it was acknowledged; what was refused, or may
+or may not have arrived, is forgotten and sent whole next time.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from operator import attrgetter
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from segue.engine import points
+from segue.engine.fold import Fold, Wish, fold, is_operation, single
+from segue.engine.moment import iso
+from segue.engine.person import Identity
+from segue.engine.profile import Operation, Prepared, Profile, Still, Touch, forgotten, newest
+from segue.engine.reduction import GONE, Reduction, reduced, stale_parts, unreduced, without
+from segue.engine.roster import Roster
+from segue.kit.attributes import AttributeShape, Disturbance, JsonObject
+
+STALE: Final = "STALE_ATTRIBUTES"
+"""Reason: everything the update said is older than what was sent."""
+
+UNCHANGED: Final = "UNCHANGED"
+"""Reason: the partner has acknowledged all of it before."""
+
+AHEAD_MS: Final = 5 * 60_000
+MOST_PEOPLE: Final = 20_000
+MOST_KIN: Final = 8
+
+
+class Fate(StrEnum):
+    """What became of an object that left."""
+
+    APPLIED = "applied"
+    REFUSED = "refused"
+    """The partner says no to it, and nothing of it was applied: what it touched is forgotten."""
+    UNSENT = "unsent"
+    """It certainly had no effect, for a reason of its own: a rate limit, a refused connection."""
+    UNCERTAIN = "uncertain"
+    """It may have been applied, no answer came, and it will leave again before anything later of its person:
+    what it touched is forgotten. If it will not leave again, `presume` it too."""
+
+
+class Update(msgspec.Struct, frozen=True, gc=False):
+    """An object somebody wants sent.
+
+    item   as JSON, whole; alone: it must not be folded with others (its fold was refused before)
+    """
+
+    item: bytes
+    event_ms: int
+    received_ms: int
+    alone: bool = False
+
+
+class Dropped(msgspec.Struct, frozen=True, gc=False):
+    """An update with nothing left to send. saved: data points it would have cost."""
+
+    index: int
+    reason: str
+    saved: int = 0
+
+
+class Departure(msgspec.Struct):
+    """What becomes of some updates.
+
+    objects  what to send, in this order
+    dropped  updates that none of the objects carries
+    notes    update -> (attribute, why it was left out)
+    """
+
+    objects: list[Prepared] = []
+    dropped: list[Dropped] = []
+    notes: dict[int, list[tuple[str, str]]] = {}
+
+
+class Profiles:
+    """What is known of the people of one destination.
+
+    changed_only  send only what changed and fold updates of one person; else clocks alone
+    keep_values   false keeps hashes: nested values that changed are then sent whole
+    ahead_ms      how far after its receipt an event may say it happened; beyond, it counts as received then
+    most_people   in memory; those changed since the last checkpoint or on their way come on top
+    item_bytes    most bytes of one object
+    epoch         what `epoch` was when the state was written
+    """
+
+    def __init__(
+        self,
+        shape: AttributeShape,
+        *,
+        changed_only: bool = False,
+        keep_values: bool = True,
+        ahead_ms: int = AHEAD_MS,
+        most_people: int = MOST_PEOPLE,
+        item_bytes: int = 100 * 1024,
+        epoch: int = 0,
+    ) -> None:
+        self._shape = shape
+        self._identity = Identity(shape)
+        self._changed_only = changed_only
+        self._keep_values = keep_values
+        self._ahead_ms = ahead_ms
+        self._item_bytes = item_bytes
+        self._roster = Roster(most_people, epoch)
+
+    @property
+    def epoch(self) -> int:
+        """Number of the last `refresh`; to be kept with the state."""
+        return self._roster.epoch
+
+    # -- loading and keeping
+
+    def person(self, item: bytes | JsonObject) -> str:
+        """The key of the person an object is about, "" when it names nobody."""
+        return self._identity.key(item) if isinstance(item, dict) else self._identity.read(item)
+
+    def missing(self, people: Iterable[str]) -> list[str]:
+        """Which of them, and of those who may be the same profile, must be loaded first. Ask again after
+        loading: only then their kin is known."""
+        return self._roster.missing(people)
+
+    def load(self, people: Iterable[str], bodies: Mapping[str, bytes]) -> None:
+        """Take people in; those without a body are new."""
+        self._roster.load(people, bodies)
+
+    def changed(self) -> dict[str, bytes]:
+        """What to write with the next checkpoint: person -> body, b"" to remove; `written` must follow."""
+        return self._roster.changed()
+
+    def written(self, *, ok: bool = True) -> None:
+        """Learn whether the checkpoint took place."""
+        self._roster.written(ok=ok)
+
+    def known(self, person: str) -> dict[str, Any]:
+        """The attributes of a loaded person as far as they are known whole."""
+        entries = self._roster[person].entries
+        return {name: entry[2] for name, entry in entries.items() if len(entry) == 3}
+
+    # -- leaving and arriving
+
+    def screen(self, update: Update) -> Dropped | None:
+        """Say at once that an update has nothing to send; None when it must wait for its request.
+
+        Only for a person with nothing waiting or on its way: whoever waits may change what is known.
+        """
+        wish = self._read(0, update)
+        if not wish.person:
+            return None
+        profile = self._roster[wish.person]
+        if profile.flying:
+            return None
+        if self._cut(profile, wish, []):
+            return Dropped(0, STALE, self._cost(wish))
+        reduction = self._reduce(profile, single(wish))
+        if reduction.object is not None:
+            return None
+        self._apply(wish.person, profile, reduction.touched, Fate.APPLIED, knows=True)
+        return Dropped(0, UNCHANGED, self._cost(wish))
+
+    def prepare(self, updates: Sequence[Update]) -> Departure:
+        """Make the objects of one request; they count as on their way until `settle`.
+
+        There are never more objects than updates. Everybody must have been loaded.
+        """
+        departure = Departure()
+        people: dict[str, list[Wish]] = {}
+        for index, update in enumerate(updates):
+            wish = self._read(index, update)
+            people.setdefault(wish.person, []).append(wish)
+        for key, wishes in people.items():
+            if not key:
+                departure.objects += [
+                    Prepared(person="", item=wish.item, members=(wish.index,)) for wish in wishes
+                ]
+                continue
+            if len(wishes) > 1:
+                wishes.sort(key=_by_time)
+            self._depart(self._roster[key], wishes, departure)
+        return departure
+
+    def settle(self, prepared: Prepared, fate: Fate) -> None:
+        """Learn what became of an object. A person's objects are settled in the order they were in."""
+        if not prepared.person:
+            return
+        profile = self._roster[prepared.person]
+        profile.flying = [each for each in profile.flying if each is not prepared]
+        if fate is Fate.UNSENT:
+            return
+        is_applied = fate is Fate.APPLIED
+        if is_applied and prepared.proves and not prepared.is_void and not profile.exists:
+            profile.exists = True
+            self._roster.change([prepared.person])
+        knows = is_applied and profile.exists and not prepared.is_void and not profile.kin
+        self._apply(prepared.person, profile, prepared.touched, fate, knows=knows)
+
+    def presume(self, update: Update) -> None:
+        """An update was or may have been applied and will not leave again: what it touched is forgotten, and
+        counts as sent. For what a restart finds acknowledged in the journal."""
+        wish = self._read(0, update)
+        if wish.person:
+            profile = self._roster[wish.person]
+            touched = unreduced(single(wish), self._shape).touched
+            profile.latest = max(profile.latest, wish.when)
+            self._overtake(profile, touched, wish.when)
+            self._apply(wish.person, profile, touched, Fate.APPLIED, knows=False)
+
+    # -- forgetting
+
+    def forget(self, person: str) -> None:
+        """Send everything of this person again next time; the clocks stay. The person must be loaded."""
+        self._roster[person].forget()
+        self._roster.change([person])
+
+    def erase(self, person: str) -> None:
+        """Forget a person whose profile is gone, clocks and all, and what is known of their kin."""
+        profile = self._roster[person]
+        for kin in self._roster.kin(profile):
+            self.forget(kin)
+        profile.erase()
+        self._roster.change([person])
+
+    def refresh(self) -> None:
+        """Send everything of everybody again next time, loaded or not; the clocks stay."""
+        self._roster.refresh()
+
+    def disturb(self, disturbance: Disturbance) -> None:
+        """Forget what an object of another action makes uncertain, when it leaves; `disturbed` must be
+        loaded."""
+        for key in filter(None, map(self.person, disturbance.erased)):
+            self.erase(key)
+        people = list(filter(None, map(self.person, disturbance.forgotten)))
+        for key in people:
+            self.forget(key)
+        if disturbance.joined:
+            for key in people[1:]:
+                profile = self._roster[key]
+                if people[0] not in profile.kin and people[0] != key:
+                    profile.kin = (*profile.kin, people[0])[-MOST_KIN:]
+
+    def disturbed(self, disturbance: Disturbance) -> list[str]:
+        """The keys of everybody a disturbance names."""
+        named = (*disturbance.forgotten, *disturbance.erased)
+        return list(filter(None, map(self.person, named)))
+
+    # -- below
+
+    def _read(self, index: int, update: Update) -> Wish:
+        item = orjson.loads(update.item)
+        limit = update.received_ms + self._ahead_ms
+        when = update.event_ms if update.event_ms <= limit else update.received_ms
+        key, control = self._identity.split(item)
+        return Wish(index, key, update.item, item, when, control, update.alone)
+
+    def _depart(self, profile: Profile, wishes: list[Wish], departure: Departure) -> None:
+        kept = []
+        for wish in wishes:
+            notes: list[tuple[str, str]] = []
+            if self._cut(profile, wish, notes):
+                departure.dropped.append(Dropped(wish.index, STALE, self._cost(wish)))
+            else:
+                kept.append(wish)
+            if notes:
+                departure.notes[wish.index] = notes
+        folds = fold(kept, self._shape) if self._changed_only else map(single, kept)
+        for each in folds:
+            self._send(profile, each, departure)
+
+    def _cut(self, profile: Profile, wish: Wish, notes: list[tuple[str, str]]) -> bool:
+        """Leave out what is older than what was sent; true when nothing is left of the update."""
+        sources = [profile, *self._roster.kin(profile).values()] if profile.kin else [profile]
+        if all(wish.when >= source.latest for source in sources):
+            return False
+        shape = self._shape
+        kept: JsonObject = {}
+        for name, value in wish.object.items():
+            left = value
+            has_clock = not (
+                name in wish.control or name in shape.untimed or is_operation(name, value, shape)
+            )
+            for source in sources if has_clock else ():
+                entry = source.seen(name)
+                stale = stale_parts(name, left, entry, wish, shape) if entry is not None else None
+                if entry is None or stale is None:
+                    continue
+                sentence = f"older than what was sent at {iso(newest(entry))}"
+                notes += [(f"{name}.{path}", sentence) for path in sorted(stale)] or [(name, sentence)]
+                left = without(name, left, stale, shape)
+                if left is GONE:
+                    break
+            if left is not GONE:
+                kept[name] = left
+        if not notes:
+            return False
+        wish.object, wish.is_cut = kept, True
+        # A profile that may not be there yet is still to be made.
+        return kept.keys() <= wish.control and (profile.exists or not shape.proves(kept))
+
+    def _reduce(self, profile: Profile, folded: Fold) -> Reduction:
+        if self._changed_only:
+            return reduced(profile, folded, self._shape, keep_values=self._keep_values)
+        return unreduced(folded, self._shape)
+
+    def _send(self, profile: Profile, folded: Fold, departure: Departure) -> None:
+        shape, wishes = self._shape, folded.wishes
+        first = wishes[0]
+        reduction = self._reduce(profile, folded)
+        if reduction.object is None:
+            self._apply(first.person, profile, reduction.touched, Fate.APPLIED, knows=True)
+            departure.dropped += [Dropped(wish.index, UNCHANGED, self._cost(wish)) for wish in wishes]
+            return
+        as_it_came = reduction.is_whole and len(wishes) == 1 and not first.is_cut
+        item = first.item if as_it_came else orjson.dumps(reduction.object)
+        if len(wishes) > 1 and len(item) > self._item_bytes:
+            for wish in wishes:
+                self._send(profile, single(wish), departure)
+            return
+        cost = points.of_object(reduction.object, shape)
+        prepared = Prepared(
+            person=first.person,
+            item=item,
+            members=tuple(wish.index for wish in wishes),
+            points=cost,
+            saved=0 if as_it_came else sum(map(self._cost, wishes)) - cost,
+            touched=reduction.touched,
+            proves=shape.proves(reduction.object),
+        )
+        departure.objects.append(prepared)
+        profile.flying = [*profile.flying, prepared]
+        latest = max(folded.when, *folded.clocks.values()) if folded.clocks else folded.when
+        profile.latest = max(profile.latest, latest)
+        if profile.kin:
+            self._overtake(profile, reduction.touched, latest)
+
+    def _overtake(self, profile: Profile, touched: Mapping[str, Touch], latest: int) -> None:
+        """Tell the kin that these attributes may be theirs."""
+        found = self._roster.kin(profile)
+        for kin in found.values():
+            kin.latest = max(kin.latest, latest)
+            for name, touch in touched.items():
+                kin.entries[name] = forgotten(touch.after(kin.entries.get(name)))
+            for prepared in kin.flying:
+                prepared.is_void = True
+        self._roster.change(found)
+
+    def _apply(
+        self, person: str, profile: Profile, touched: Mapping[str, Touch], fate: Fate, *, knows: bool
+    ) -> None:
+        """Write down what the arrival of an object means, or forget what it touched."""
+        entries = profile.entries
+        for name, touch in touched.items():
+            entry = entries.get(name)
+            if fate is not Fate.APPLIED:
+                if entry is not None and type(touch) is not Still:
+                    entries[name] = forgotten(entry)
+            elif type(touch) is Still:
+                if entry is not None:
+                    entries[name] = touch.after(entry)
+            elif entry is not None or type(touch) is not Operation:
+                after = touch.after(entry)
+                entries[name] = after if knows else forgotten(after)
+        if touched:
+            self._roster.change((person,))
+
+    def _cost(self, wish: Wish) -> int:
+        return points.of_object(orjson.loads(wish.item) if wish.is_cut else wish.object, self._shape)
+
+
+_by_time: Final = attrgetter("when")

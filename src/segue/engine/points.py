@@ -1,0 +1,59 @@
+"""What an attribute object costs: data points by the rules of contracts that count them.
+
+Every attribute set costs, changed or not: 1 for a value, a whole list, an operation or a null; for an object
+1 per key it carries at all its levels; for a list of objects the sum of its objects; an edit of such a list
+as much as what it adds or updates, and 1 per object it removes.
+
+Source  Braze docs, "Data points (Legacy)", read 2026-11-24
+"""
+
+from typing import Any
+
+from segue.kit.attributes import AttributeShape, JsonObject
+
+
+def of_object(item: JsonObject, shape: AttributeShape) -> int:
+    """Data points of one attribute object, provided the partner takes it."""
+    return sum(of_attribute(name, value, shape) for name, value in item.items())
+
+
+def by_attribute(item: JsonObject, shape: AttributeShape) -> dict[str, int]:
+    """Attribute -> data points; what costs nothing is left out."""
+    found = {name: of_attribute(name, value, shape) for name, value in item.items()}
+    return {name: points for name, points in found.items() if points}
+
+
+def of_attribute(name: str, value: Any, shape: AttributeShape) -> int:
+    """Data points of one member of an object; 0 for identifiers, flags and what the partner drops."""
+    if name in shape.fixed:
+        return 1 if name in shape.metered else 0
+    if name in shape.flags or name in shape.identifiers or name in shape.lookups:
+        return 0
+    return of_custom(value, shape) if shape.storable(value) else 0
+
+
+def of_custom(value: Any, shape: AttributeShape) -> int:
+    """Data points of a custom attribute's value, whole or an operation."""
+    if type(value) is list and value and isinstance(value[0], dict):
+        return sum(of_leaves(element) for element in value)
+    if type(value) is not dict:
+        return 1
+    if not shape.operates(value):
+        return of_leaves(value)
+    return _of_operation(value, shape)
+
+
+def of_leaves(value: JsonObject) -> int:
+    """Keys at all levels of an object, those that only hold other objects not counted; at least 1."""
+    return sum(of_leaves(part) if isinstance(part, dict) else 1 for part in value.values()) or 1
+
+
+def _of_operation(value: JsonObject, shape: AttributeShape) -> int:
+    edits = shape.edits
+    if edits is None or not value.keys() <= edits.words:
+        return 1
+    return (
+        sum(of_leaves(entry) for entry in value.get(edits.add, ()))
+        + len(value.get(edits.remove, ()))
+        + sum(of_leaves(entry[edits.new]) for entry in value.get(edits.update, ()))
+    )

@@ -1,0 +1,197 @@
+"""Profile: what one person's attributes are at the partner, as far as was acknowledged, and since when.
+
+Per attribute an entry, by how much is known of it:
+
+    (clock,)                      an older value than this was sent or overtaken; the value is not known
+    (clock, parts)                likewise, and parts of it have clocks of their own: {"address.city": ms}
+    (clock, parts, value)         the value; None when it was removed; 8 bytes when only its hash is kept
+    (clock, parts, value, True)   some of its members; there may be others
+
+Clocks are event times in milliseconds since the epoch.
+"""
+
+from typing import Any, Final
+
+import msgspec
+import xxhash
+
+from segue.engine.difference import is_branch, merged, same
+from segue.kit.attributes import JsonObject
+
+Entry = tuple[Any, ...]
+
+NEVER: Final = -(1 << 62)
+"""The clock of an attribute that was never set whole."""
+
+
+class Whole(msgspec.Struct, frozen=True, gc=False):
+    """A value on its way that replaces the attribute. known: false when the value is not to be kept."""
+
+    clock: int
+    value: Any = None
+    known: bool = False
+
+    def after(self, entry: Entry | None) -> Entry:
+        """The entry once this is applied."""
+        if entry is not None and newest(entry) > self.clock:
+            return forgotten(entry)  # settled out of order: nobody knows which came last
+        return (self.clock, None, self.value) if self.known else (self.clock,)
+
+
+class Parts(msgspec.Struct, frozen=True, gc=False):
+    """Members on their way that replace only themselves. value: None when it is not to be kept."""
+
+    clocks: dict[str, int]
+    value: JsonObject | None = None
+
+    def after(self, entry: Entry | None) -> Entry:
+        """The entry once this is applied."""
+        clock, old = (entry[0], _parts(entry)) if entry is not None else (NEVER, {})
+        parts = _later(old, self.clocks)
+        if self.value is None:
+            return (clock, parts)
+        if entry is None or len(entry) < 3:
+            return (clock, parts, self.value, True)
+        held = entry[2]
+        if is_branch(held):
+            return (clock, parts, merged(held, self.value), *entry[3:])
+        return (clock, parts) if type(held) is bytes else (clock, parts, self.value)
+
+
+class Operation(msgspec.Struct, frozen=True, gc=False):
+    """A change on its way whose result is not known here; it has no clock."""
+
+    def after(self, entry: Entry | None) -> Entry:
+        """The entry once this is applied."""
+        return (NEVER,) if entry is None else forgotten(entry)
+
+
+class Still(msgspec.Struct, frozen=True, gc=False):
+    """A value that need not travel, because it is there already; with its object it becomes as new."""
+
+    clock: int = NEVER
+    parts: dict[str, int] = {}
+
+    def after(self, entry: Entry | None) -> Entry:
+        """The entry once the object it was left out of is applied."""
+        if entry is None:
+            return (NEVER,)
+        if not self.parts:
+            return (max(self.clock, entry[0]), *entry[1:])
+        return (entry[0], _later(_parts(entry), self.parts), *entry[2:])
+
+
+Touch = Whole | Parts | Operation | Still
+
+
+class Prepared(msgspec.Struct, eq=False, kw_only=True):
+    """An object ready to leave, on behalf of one or several updates of the same person.
+
+    person   key of the person; "" when the object names nobody
+    item     the object as JSON
+    members  which of the updates it carries, oldest first
+    points   data points it costs; saved: those it costs less than its updates would have
+    """
+
+    person: str
+    item: bytes
+    members: tuple[int, ...]
+    points: int = 0
+    saved: int = 0
+    touched: dict[str, Touch] = {}
+    proves: bool = False
+    is_void: bool = False
+
+
+class Profile(msgspec.Struct, eq=False):
+    """One person.
+
+    exists  an acknowledged object proved that the partner has the profile
+    epoch   the refresh its values belong to
+    kin     keys of people who may be the same profile; values are then kept with them, not here
+    latest  no clock is later
+    flying  objects on their way
+    """
+
+    entries: dict[str, Entry] = {}
+    exists: bool = False
+    epoch: int = 0
+    kin: tuple[str, ...] = ()
+    latest: int = NEVER
+    flying: list[Prepared] = []
+
+    def seen(self, name: str) -> Entry | None:
+        """An attribute as it will be when everything on its way has arrived."""
+        entry = self.entries.get(name)
+        for prepared in self.flying:
+            touch = prepared.touched.get(name)
+            if touch is not None:
+                entry = forgotten(touch.after(entry))
+        return entry
+
+    def forget(self) -> None:
+        """Keep the clocks only, also of what is on its way."""
+        self.entries = {name: forgotten(entry) for name, entry in self.entries.items()}
+        for prepared in self.flying:
+            prepared.is_void = True
+
+    def erase(self) -> None:
+        """Keep nothing."""
+        self.entries, self.exists, self.kin, self.latest = {}, False, (), NEVER
+        for prepared in self.flying:
+            prepared.touched, prepared.is_void = {}, True
+
+    def encode(self) -> bytes:
+        """As bytes; none for a person nothing is known of."""
+        if not self.entries and not self.exists and not self.kin:
+            return b""
+        return _ENCODE((self.epoch, self.exists, self.kin, self.latest, self.entries))
+
+
+def decode(body: bytes, epoch: int) -> Profile:
+    """Read what `Profile.encode` wrote; values of an earlier epoch are forgotten."""
+    if not body:
+        return Profile(epoch=epoch)
+    written, exists, kin, latest, entries = _DECODE(body)
+    profile = Profile(entries, exists, epoch, kin, latest)
+    if written != epoch:
+        profile.forget()
+    return profile
+
+
+def forgotten(entry: Entry) -> Entry:
+    """An entry without its value."""
+    return entry if len(entry) == 1 else entry[:2] if entry[1] else entry[:1]
+
+
+def newest(entry: Entry) -> int:
+    """The latest clock of an attribute."""
+    clock: int = entry[0]
+    return max(clock, *entry[1].values()) if len(entry) > 1 and entry[1] else clock
+
+
+def is_held(entry: Entry, value: Any) -> bool:
+    """Whether an attribute is known, whole, to have this value."""
+    if len(entry) != 3:
+        return False
+    held = entry[2]
+    return held == hashed(value) if type(held) is bytes else same(held, value)
+
+
+def hashed(value: Any) -> bytes:
+    """Eight bytes that stand for a value."""
+    return xxhash.xxh3_64_digest(msgspec.json.encode(value, order="deterministic"))
+
+
+def _later(old: dict[str, int], new: dict[str, int]) -> dict[str, int]:
+    return old | {path: max(at, old.get(path, at)) for path, at in new.items()}
+
+
+def _parts(entry: Entry) -> dict[str, int]:
+    return entry[1] or {} if len(entry) > 1 else {}
+
+
+_ENCODE: Final = msgspec.msgpack.Encoder().encode
+_DECODE: Final = msgspec.msgpack.Decoder(
+    tuple[int, bool, tuple[str, ...], int, dict[str, tuple[Any, ...]]]
+).decode

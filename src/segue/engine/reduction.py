@@ -1,0 +1,213 @@
+"""Reduction: what of an object is worth sending, given what is known of its person.
+
+An attribute whose value is known to be there already stays out. A nested value that changed goes in the
+words that cost least: whole, merged into what is there, or as an edit of a list of objects. The merge flag
+of an object rules all its nested values, so they are merged together or not at all.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from segue.engine import points
+from segue.engine.difference import edited, is_branch, is_objects, news, patch, pruned
+from segue.engine.fold import Fold, Wish, is_merging, is_operation, parts_of
+from segue.engine.profile import (
+    Entry,
+    Operation,
+    Parts,
+    Profile,
+    Still,
+    Touch,
+    Whole,
+    hashed,
+    is_held,
+    newest,
+)
+from segue.kit.attributes import AttributeShape, JsonObject
+
+GONE: Final = object()
+"""Stands for a value nothing is left of; null is a value."""
+
+
+class Reduction(msgspec.Struct, frozen=True):
+    """What is left of an object.
+
+    object    what to send; None when there is nothing
+    touched   attribute -> what its arrival means
+    is_whole  nothing was left out or said otherwise
+    """
+
+    object: JsonObject | None
+    touched: dict[str, Touch]
+    is_whole: bool = False
+
+
+class _Nested(msgspec.Struct):
+    """A nested value to send: whole or by edit, and the same under the merge flag, with their costs."""
+
+    name: str
+    plain: Any
+    plain_points: int
+    merged: Any
+    merged_points: int
+    can_merge: bool
+
+
+def unreduced(fold: Fold, shape: AttributeShape) -> Reduction:
+    """Send everything; only the clocks are kept."""
+    merging = is_merging(fold.object, shape)
+    control = fold.wishes[0].control
+    same_time = Whole(fold.when)
+    touched: dict[str, Touch] = {}
+    for name, value in fold.object.items():
+        if name in control or name in shape.untimed:
+            continue
+        if is_operation(name, value, shape):
+            touched[name] = Operation()
+        elif (parts := parts_of(name, value, shape, merging)) is not None:
+            touched[name] = Parts(fold.clocks_of(name, parts))
+        else:
+            clock = fold.clock(name)
+            touched[name] = same_time if clock == fold.when else Whole(clock)
+    return Reduction(fold.object, touched, is_whole=True)
+
+
+def reduced(profile: Profile, fold: Fold, shape: AttributeShape, *, keep_values: bool) -> Reduction:
+    """Send what the partner does not have yet, in the cheapest words."""
+    control = fold.wishes[0].control
+    merging = is_merging(fold.object, shape)
+    look = profile.seen if profile.flying else profile.entries.get
+    sent: JsonObject = {}
+    touched: dict[str, Touch] = {}
+    nested: list[_Nested] = []
+    asked = 0
+    for name, value in fold.object.items():
+        if name in control:
+            sent[name] = value
+            asked += 1
+            continue
+        entry = look(name)
+        is_fixed = name in shape.fixed
+        is_container = type(value) is dict or type(value) is list
+        if name in shape.untimed:
+            sent[name] = value
+        elif is_container and (merging or name in shape.entries) and (
+            (parts := parts_of(name, value, shape, merging)) is not None
+        ):  # fmt: skip
+            clocks = fold.clocks_of(name, parts)
+            new = value if is_fixed else _news(entry, value)
+            if not new:
+                touched[name] = Still(parts=clocks)
+                continue
+            sent[name] = new
+            touched[name] = Parts(clocks, None if is_fixed or not keep_values else value)
+        elif is_container and not is_fixed and is_operation(name, value, shape):
+            sent[name] = value
+            touched[name] = Operation()
+        elif entry is not None and name not in shape.always and is_held(entry, value):
+            touched[name] = Still(fold.clock(name))
+        else:
+            sent[name] = value
+            keep = value if keep_values or value is None else hashed(value)
+            touched[name] = Whole(fold.clock(name), keep, known=True)
+            if is_container and not is_fixed:
+                nested.append(_nested(name, entry, value, shape))
+    if len(sent) == asked and (touched or profile.exists):
+        return Reduction(None, touched)
+    is_whole = len(sent) == len(fold.object) and not merging
+    if nested and _say_cheaply(sent, nested, fold, shape, merging):
+        is_whole = False
+    return Reduction(sent, touched, is_whole)
+
+
+def stale_parts(
+    name: str, value: Any, entry: Entry, wish: Wish, shape: AttributeShape
+) -> frozenset[str] | None:
+    """Which parts of a value are older than what was sent: none of them (None), all of it (empty), or
+    those at these paths."""
+    parts = parts_of(name, value, shape, is_merging(wish.object, shape))
+    if parts is None:
+        return frozenset() if newest(entry) > wish.when else None
+    if entry[0] > wish.when:
+        return frozenset()
+    clocks = entry[1] or {} if len(entry) > 1 else {}
+    newer = [path for path, clock in clocks.items() if clock > wish.when]
+    overlap = _is_same if name in shape.entries else _is_within
+    return frozenset(path for path in parts if any(overlap(path, other) for other in newer)) or None
+
+
+def without(name: str, value: Any, stale: frozenset[str], shape: AttributeShape) -> Any:
+    """A value without its stale parts; GONE when nothing is left of it."""
+    if not stale:
+        return GONE
+    member = shape.entries.get(name)
+    if member is not None:
+        return [entry for entry in value if entry[member] not in stale] or GONE
+    return pruned(value, stale) or GONE
+
+
+def _is_same(path: str, other: str) -> bool:
+    return path == other
+
+
+def _is_within(path: str, other: str) -> bool:
+    return path == other or path.startswith(other + ".") or other.startswith(path + ".")
+
+
+def _news(entry: Entry | None, value: JsonObject) -> JsonObject:
+    if entry is None or len(entry) < 3 or not is_branch(entry[2]):
+        return value
+    return news(entry[2], value)
+
+
+def _nested(name: str, entry: Entry | None, value: Any, shape: AttributeShape) -> _Nested:
+    """The ways to say a nested value."""
+    cost = points.of_custom(value, shape)
+    found = _Nested(name, value, cost, value, cost, can_merge=type(value) is list)
+    if entry is None or len(entry) != 3 or type(entry[2]) is bytes:
+        return found
+    held = entry[2]
+    if not shape.storable(value) or not shape.storable(held):
+        return found
+    if type(value) is dict:
+        if not is_branch(value):
+            return found
+        change = patch(held, value) if is_branch(held) else value
+        if change is not None:
+            found.can_merge = True
+            found.merged, found.merged_points = change, points.of_leaves(change)
+    elif shape.edits is not None and is_objects(held) and is_objects(value):
+        edit = edited(held, value, shape.edits, merging=False)
+        if edit is not None and (cost := points.of_custom(edit, shape)) < found.plain_points:
+            found.plain, found.plain_points = edit, cost
+        edit = edited(held, value, shape.edits, merging=True)
+        if edit is not None and (cost := points.of_custom(edit, shape)) < found.merged_points:
+            found.merged, found.merged_points = edit, cost
+    return found
+
+
+def _say_cheaply(
+    sent: JsonObject, nested: list[_Nested], fold: Fold, shape: AttributeShape, merging: bool
+) -> bool:
+    """Put the nested values in their cheapest words; true when any is not as it came."""
+    merge = merging or (
+        bool(shape.merge_flag)
+        and all(each.can_merge for each in nested)
+        and sum(each.merged_points for each in nested) < sum(each.plain_points for each in nested)
+        and not any(_depends_on_flag(name, value, shape) for name, value in sent.items())
+    )
+    if merge and not merging:
+        sent[shape.merge_flag] = True
+    for each in nested:
+        sent[each.name] = each.merged if merge else each.plain
+    return any(sent[each.name] is not fold.object[each.name] for each in nested)
+
+
+def _depends_on_flag(name: str, value: Any, shape: AttributeShape) -> bool:
+    """Whether a member would mean something else under the merge flag."""
+    if type(value) is not dict or name in shape.identifiers:
+        return False
+    if name in shape.fixed:
+        return True
+    return shape.edits is not None and shape.edits.update in value
