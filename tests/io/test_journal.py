@@ -80,6 +80,33 @@ def test_a_checkpoint_begins_anew_and_carries_what_is_on_the_way(tmp_path: Path)
     assert [path.name for path in tmp_path.glob("*.journal")] == ["braze.1.journal"]
 
 
+def test_rows_of_events_that_stay_open_are_carried_through_checkpoints(tmp_path: Path) -> None:
+    """Of an event with two rows one was answered long ago: a later start still knows, and that a
+    checkpoint has counted it."""
+    journal, _ = Journal.open(tmp_path / "braze", 0)
+    journal.leave(1, [key(0)])
+    journal.settle(1, [(key(0), fine(1))])
+    for _ in range(2):
+        journal.turned(journal.turn([(key(0), fine(1))], [(key(1), fine(2))]))
+    _, found = Journal.open(tmp_path / "braze", 2)
+    assert found.settled == {key(0): fine(1), key(1): fine(2)}
+    assert found.counted == {key(0)}
+
+
+def test_a_row_counted_in_doubt_is_not_counted_as_settled(tmp_path: Path) -> None:
+    """It was in doubt at a checkpoint and refused afterwards: the refusal is in no checkpoint yet."""
+    journal, _ = Journal.open(tmp_path / "braze", 0)
+    journal.leave(1, [key(0)])
+    journal.settle(1, [], doubt=[key(0)])
+    journal.count(key(0))
+    journal.turned(journal.turn())
+    journal.leave(2, [key(0)])
+    journal.settle(2, [(key(0), Settled(2, 0, 400, "BAD_REQUEST"))])
+    _, found = Journal.open(tmp_path / "braze", 1)
+    assert set(found.settled) == {key(0)}
+    assert not found.counted
+
+
 def test_a_checkpoint_that_failed_changes_nothing(tmp_path: Path) -> None:
     """The old generation goes on."""
     journal, _ = Journal.open(tmp_path / "braze", 4)

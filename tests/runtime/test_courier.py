@@ -1,7 +1,7 @@
 """The courier: from the log to a Braze profile, through whatever happens on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -300,6 +300,12 @@ async def killed(courier: Courier, desk: Desk, requests: int) -> None:
     await asyncio.gather(running, return_exceptions=True)
 
 
+async def until(claim: Callable[[], bool]) -> None:
+    """Let everybody work until the claim is true."""
+    while not claim():  # noqa: ASYNC110 - a turn of the loop, not a wait
+        await asyncio.sleep(0)
+
+
 async def _never() -> None:
     return None
 
@@ -317,6 +323,63 @@ async def test_requests_that_were_answered_before_a_kill_are_not_repeated(desk: 
     assert told(courier) == {"delivered": 41}
     assert courier.ledger.total("rows_uncertain") == 0
     assert (await desk.wire.profile("u1"))["purchases"][0]["count"] == 1
+
+
+async def test_a_part_that_arrived_is_not_repeated_while_its_event_waits_for_the_other(desk: Desk) -> None:
+    """A full request of an order left at once, the rest waits for company; between the two, two kills."""
+    products = [{"product_id": f"p{n}", "price": 1} for n in range(80)]
+    await desk.stream.append(records(track("u1", event="Order Completed", products=products)))
+    slow = bind(delivery=Delivery(wait_seconds=600))
+    for _ in range(2):
+        async with desk.courier(slow) as courier:
+            await courier.start()
+            running = asyncio.ensure_future(courier.run())
+            await until(
+                lambda: bool(desk.wire.sent and not courier._dispatcher.in_flight and courier.ledger.waiting)
+            )
+            await courier.checkpoint()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    courier = await desk.deliver(bind(delivery=Delivery(wait_seconds=0)))
+    assert [len(body["purchases"]) for body in desk.wire.bodies()] == [75, 5]
+    assert told(courier) == {"delivered": 1}
+    assert courier.ledger.total("rows_delivered") == 2
+
+
+async def test_a_letter_can_be_retried_while_its_event_waits_for_another_row(desk: Desk) -> None:
+    """Two subscriptions want the event: one was refused and is retried, the other waits for company."""
+    both = [
+        Subscription(id=name, action="track-event", trigger='type = "track"', mapping=mapping)
+        for name, mapping in (
+            ("now", {**MAPPING, "batch_size": 1}),
+            ("later", {**MAPPING, "batch_size": 75}),
+        )
+    ]
+    desk.wire.fault(status=404, body={"message": "Not Found"}, count=1)
+    await desk.stream.append(records(track("u1")))
+    async with desk.courier(bind(both, delivery=Delivery(wait_seconds=600))) as courier:
+        await courier.start()
+        running = asyncio.ensure_future(courier.run())
+        await until(lambda: bool(courier.ledger.total("rows_dead")))
+        await courier.checkpoint()
+        reader = await StateReader.open(desk.folder / "braze.db")
+        await reader.ask("retry", {"reason": "NOT_FOUND"}, asked_ms=0)
+        await courier.checkpoint()
+        courier.stop()
+        await running
+        await courier.checkpoint()
+    assert told(courier) == {"delivered": 1}
+    assert await reader.dead_letters() == []
+    await reader.close()
+    assert (await desk.wire.profile("u1"))["custom_events"][0]["count"] == 2
+
+
+MAPPING: Any = {
+    "name": {"@path": "$.event"},
+    "time": {"@path": "$.timestamp"},
+    "external_id": {"@path": "$.userId"},
+    "enable_batching": True,
+}
 
 
 async def test_a_row_refused_before_a_kill_is_a_dead_letter_after_it(desk: Desk) -> None:

@@ -120,10 +120,13 @@ class Ledger:
         self._open[lane][offset] = event
         return event
 
-    def settle(self, event: OpenEvent, subscription: str, died: str, minute: int) -> None:
+    def settle(
+        self, event: OpenEvent, subscription: str, died: str, minute: int, *, is_counted: bool = False
+    ) -> None:
         """One row of an open event is done; the last one settles the event: delivered when all rows
-        were, dead when any was."""
-        self._count(minute, subscription, "rows_dead" if died else "rows_delivered", died, 1)
+        were, dead when any was. is_counted: the row itself was counted before a restart."""
+        if not is_counted:
+            self._count(minute, subscription, "rows_dead" if died else "rows_delivered", died, 1)
         event.outstanding -= 1
         if died and not event.died:
             event.died = died

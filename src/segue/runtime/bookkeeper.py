@@ -15,7 +15,7 @@ from segue.engine.dead import bury
 from segue.engine.ledger import Ledger, OpenEvent
 from segue.engine.plan import BoundDestination
 from segue.engine.route import Routed
-from segue.io.storage.journal import Found, Journal, RowKey, Settled
+from segue.io.storage.journal import Found, Journal, RowKey, Settled, Turn
 from segue.model.delivery import DeadLetter, Receipt, Row
 from segue.model.errors import CorruptBlock
 from segue.model.event import Record
@@ -40,9 +40,11 @@ class Bookkeeper:
         self.journal = journal
         self._settled = dict(found.settled)
         self._doubt = dict(found.uncertain)
+        self._counted = found.counted
         self._revival = revival
         self._batcher = batcher
         self._open: dict[tuple[int, int], OpenEvent] = {}
+        self._parts: dict[tuple[int, int], list[tuple[RowKey, Settled]]] = {}  # done, of events still open
 
     def open(self, lane: int, offset: int, record: Record, routed: Routed) -> None:
         """An event has rows: keep it open until they are settled."""
@@ -84,7 +86,10 @@ class Bookkeeper:
         key = row_key(row)
         known = self._settled.pop(key, None)
         if known is not None:
-            self._settle_known(row, known, now_ms)
+            if key in self._counted:
+                self._settle_event(row, known, now_ms // 60_000, is_counted=True)
+            else:
+                self._settle_known(row, known, now_ms)
             return True
         request = self._doubt.pop(key, None)
         if request is None:
@@ -98,6 +103,18 @@ class Bookkeeper:
         self.journal.forget([key])
         self._settle_known(row, verdict, now_ms)
         return True
+
+    def turn(self) -> Turn:
+        """Begin a checkpoint: what it does not hold of single rows goes on in the journal."""
+        read_to = self.ledger.read_to
+        self._settled = {
+            key: verdict for key, verdict in self._settled.items() if key.offset >= read_to(key.lane)
+        }
+        parts = [part for parts in self._parts.values() for part in parts]
+        unread: tuple[list[tuple[RowKey, Settled]], ...] = ([], [])
+        for part in self._settled.items():
+            unread[part[0] in self._counted].append(part)
+        return self.journal.turn([*parts, *unread[True]], unread[False])
 
     def leave(self, request: int, rows: Iterable[Row]) -> None:
         """A request is about to leave."""
@@ -129,7 +146,7 @@ class Bookkeeper:
         if ended.reason:
             letter = bury(row, ended.reason, ended.message, attempts=ended.entry.attempts, died_ms=now_ms)
             self.ledger.bury(letter, now_ms // 60_000, had_row=True)
-        self._settle_event(row, ended.reason, now_ms // 60_000)
+        self._settle_event(row, _verdict(ended, request), now_ms // 60_000)
 
     def _settle_known(self, row: Row, verdict: Settled, now_ms: int) -> None:
         minute = now_ms // 60_000
@@ -150,16 +167,20 @@ class Bookkeeper:
         )
         if verdict.reason:
             self.ledger.bury(bury(row, verdict.reason, verdict.message, died_ms=now_ms), minute, had_row=True)
-        self._settle_event(row, verdict.reason, minute)
+        self._settle_event(row, verdict, minute)
 
-    def _settle_event(self, row: Row, reason: str, minute: int) -> None:
-        opened = self._open.get((row.lane, row.offset))
-        if opened is None:
-            self._revival.settle(row, reason, self.ledger, minute)
+    def _settle_event(self, row: Row, verdict: Settled, minute: int, *, is_counted: bool = False) -> None:
+        """One row is done with; is_counted: an earlier checkpoint has it in its counts already."""
+        if self._revival.settle(row, verdict.reason, self.ledger, minute):
             return
-        self.ledger.settle(opened, row.subscription, reason, minute)
-        if opened.outstanding == 0:
-            del self._open[row.lane, row.offset]
+        place = (row.lane, row.offset)
+        opened = self._open[place]
+        self.ledger.settle(opened, row.subscription, verdict.reason, minute, is_counted=is_counted)
+        if opened.outstanding:
+            self._parts.setdefault(place, []).append((row_key(row), verdict))
+        else:
+            del self._open[place]
+            self._parts.pop(place, None)
 
     def _note(
         self,

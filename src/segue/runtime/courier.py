@@ -191,13 +191,13 @@ class Courier:
         self._since_checkpoint = 0
         minute = self._minute()
         for row, how, people in await self._revival.take(self.destination, self.ledger, minute):
-            self._batcher.add(row, how, people, started)
+            if not self._is_resuming or not self.books.remembers(row, self.destination, self._clock.now_ms()):
+                self._batcher.add(row, how, people, started)
         if not self.ledger.dirty and not self._revival.is_dirty:
             return
         entries = self.ledger.entries()
         revived, commands = self._revival.entries()
-        turn = self.books.journal.turn()
-        written = False
+        turn = self.books.turn()
         try:
             await self._state.commit(
                 Checkpoint(
@@ -217,9 +217,12 @@ class Courier:
                     now_ms=self._clock.now_ms(),
                 )
             )
-            written = True
-        finally:
-            self.books.journal.turned(turn, committed=written)
+        except UnavailableError:
+            self.books.journal.turned(turn, committed=False)
+            raise
+        # Cancelled in between, nobody knows whether it was committed: then both files stay, and the next
+        # start takes the one the state names.
+        self.books.journal.turned(turn)
         self.ledger.written(entries)
         if self.ledger.residual:
             log.error("conservation_broken", destination=self.id, count=self.ledger.residual)
@@ -312,7 +315,9 @@ class Courier:
         """Wait for an answer, a new event, the next batch, the end of a hold or the next checkpoint."""
         now = self._clock.monotonic()
         until = self._checkpoint_at
-        if self.hold.is_held:
+        if self.is_paused:
+            pass  # whatever waits in the log or is due would wake it at once, and nothing may move
+        elif self.hold.is_held:
             until = min(until, self.hold.until) if self._dispatcher.in_flight == 0 else until
         elif self._dispatcher.in_flight < self.destination.config.delivery.in_flight:
             until = min(until, self._batcher.next_due(now))
@@ -321,7 +326,7 @@ class Courier:
             asyncio.ensure_future(self._dispatcher.wake.wait()),
             asyncio.ensure_future(self._clock.sleep(seconds)),
         ]
-        if self._may_read():
+        if self._may_read() and not self.is_paused:
             waits.append(asyncio.ensure_future(self._reader.wait(seconds)))
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -87,23 +87,28 @@ class Revival:
                 self._finish(command.id)
         return departures
 
-    def settle(self, row: Row, died: str, ledger: Ledger, minute: int) -> None:
-        """A row that left again is done; the last one of a letter settles the letter."""
+    def settle(self, row: Row, died: str, ledger: Ledger, minute: int) -> bool:
+        """A row that left again is done; the last one of a letter settles the letter.
+
+        False when the row is not one of a letter. Ask here first: the event of a letter may be open still,
+        waiting for other rows.
+        """
         retry = self._retries.pop(_key(row), None)
         if retry is None:
-            return
+            return False
         retry.outstanding -= 1
         retry.died = retry.died or bool(died)
         if not died:
             ledger.count(minute, row.subscription, "rows_delivered", "")
             ledger.count(minute, row.subscription, "rows_dead", retry.letter.reason, -1)
         if retry.outstanding:
-            return
+            return True
         if not retry.died:
             self._landed.append(retry.letter)
         self._open[retry.command] -= 1
         if not self._open[retry.command]:
             self._finish(retry.command)
+        return True
 
     def _finish(self, command: int) -> None:
         del self._open[command]

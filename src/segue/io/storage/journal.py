@@ -50,7 +50,7 @@ class Found(msgspec.Struct, frozen=True):
 
     settled    rows that were answered for good
     uncertain  rows that left and may or may not have arrived -> the request they left in
-    counted    those of them that a checkpoint has counted already
+    counted    those of both that a checkpoint has written down already
     """
 
     settled: Mapping[RowKey, Settled] = {}
@@ -64,7 +64,8 @@ class _Left(msgspec.Struct, frozen=True, array_like=True, tag="l"):
 
 
 class _Answered(msgspec.Struct, frozen=True, array_like=True, tag="a"):
-    """rows: settled for good; doubt: no answer, may have arrived; counted: a checkpoint has counted them."""
+    """rows: settled for good; doubt: no answer, may have arrived; counted: a checkpoint has written them
+    down, but their events are open still."""
 
     request: int
     rows: list[tuple[RowKey, Settled]]
@@ -115,7 +116,7 @@ class Journal:
                 other.unlink(missing_ok=True)
         journal = cls(stem, generation, handle)
         journal._doubt = dict(found.uncertain)
-        journal._counted = set(found.counted)
+        journal._counted = set(found.counted & found.uncertain.keys())
         return journal, found
 
     @property
@@ -153,8 +154,16 @@ class Journal:
         self._counted.add(key)
         return True
 
-    def turn(self) -> Turn:
-        """Begin a checkpoint: from here on the next generation is written as well."""
+    def turn(
+        self,
+        counted: Iterable[tuple[RowKey, Settled]] = (),
+        unread: Iterable[tuple[RowKey, Settled]] = (),
+    ) -> Turn:
+        """Begin a checkpoint: from here on the next generation is written as well.
+
+        counted  settled rows the checkpoint writes down, of events that stay open
+        unread   settled rows found at the start whose events were not read again yet
+        """
         generation = self.generation + 1
         path = _path(self._stem, generation)
         try:
@@ -162,6 +171,9 @@ class Journal:
         except OSError as error:
             raise _unavailable(path, error) from error
         turn = Turn(generation, handle)
+        for rows, is_counted in ((list(counted), True), (list(unread), False)):
+            if rows:
+                self._append(handle, _Answered(0, rows, [], is_counted))
         for request, keys in self._flying.items():
             self._append(handle, _Left(request, keys))
         for key, request in self._doubt.items():
@@ -216,13 +228,15 @@ def _read(content: bytes) -> tuple[Found, int]:
         flying.pop(entry.request, None)
         for key, verdict in entry.rows:
             doubt.pop(key, None)
+            counted.discard(key)
             if verdict.request:
                 settled[key] = verdict
         doubt.update(dict.fromkeys(entry.doubt, entry.request))
-        counted.update(entry.doubt if entry.counted else ())
+        if entry.counted:
+            counted.update(entry.doubt, (key for key, _ in entry.rows))
     for request, keys in flying.items():
         doubt.update(dict.fromkeys(keys, request))
-    return Found(settled, doubt, frozenset(counted & doubt.keys())), at
+    return Found(settled, doubt, frozenset(counted & (doubt.keys() | settled.keys()))), at
 
 
 def _path(stem: Path, generation: int) -> Path:
