@@ -1,0 +1,153 @@
+"""A process that may be killed at any await: every way out of it goes through one gate.
+
+A dead life changes nothing any more, though its coroutines may still be unwinding. Each passage of the gate
+is a chance to die, so a run that is repeated with another number dies at another await.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, TypeVar
+
+from tests.journeys.simulation.judge import Judge
+from tests.journeys.simulation.memory_database import MemoryDatabase
+from tests.journeys.simulation.memory_log import MemoryLog
+from tests.journeys.simulation.network import Network
+
+from segue.io.log.stream import Block
+from segue.io.storage.database import Session
+from segue.model.delivery import Request, Response
+
+T = TypeVar("T")
+
+
+class Life:
+    """One start of the process.
+
+    folder       where it keeps its journal
+    dies_at      which passage of the gate is the last; None for a life without accident
+    is_succeeded true when the next one has begun
+    """
+
+    def __init__(self, number: int, dies_at: int | None, chance: Random, folder: Path) -> None:
+        self.number = number
+        self.folder = folder
+        self.is_alive = True
+        self.is_succeeded = False
+        self.ended = asyncio.Event()
+        self.last_gate = ""
+        self._left: dict[Path, bytes] = {}
+        self._dies_at = dies_at
+        self._passages = 0
+        self._chance = chance
+
+    @property
+    def is_mortal(self) -> bool:
+        """Whether an accident waits for it."""
+        return self._dies_at is not None
+
+    def end(self) -> None:
+        """Die; what stands in the folder now is what the next life finds."""
+        if self.is_alive:
+            self._left = {path: path.read_bytes() for path in self.folder.iterdir()}
+        self.is_alive = False
+        self.ended.set()
+
+    def bury(self) -> None:
+        """Undo what coroutines wrote while they unwound: a killed process does not unwind."""
+        for path in self.folder.iterdir():
+            if path not in self._left:
+                path.unlink()
+        for path, content in self._left.items():
+            path.write_bytes(content)
+
+    async def gate(self, name: str) -> None:
+        """Pass, perhaps after a moment, or die."""
+        luck = self._chance.random()
+        if luck < 0.3:
+            await asyncio.sleep(0 if luck < 0.15 else luck / 10)
+        self._passages += 1
+        if self.is_alive and self._passages == self._dies_at:
+            self.last_gate = name
+            self.end()
+        if not self.is_alive:
+            raise asyncio.CancelledError
+
+    async def through(self, name: str, work: Callable[[], Any]) -> Any:
+        """Do something outside: the life may end before it happens, or after and before it is known."""
+        await self.gate(f"before {name}")
+        result = await work()
+        await self.gate(f"after {name}")
+        return result
+
+
+class MortalDatabase:
+    """The database as a life sees it."""
+
+    def __init__(self, life: Life, database: MemoryDatabase) -> None:
+        self._life = life
+        self._database = database
+
+    async def read(self, work: Callable[[Session], T]) -> T:
+        found: T = await self._life.through("a look at the state", lambda: self._database.read(work))
+        return found
+
+    async def transact(self, work: Callable[[Session], T]) -> T:
+        found: T = await self._life.through("a checkpoint", lambda: self._database.transact(work))
+        return found
+
+    async def close(self) -> None:
+        """It is not ours to close."""
+
+
+class MortalLog:
+    """The log as a life sees it; it only reads."""
+
+    def __init__(self, life: Life, log: MemoryLog) -> None:
+        self._life = life
+        self._log = log
+        self.scan = log.scan
+
+    @property
+    def lanes(self) -> int:
+        return self._log.lanes
+
+    async def append(self, records: Sequence[Any]) -> None:
+        raise AssertionError("a courier does not write the log")
+
+    async def read(self, lane: int, offset: int, *, blocks: int = 8) -> list[Block]:
+        found: list[Block] = await self._life.through(
+            "a read of the log", lambda: self._log.read(lane, offset, blocks=blocks)
+        )
+        return found
+
+    async def heads(self) -> list[int]:
+        found: list[int] = await self._life.through("a look at the heads", self._log.heads)
+        return found
+
+    async def tails(self) -> list[int]:
+        return await self._log.tails()
+
+    async def wait(self, seen: Sequence[int], seconds: float) -> None:
+        await self._log.wait(seen, seconds)
+
+
+class MortalSender:
+    """The wire as a life sees it."""
+
+    def __init__(self, life: Life, network: Network, judge: Judge, wires: asyncio.TaskGroup) -> None:
+        self._life = life
+        self._network = network
+        self._judge = judge
+        self._wires = wires
+
+    async def send(self, request: Request) -> Response:
+        await self._life.gate("before a request")
+        # What has left goes on without its sender.
+        travelling = self._wires.create_task(self._network.carry(request, self._life))
+        response, taken = await asyncio.shield(travelling)
+        await self._life.gate("after an answer")
+        if 200 <= response.status < 300:
+            self._judge.answered(taken)
+        return response

@@ -1,0 +1,42 @@
+"""Story: what happened in one run, in order, to be read by whoever has to find out why it went wrong."""
+
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from segue.runtime.clock import Clock
+
+LAST_LINES = 400
+
+
+class Story:
+    """Lines with their time; also where the courier's own log lines go."""
+
+    def __init__(self, seed: object, clock: Clock) -> None:
+        self.seed = seed
+        self.lines: list[str] = []
+        self.complaints: list[str] = []
+        self._clock = clock
+
+    def tell(self, what: str, *words: str) -> None:
+        """Add a line."""
+        self.lines.append(f"{self._clock.monotonic():10.3f}  {what:<10} {'  '.join(words)}")
+        if len(self.lines) > 4 * LAST_LINES:
+            del self.lines[: 2 * LAST_LINES]
+
+    def hear(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
+        """A structlog processor: log lines become part of the story; defects are complaints."""
+        name = str(event.pop("event"))
+        self.tell("log", name, " ".join(f"{key}={value}" for key, value in event.items()))
+        if name in DEFECTS:
+            self.complaints.append(f"the courier says {name}: {event}")
+        raise structlog.DropEvent
+
+    def text(self) -> str:
+        """The end of the story, which is where the trouble is."""
+        return "\n".join(self.lines[-LAST_LINES:])
+
+
+DEFECTS = frozenset({"conservation_broken", "request_not_made", "event_not_routed"})
+"""Log events that must never occur here."""

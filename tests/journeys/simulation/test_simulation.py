@@ -1,0 +1,205 @@
+"""Thousands of schedules, none of which loses, repeats or reorders anything.
+
+SIMULATION_SEEDS=1000-5000 plays other seeds than the usual ones; a seed that fails tells its story, and
+SIMULATION_SEEDS=4711-4712 tells it again.
+"""
+
+import asyncio
+import os
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from tests.journeys.simulation.judge import Judge
+from tests.journeys.simulation.life import Life, MortalDatabase, MortalLog, MortalSender
+from tests.journeys.simulation.memory_database import MemoryDatabase
+from tests.journeys.simulation.memory_log import MemoryLog, Tape
+from tests.journeys.simulation.play import DESTINATIONS, LANES, Verdict, play
+from tests.journeys.simulation.traffic import Crowd, Told
+from tests.journeys.simulation.virtual_time import VirtualClock, VirtualLoop
+
+from segue.io.storage.state import State
+from segue.runtime.courier import Courier
+from segue.runtime.telemetry import Telemetry
+
+USUAL = "0-300"
+GROUPS = 20
+
+
+def seeds() -> range:
+    """The seeds asked for."""
+    first, _, end = os.environ.get("SIMULATION_SEEDS", USUAL).partition("-")
+    return range(int(first), int(end))
+
+
+def groups() -> list[range]:
+    """The seeds in groups, so that several workers share them."""
+    asked = seeds()
+    size = max(1, -(-len(asked) // GROUPS))
+    return [asked[start : start + size] for start in range(0, len(asked), size)]
+
+
+@pytest.mark.parametrize("group", groups(), ids=lambda group: f"{group[0]}-{group[-1]}")
+def test_nothing_is_lost_repeated_or_reordered_whatever_happens(group: range) -> None:
+    """Every event ends once, in order, as the model says, and profiles are the fold of the events."""
+    for seed in group:
+        verdict = play(seed)
+        if verdict.faults:
+            faults = "\n".join(verdict.faults[:20])
+            pytest.fail(f"{verdict.story}\n\nseed {seed}:\n{faults}", pytrace=False)
+
+
+def test_a_seed_tells_the_same_story_twice() -> None:
+    """To the last line: otherwise a failure could not be looked at."""
+    assert play(7) == play(7)
+
+
+def test_the_usual_seeds_meet_every_kind_of_trouble() -> None:
+    """A simulation in which nothing goes wrong proves nothing."""
+    verdicts = [play(seed) for seed in range(40)]
+
+    def total(name: str) -> int:
+        return sum(getattr(verdict, name) for verdict in verdicts)
+
+    assert total("lives") > 60
+    assert total("repeated") > 5
+    assert total("limited") > 10
+    assert total("events") > 2000
+    stories = "\n".join(verdict.story for verdict in verdicts)
+    for word in (
+        "resets",
+        "timeouts",
+        "outage",
+        "flaky",
+        "torn answers",
+        "moved",
+        "full",
+        "before a checkpoint",
+    ):
+        assert word in stories
+
+
+def told(number: int, *labels: str, user: str = "u") -> Told:
+    event = {"messageId": f"m{number}", "userId": user, "traits": {"n": number}}
+    things = frozenset((number, label) for label in labels)
+    return Told(number=number, fate="delivered", things=things, people=(f"u:{user}",), event=event)
+
+
+class Person:
+    """What the sandbox's person needs for the judge."""
+
+    def __init__(self, **custom: Any) -> None:
+        self.custom = custom
+
+
+FINE = {("delivered", ""): 2}
+
+
+def test_the_judge_is_content_when_all_is_well() -> None:
+    """Two events, taken in and answered."""
+    judge = Judge([told(0, "attributes"), told(1, "Step")])
+    judge.taken([(0, "attributes"), (1, "Step")])
+    judge.answered([(0, "attributes"), (1, "Step")])
+    assert judge.verdict(FINE, [], lambda user: Person(n=0)) == []
+
+
+@pytest.mark.parametrize(
+    ("taken", "answered", "totals", "found", "complaint"),
+    [
+        ([0], [0], FINE, 0, "never arrived"),
+        ([0, 1, 1], [], FINE, 0, ""),
+        ([0, 1], [0, 1], {("delivered", ""): 1}, 0, "events ended as"),
+        ([1, 0], [0, 1], FINE, 0, "was taken in after something of event 1"),
+        ([0, 1, 0], [], FINE, 0, "stays from before event 0"),
+        ([0, 1], [0, 1], FINE, 5, "the fold of the events is"),
+    ],
+)
+def test_the_judge_notices(
+    taken: list[int], answered: list[int], totals: Any, found: int, complaint: str
+) -> None:
+    """Loss, a wrong book, overtaking, an old value that came last, a wrong profile; doubt is no fault."""
+    labels = ("attributes", "Step")
+    judge = Judge([told(0, "attributes"), told(1, "Step")])
+    for number in taken:
+        judge.taken([(number, labels[number])])
+    judge.answered([(number, labels[number]) for number in answered])
+    faults = judge.verdict(totals, [], lambda user: Person(n=found))
+    assert (complaint in "\n".join(faults)) if complaint else faults == []
+
+
+def test_the_judge_notices_what_is_sent_again_though_it_was_answered() -> None:
+    """The answer had come: no doubt was left."""
+    judge = Judge([told(0, "Step")])
+    judge.taken([(0, "Step")])
+    judge.answered([(0, "Step")])
+    judge.taken([(0, "Step")])
+    assert "was taken in again" in judge.faults[0]
+
+
+class CountingLog(MortalLog):
+    """Counts how often somebody begins to wait for it."""
+
+    waits = 0
+
+    async def wait(self, seen: Any, seconds: float) -> None:
+        self.waits += 1
+        await super().wait(seen, seconds)
+
+
+def test_a_courier_that_cannot_write_rests_until_its_next_try(tmp_path: Path) -> None:
+    """With events waiting in the log and rows that are due, a full disk costs a try a second, no spinning."""
+
+    async def scenario() -> tuple[int, int]:
+        clock = VirtualClock()
+        life = Life(1, None, Random(1), tmp_path)
+        log, database = MemoryLog(Tape(LANES)), MemoryDatabase()
+        crowd = Crowd(Random(1))
+        counting = CountingLog(life, log)
+        turns = 0
+
+        class Turns(VirtualClock):
+            async def sleep(self, seconds: float) -> None:
+                nonlocal turns
+                turns += 1
+                await super().sleep(seconds)
+
+        courier = Courier(
+            DESTINATIONS[30.0, 4, 75],
+            counting,
+            State(MortalDatabase(life, database), 24),
+            MortalSender(life, None, None, None),  # type: ignore[arg-type]  # nothing leaves within 30 s
+            Turns(),
+            Telemetry(),
+            origins=dict.fromkeys(range(LANES), 0),
+            journal=tmp_path / "braze",
+        )
+        await courier.start()
+        running = asyncio.create_task(courier.run())
+        await log.append(crowd.act(clock.now_ms(), 5))
+        await clock.sleep(0.5)
+        database.is_full = True
+        await clock.sleep(1)
+        assert courier.is_paused
+        await log.append(crowd.act(clock.now_ms(), 5))
+        before = turns
+        await clock.sleep(60)
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        courier.books.journal.close()
+        return counting.waits, turns - before
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        waits, turns = runner.run(scenario())
+    assert waits < 10
+    assert turns < 130
+
+
+def test_the_story_of_a_failure_ends_with_what_happened_last() -> None:
+    """Weather, requests, answers, lives and the courier's own words, each with its time."""
+    verdict: Verdict = play(3)
+    lines = verdict.story.splitlines()
+    assert lines[-1].split()[1:] == ["life", str(verdict.lives), "ends", "in", "peace"]
+    assert float(lines[-1].split()[0]) <= verdict.seconds

@@ -1,0 +1,239 @@
+"""What people do in a simulated day, and what must come of each event, said without the engine.
+
+Every event has a number; everything it makes at Braze can be traced back to it: attributes and properties
+carry it as ``n``. A *thing* is one object at Braze: ``(number, label)``, where the label is "attributes",
+the name of the Braze event, or a product.
+"""
+
+from random import Random
+from typing import Any, Final
+
+import msgspec
+import orjson
+from tests.runtime.house import bind
+
+from segue.engine import intake
+from segue.engine.plan import BoundDestination
+from segue.model.event import Record
+from segue.model.workspace import Delivery, Source, Subscription
+
+Thing = tuple[int, str]
+
+SOURCE: Final = Source(id="web", write_keys=("wk",))
+POISON: Final = "poison"
+"""A member with this name makes Braze refuse a whole request and name nobody."""
+
+NEVER_FITS: Final = "x" * 990
+"""A userId that begins like this is so long that Braze refuses it by name."""
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """One event that was told to us.
+
+    fate    how it must end: delivered | filtered | duplicate | dead
+    things  what must be at Braze in the end, each once
+    dead    how many dead letters it must leave
+    people  the identities whose order it keeps
+    """
+
+    number: int
+    fate: str
+    things: frozenset[Thing] = frozenset()
+    dead: int = 0
+    people: tuple[str, ...]
+    event: dict[str, Any]
+
+
+class Crowd:
+    """Some people who act at random.
+
+    told  everything they did so far, in order
+    """
+
+    def __init__(self, chance: Random, *, people: int = 6, poison: float = 0.03) -> None:
+        self._chance = chance
+        self._people = people
+        self._poison = poison
+        self._weights = [chance.random() + 0.1 for _ in _ACTS]
+        self._orders = 1
+        self.told: list[Told] = []
+
+    def act(self, now_ms: int, count: int) -> list[Record]:
+        """What they do next, as the log keeps it."""
+        self._orders = max(self._orders + 1, now_ms * 1_000_000)
+        acts = self._chance.choices(list(_ACTS.values()), self._weights, k=count)
+        begun = len(self.told)
+        events = []
+        for index, act in enumerate(acts):
+            number = begun + index
+            event, fate, labels, dead = act(self, number)
+            event = {"messageId": f"m{number}", **event}
+            events.append(event)
+            self._tell(number, event, fate, labels, dead)
+        admission = intake.read(
+            orjson.dumps({"batch": events}),
+            kind="",
+            client=False,
+            write_key="wk",
+            sources=lambda key: SOURCE,
+            now_ms=now_ms,
+            order=self._orders,
+            mark="s",
+        )
+        assert not admission.rejected, admission.rejected
+        self._orders += count
+        return admission.accepted
+
+    def _tell(
+        self, number: int, event: dict[str, Any], fate: str, labels: tuple[str, ...], dead: int
+    ) -> None:
+        people = tuple(letter + event[name] for letter, name in _NAMES if name in event)
+        self.told.append(
+            Told(
+                number=number,
+                fate=fate,
+                things=frozenset((number, label) for label in labels),
+                dead=dead,
+                people=people,
+                event=event,
+            )
+        )
+
+    # -- what somebody can do: (event, fate, labels, dead letters)
+
+    def _who(self) -> dict[str, str]:
+        person = self._chance.randrange(self._people)
+        known = self._chance.random()
+        if known < 0.7:
+            return {"userId": f"user-{person}"}
+        if known < 0.85:
+            return {"userId": f"user-{person}", "anonymousId": f"device-{person % 4}"}
+        return {"anonymousId": f"device-{person % 4}"}
+
+    def _bad(self) -> dict[str, bool]:
+        return {POISON: True} if self._chance.random() < self._poison else {}
+
+    def _identify(self, number: int) -> "Act":
+        person = self._chance.randrange(self._people)
+        who = {"userId": f"user-{person}"}
+        if self._chance.random() < 0.3:
+            who["anonymousId"] = f"device-{person % 4}"
+        bad = self._bad()
+        traits = {"n": number, f"mood{self._chance.randrange(3)}": number, **bad}
+        event = {"type": "identify", **who, "traits": traits}
+        return (event, "dead", (), 1) if bad else (event, "delivered", ("attributes",), 0)
+
+    def _step(self, number: int) -> "Act":
+        bad = self._bad()
+        event = {"type": "track", "event": "Step", **self._who(), "properties": {"n": number, **bad}}
+        return (event, "dead", (), 1) if bad else (event, "delivered", ("Step",), 0)
+
+    def _both(self, number: int) -> "Act":
+        """Two subscriptions want this one."""
+        bad = self._bad()
+        event = {"type": "track", "event": "Both", **self._who(), "properties": {"n": number, **bad}}
+        return (event, "dead", (), 2) if bad else (event, "delivered", ("Both", "Echo"), 0)
+
+    def _order(self, number: int) -> "Act":
+        count = self._chance.choice((1, 1, 2, 3, 12))
+        products = [{"product_id": f"p{number}-{index}", "price": 1.5} for index in range(count)]
+        event = {
+            "type": "track",
+            "event": "Order Completed",
+            **self._who(),
+            "properties": {"n": number, "products": products},
+        }
+        return event, "delivered", tuple(f"p{number}-{index}" for index in range(count)), 0
+
+    def _order_without_price(self, number: int) -> "Act":
+        products = [{"product_id": "tea", "price": "a lot"}]
+        properties = {"n": number, "products": products}
+        event = {"type": "track", "event": "Order Completed", **self._who(), "properties": properties}
+        return event, "dead", (), 1
+
+    def _page(self, number: int) -> "Act":
+        return {"type": "page", **self._who(), "properties": {"n": number}}, "filtered", (), 0
+
+    def _misfit(self, number: int) -> "Act":
+        who = {"userId": NEVER_FITS + str(number % 3)}
+        event = {"type": "track", "event": "Step", **who, "properties": {"n": number}}
+        return event, "dead", (), 1
+
+    def _again(self, number: int) -> "Act":
+        """The sender was not sure and sends an event a second time."""
+        if not self.told:
+            return self._step(number)
+        return self._chance.choice(self.told[-50:]).event, "duplicate", (), 0
+
+
+Act = tuple[dict[str, Any], str, tuple[str, ...], int]
+
+_NAMES: Final = (("u:", "userId"), ("a:", "anonymousId"))
+
+_ACTS: Final = {
+    "identify": Crowd._identify,
+    "step": Crowd._step,
+    "step too": Crowd._step,
+    "both": Crowd._both,
+    "order": Crowd._order,
+    "order without price": Crowd._order_without_price,
+    "page": Crowd._page,
+    "misfit": Crowd._misfit,
+    "again": Crowd._again,
+}
+
+_ALIAS: Final = {"alias_name": {"@path": "$.anonymousId"}, "alias_label": "device"}
+
+
+def destination(delivery: Delivery, batch_size: int) -> BoundDestination:
+    """Braze as the crowd's events expect it: four subscriptions, requests of at most so many objects."""
+    size = {"batch_size": batch_size, "enable_batching": True}
+    who = {"external_id": {"@path": "$.userId"}, "user_alias": _alias_of_the_nameless()}
+    event = {"time": {"@path": "$.timestamp"}, "properties": {"@path": "$.properties"}}
+    steps = {**who, **event, "name": {"@path": "$.event"}, **size}
+    products = {
+        "@arrayPath": [
+            "$.properties.products",
+            {"product_id": {"@path": "$.product_id"}, "price": {"@path": "$.price"}},
+        ]
+    }
+    return bind(
+        (
+            Subscription(
+                id="profile",
+                action="update-user-profile",
+                trigger='type = "identify"',
+                mapping={
+                    "external_id": {"@path": "$.userId"},
+                    "custom_attributes": {"@path": "$.traits"},
+                    **size,
+                },
+            ),
+            Subscription(
+                id="steps",
+                action="track-event",
+                trigger='type = "track" and event != "Order Completed"',
+                mapping=steps,
+            ),
+            Subscription(
+                id="echo",
+                action="track-event",
+                trigger='type = "track" and event = "Both"',
+                mapping={**steps, "name": "Echo"},
+            ),
+            Subscription(
+                id="orders",
+                action="track-purchase",
+                trigger='type = "track" and event = "Order Completed"',
+                mapping={**who, **event, "products": products, **size},
+            ),
+        ),
+        delivery=delivery,
+    )
+
+
+def _alias_of_the_nameless() -> dict[str, Any]:
+    """Who has no userId goes by the name of their device."""
+    return {
+        "@if": {"exists": {"@path": "$.userId"}, "then": None, "else": _ALIAS},
+    }
