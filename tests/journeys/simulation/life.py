@@ -5,7 +5,7 @@ is a chance to die, so a run that is repeated with another number dies at anothe
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -107,7 +107,6 @@ class MortalLog:
     def __init__(self, life: Life, log: MemoryLog) -> None:
         self._life = life
         self._log = log
-        self.scan = log.scan
 
     @property
     def lanes(self) -> int:
@@ -121,6 +120,17 @@ class MortalLog:
             "a read of the log", lambda: self._log.read(lane, offset, blocks=blocks)
         )
         return found
+
+    def scan(
+        self,
+        *,
+        since_ms: int = 0,
+        until_ms: int | None = None,
+        kinds: int | None = None,
+        newest_first: bool = False,
+        containing: bytes = b"",
+    ) -> AsyncIterator[Block]:
+        raise AssertionError("a courier does not scan the log")
 
     async def heads(self) -> list[int]:
         found: list[int] = await self._life.through("a look at the heads", self._log.heads)

@@ -51,7 +51,7 @@ class Spell(msgspec.Struct, frozen=True, kw_only=True):
 
 FAIR: Final = Spell(name="fair")
 
-_CLIMATE: Final[Sequence[Callable[[Random], Spell]]] = (
+CLIMATE: Final[Sequence[Callable[[Random], Spell]]] = (
     lambda chance: FAIR,
     lambda chance: Spell(name="slow", latency=chance.choice((2.0, 14.0))),
     lambda chance: Spell(name="resets", cut=0.5, refused=0.1),
@@ -111,7 +111,7 @@ class Network:
         """Change the weather at random for so long, then let it be fair."""
         until = self._clock.monotonic() + seconds
         while self._clock.monotonic() < until:
-            self.spell = self._chance.choice(_CLIMATE)(self._chance)
+            self.spell = self._chance.choice(CLIMATE)(self._chance)
             self._story.tell("weather", self.spell.name, repr_of(self.spell))
             await self._clock.sleep(self._chance.expovariate(1 / 12))
         self.spell = FAIR

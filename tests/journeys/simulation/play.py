@@ -48,11 +48,13 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     faults    what must not be; empty when all is well
     repeated  things Braze took in again, rightly
     story     the end of what happened
+    met       what kinds of things happened
     """
 
     seed: int
     faults: list[str]
     story: str
+    met: frozenset[str]
     events: int
     requests: int
     lives: int
@@ -95,6 +97,7 @@ class Run:
             seed=self.seed,
             faults=[*faults, *self.story.complaints],
             story=self.story.text(),
+            met=frozenset(self.story.met),
             events=len(self.crowd.told),
             requests=self.network.requests,
             lives=self.lives,
@@ -179,7 +182,7 @@ class Run:
         with suppress(BrokenError):
             courier.books.journal.close()
         life.bury()
-        self.story.tell("life", f"{life.number} ends", life.last_gate or "in peace")
+        self.story.tell("end", life.last_gate or "in peace", f"of life {life.number}")
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, StorageUnavailable):
                 raise result
