@@ -5,7 +5,8 @@ is a chance to die, so a run that is repeated with another number dies at anothe
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -101,46 +102,21 @@ class MortalDatabase:
         """It is not ours to close."""
 
 
-class MortalLog:
+class MortalLog(MemoryLog):
     """The log as a life sees it; it only reads."""
 
     def __init__(self, life: Life, log: MemoryLog) -> None:
+        super().__init__(log.tape, writes=False)
         self._life = life
-        self._log = log
-
-    @property
-    def lanes(self) -> int:
-        return self._log.lanes
-
-    async def append(self, records: Sequence[Any]) -> None:
-        raise AssertionError("a courier does not write the log")
 
     async def read(self, lane: int, offset: int, *, blocks: int = 8) -> list[Block]:
-        found: list[Block] = await self._life.through(
-            "a read of the log", lambda: self._log.read(lane, offset, blocks=blocks)
-        )
+        reading = partial(super().read, lane, offset, blocks=blocks)
+        found: list[Block] = await self._life.through("a read of the log", reading)
         return found
-
-    def scan(
-        self,
-        *,
-        since_ms: int = 0,
-        until_ms: int | None = None,
-        kinds: int | None = None,
-        newest_first: bool = False,
-        containing: bytes = b"",
-    ) -> AsyncIterator[Block]:
-        raise AssertionError("a courier does not scan the log")
 
     async def heads(self) -> list[int]:
-        found: list[int] = await self._life.through("a look at the heads", self._log.heads)
+        found: list[int] = await self._life.through("a look at the heads", super().heads)
         return found
-
-    async def tails(self) -> list[int]:
-        return await self._log.tails()
-
-    async def wait(self, seen: Sequence[int], seconds: float) -> None:
-        await self._log.wait(seen, seconds)
 
 
 class MortalSender:

@@ -30,7 +30,7 @@ class MemoryLog:
     def __init__(
         self, tape: Tape, *, writes: bool = True, retention_ms: int = 0, retention_bytes: int = 0
     ) -> None:
-        self._tape = tape
+        self.tape = tape
         self._writes = writes
         self._retention_ms = retention_ms
         self._retention_bytes = retention_bytes
@@ -38,21 +38,21 @@ class MemoryLog:
 
     @property
     def lanes(self) -> int:
-        return len(self._tape.lanes)
+        return len(self.tape.lanes)
 
     async def append(self, records: Sequence[Record]) -> None:
         await self.probe()
         for record in records:
-            self._tape.lanes[lane_of(record.person, self.lanes)].append(record)
-        for future in self._tape.waiting:
+            self.tape.lanes[lane_of(record.person, self.lanes)].append(record)
+        for future in self.tape.waiting:
             if not future.done():
                 future.set_result(None)
-        self._tape.waiting.clear()
+        self.tape.waiting.clear()
 
     async def read(self, lane: int, offset: int, *, blocks: int = 8) -> list[Block]:
-        tail, records = self._tape.tails[lane], self._tape.lanes[lane]
+        tail, records = self.tape.tails[lane], self.tape.lanes[lane]
         first = max(0, offset - tail) // BLOCK_EVENTS * BLOCK_EVENTS
-        starts = range(first, len(records), BLOCK_EVENTS)[:blocks] if offset < self._tape.head(lane) else ()
+        starts = range(first, len(records), BLOCK_EVENTS)[:blocks] if offset < self.tape.head(lane) else ()
         return [_block(lane, tail + start, records[start : start + BLOCK_EVENTS]) for start in starts]
 
     async def scan(
@@ -65,7 +65,7 @@ class MemoryLog:
         containing: bytes = b"",
     ) -> AsyncIterator[Block]:
         for lane in range(self.lanes):
-            found = await self.read(lane, 0, blocks=len(self._tape.lanes[lane]))
+            found = await self.read(lane, 0, blocks=len(self.tape.lanes[lane]))
             for block in reversed(found) if newest_first else found:
                 if (
                     block.last_ms >= since_ms
@@ -76,29 +76,29 @@ class MemoryLog:
                     yield block
 
     async def heads(self) -> list[int]:
-        return [self._tape.head(lane) for lane in range(self.lanes)]
+        return [self.tape.head(lane) for lane in range(self.lanes)]
 
     async def tails(self) -> list[int]:
-        return list(self._tape.tails)
+        return list(self.tape.tails)
 
     async def wait(self, seen: Sequence[int], seconds: float) -> None:
-        if any(self._tape.head(lane) > seen[lane] for lane in range(self.lanes)):
+        if any(self.tape.head(lane) > seen[lane] for lane in range(self.lanes)):
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._tape.waiting.append(future)
+        self.tape.waiting.append(future)
         await asyncio.wait([future], timeout=seconds)
-        if future in self._tape.waiting:
-            self._tape.waiting.remove(future)
+        if future in self.tape.waiting:
+            self.tape.waiting.remove(future)
 
     async def size_bytes(self) -> int:
         """Bytes of the events kept."""
-        return sum(len(record.raw) for records in self._tape.lanes for record in records)
+        return sum(len(record.raw) for records in self.tape.lanes for record in records)
 
     async def trim(self, now_ms: int) -> Trimmed:
         """Remove what is older or larger than the retention, oldest first."""
         events = size = 0
         bound = self._retention_bytes // self.lanes
-        for lane, records in enumerate(self._tape.lanes):
+        for lane, records in enumerate(self.tape.lanes):
             gone, left = 0, sum(len(record.raw) for record in records)
             for record in records:
                 is_old = self._retention_ms and record.received_ms < now_ms - self._retention_ms
@@ -108,7 +108,7 @@ class MemoryLog:
                 left -= len(record.raw)
                 size += len(record.raw)
             del records[:gone]
-            self._tape.tails[lane] += gone
+            self.tape.tails[lane] += gone
             events += gone
         return Trimmed(events=events, bytes=size)
 
