@@ -27,7 +27,7 @@ from bench.traffic import KINDS, Event, make_kind
 from segue.catalog.contents import catalogue
 from segue.engine import intake
 from segue.engine.plan import BoundDestination, BoundSubscription, prepare
-from segue.engine.route import Position, route, shape, shape_quickly
+from segue.engine.route import Position, objects_of, route, shape
 from segue.kit.action import Shaped
 from segue.language import trigger as triggers
 from segue.model.delivery import Payload, Row
@@ -252,8 +252,10 @@ def runner(destination: BoundDestination) -> Runner:
         items: list[bytes] = []
         for event in events:
             if subscription.matches(event):
-                shaped, _ = shape_quickly(subscription, event) or shape(subscription, event)
-                items += map(orjson.dumps, shaped.items)
+                objects = objects_of(subscription, event)
+                if objects is None:
+                    objects = shape(subscription, event)[0].items
+                items += map(orjson.dumps, objects)
         row = Row(
             destination="braze",
             subscription=subscription.id,

@@ -9,6 +9,7 @@ literals or constants only (`segue.language.writer`).
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final, cast
 
 from segue.kit import dates
@@ -28,7 +29,8 @@ from segue.model.event import Event
 Quick = Callable[[Event], list[JsonObject] | None]
 
 _TESTS: Final = {
-    "moment": "is_moment({v})",
+    "moment": "type({v}) is str and len({v}) == 24 and {v}[10] == 'T' and {v}[7] == '-' and {v}[19] == '.'"
+    " and {v}[23] == 'Z' and parse_moment({v})",
     "day": "is_day({v})",
     "flag": "({v} is True or {v} is False)",
     "object": "type({v}) is dict",
@@ -67,7 +69,8 @@ class _Maker:
         self.writer = Writer()
         self.writer.constants |= {
             **HELPERS,
-            "is_moment": dates.is_canonical,
+            "parse_moment": datetime.fromisoformat,
+            "NoMoment": ValueError,
             "is_day": dates.is_canonical_day,
             "known": self.known,
             "finish": recipe.finish,
@@ -80,6 +83,8 @@ class _Maker:
         body = self.body
         body.load(paths_of(self.mapping))
         body.line("o = known.copy()")
+        body.line("try:")
+        body.indent += 1
         for put in self.recipe.puts:
             if put.field in self.known:
                 if not is_raw(self.mapping.get(put.field)):
@@ -93,11 +98,15 @@ class _Maker:
         for key, field in self.fields.items():
             if field.required is True and key not in self.mapping:
                 return None
-        if self.recipe.finish is None:
-            body.finish("quick", "[o]")
-        else:
+        made = "[o]"
+        if self.recipe.finish is not None:
             given = [self._value(name) for name in self.recipe.rest]
-            body.finish("quick", f"finish({', '.join(['o', *given])})")
+            made = f"finish({', '.join(['o', *given])})"
+        body.line(f"return {made}")
+        body.indent -= 1
+        body.line("except NoMoment:")
+        body.line("    pass")
+        body.finish("quick", "None")
         return cast(Quick, self.writer.compile("quick", "quick way"))
 
     def _value(self, name: str) -> str:
@@ -134,7 +143,8 @@ class _Maker:
             rule = rule_of(self.fields[put.field])
             kept = f" and not {self.writer.constant(rule)}({value})" if rule is not None else ""
             return f"type({value}) is str and {value}{kept}"
-        return _TESTS.get(put.plain, "").format(v=value)
+        forbidden = "".join(f" and {name!a} not in {value}" for name in put.without)
+        return _TESTS.get(put.plain, "").format(v=value) + forbidden
 
     def _put_literal(self, name: str, source: Any) -> bool:
         """A value written into the mapping is coerced once, now."""

@@ -20,7 +20,7 @@ from segue.engine.dead import bury
 from segue.engine.filter import apply as filter_event
 from segue.engine.moment import moment_ms
 from segue.engine.plan import BoundDestination, BoundSubscription
-from segue.kit.action import Shaped
+from segue.kit.action import JsonObject, Shaped
 from segue.language.path import UNDEFINED
 from segue.model.delivery import DeadLetter, Row
 from segue.model.errors import InvalidMapping, InvalidPayload
@@ -87,6 +87,8 @@ class Routed(msgspec.Struct, frozen=True, gc=False):
     message: str = ""
 
 
+_NO_NOTES: Final[tuple[tuple[str, str], ...]] = ()
+
 UNWANTED: Final = Routed(reason=NO_MATCH)
 SWITCHED_OFF: Final = Routed(reason=BY_INTEGRATIONS)
 SENT_BY_DEVICE: Final = Routed(reason=ON_DEVICE)
@@ -119,11 +121,17 @@ def route(event: Event, destination: BoundDestination, at: Position) -> Routed:
         if not subscription.matches(event):
             continue
         try:
-            shaped, notes = shape_quickly(subscription, event) or shape(subscription, event)
-            if shaped.filtered:
-                verdicts.append(_verdict(subscription, "filtered", shaped.filtered, notes=notes))
-                continue
-            rows += [(row, subscription) for row in _rows(event, destination.id, subscription, shaped, at)]
+            context, notes = "", _NO_NOTES
+            items = objects_of(subscription, event)
+            if items is None:
+                shaped, notes = shape(subscription, event)
+                items, context = shaped.items, shaped.context
+                if shaped.filtered:
+                    verdicts.append(_verdict(subscription, "filtered", shaped.filtered, notes=notes))
+                    continue
+            rows += [
+                (row, subscription) for row in _rows(event, destination.id, subscription, items, context, at)
+            ]
             verdicts.append(_verdict(subscription, "sends", notes=notes))
         except (InvalidMapping, InvalidPayload) as error:
             code = error.code if isinstance(error, InvalidPayload) else MAPPING_FAILED
@@ -169,17 +177,14 @@ def travel(row: Row, subscription: BoundSubscription) -> Travel:
     return msgspec.structs.replace(subscription.travel, context=row.context)
 
 
-def shape_quickly(
-    subscription: BoundSubscription, event: Event
-) -> tuple[Shaped, tuple[tuple[str, str], ...]] | None:
-    """What `shape` gives for a plain event, much faster; None for any other. Raises nothing."""
+def objects_of(subscription: BoundSubscription, event: Event) -> list[JsonObject] | None:
+    """The items `shape` gives for a plain event, much faster; None for any other. Raises nothing."""
     if subscription.quick is None:
         return None
     try:
-        items = subscription.quick(event)
+        return subscription.quick(event)
     except InvalidMapping:
         return None
-    return None if items is None else (Shaped(items=items), ())
 
 
 def shape(subscription: BoundSubscription, event: Event) -> tuple[Shaped, tuple[tuple[str, str], ...]]:
@@ -194,9 +199,14 @@ def shape(subscription: BoundSubscription, event: Event) -> tuple[Shaped, tuple[
 
 
 def _rows(
-    event: Event, destination: str, subscription: BoundSubscription, shaped: Shaped, at: Position
+    event: Event,
+    destination: str,
+    subscription: BoundSubscription,
+    objects: Sequence[JsonObject],
+    context: str,
+    at: Position,
 ) -> list[Row]:
-    items = tuple(map(encode, shaped.items))
+    items = tuple(map(encode, objects))
     _check_sizes(items, subscription.batch.item_bytes)
     most = max(1, subscription.batch.items)
     parts = max(1, -(-len(items) // most))
@@ -207,7 +217,7 @@ def _rows(
             subscription,
             at,
             items=items if parts == 1 else items[part * most : (part + 1) * most],
-            context=shaped.context,
+            context=context,
             part=part,
             parts=parts,
         )

@@ -31,16 +31,20 @@ text    a text that is not empty and keeps the field's rule
 moment  ``2024-01-02T03:04:05.678Z``
 day     ``2024-01-02``
 flag    true or false
-object  an object
+object  an object, without the members the put forbids
 absent  nothing: any value takes the long way
 """
 
 
 class Put(msgspec.Struct, frozen=True):
-    """A payload field that becomes the object's member of the same name."""
+    """A payload field that becomes the object's member of the same name.
+
+    without  member names an object must not have to be plain
+    """
 
     field: str
     plain: Plain = "text"
+    without: Sequence[str] = ()
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):

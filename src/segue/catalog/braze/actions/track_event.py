@@ -5,12 +5,12 @@ Limits    75 objects a request, 100 KB an event
 Source    Braze docs, "Track users" and "Event object", read 2026-11-23
 """
 
-from typing import Any, Final
+from typing import Final
 
 from segue.kit import dates
 from segue.kit.action import Action, JsonObject, Shaped, Shaping
 from segue.kit.field import Field
-from segue.kit.recipe import MISSING, Put, Recipe
+from segue.kit.recipe import Put, Recipe
 from segue.model.delivery import Payload
 
 from .. import batching, identity, rest, values
@@ -39,22 +39,17 @@ def shape(payload: Payload, shaping: Shaping) -> Shaped:
     return Shaped(items=[event], notes=notes)
 
 
-def _finish(event: JsonObject, properties: Any) -> list[JsonObject] | None:
-    if properties is MISSING:
-        return [event]
-    if properties.__class__ is not dict or not values.EVENT_PROPERTIES_TAKEN.isdisjoint(properties):
-        return None
-    event["properties"] = properties
-    return [event]
-
-
 RECIPE: Final = Recipe(
-    puts=(*identity.PUTS, Put("name"), Put("time", "moment"), Put("_update_existing_only", "flag")),
+    puts=(
+        *identity.PUTS,
+        Put("name"),
+        Put("time", "moment"),
+        Put("properties", "object", without=sorted(values.EVENT_PROPERTIES_TAKEN)),
+        Put("_update_existing_only", "flag"),
+    ),
     someone=identity.SOMEONE,
     ignored=batching.FIELDS,
     known=identity.known,
-    rest=("properties",),
-    finish=_finish,
 )
 
 TRACK_EVENT: Final = Action(
