@@ -47,6 +47,7 @@ class Courier:
     journal    stem of the journal's files
     origins    where in each lane the destination began (`segue.io.storage.origins`)
     lanes      the lanes of the log this courier reads; None for all
+    checkpoint_seconds  how often what happened is written down
     is_paused  true while its state or the log cannot be used
     """
 
@@ -62,6 +63,7 @@ class Courier:
         origins: Mapping[int, int],
         journal: Path,
         lanes: Sequence[int] | None = None,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
         self.destination = destination
         self._origins = dict(origins)
@@ -83,6 +85,7 @@ class Courier:
         self.is_paused = False
         self._since_checkpoint = 0
         self._checkpoint_at = 0.0
+        self._checkpoint_seconds = checkpoint_seconds
 
     @property
     def id(self) -> str:
@@ -143,7 +146,7 @@ class Courier:
         self._books = Bookkeeper(ledger, journal, found, self._revival, self._batcher)
         self._dispatcher.books = self._books
         self._dispatcher.requests = int(await self._state.value("requests") or b"0")
-        self._checkpoint_at = self._clock.monotonic() + CHECKPOINT_SECONDS
+        self._checkpoint_at = self._clock.monotonic() + self._checkpoint_seconds
 
     def stop(self) -> None:
         """Ask the loop to finish: what waits is sent at once, unless the destination is held."""
@@ -187,7 +190,7 @@ class Courier:
     async def checkpoint(self) -> None:
         """Keep positions, receipts, dead letters, counts and dedupe ids in one transaction."""
         started = self._clock.monotonic()
-        self._checkpoint_at = started + CHECKPOINT_SECONDS
+        self._checkpoint_at = started + self._checkpoint_seconds
         self._since_checkpoint = 0
         minute = self._minute()
         for row, how, people in await self._revival.take(self.destination, self.ledger, minute):

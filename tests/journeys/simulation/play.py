@@ -11,13 +11,12 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 import msgspec
-import structlog
 from tests.journeys.simulation.judge import Judge
 from tests.journeys.simulation.life import Life, MortalDatabase, MortalLog, MortalSender
 from tests.journeys.simulation.memory_database import MemoryDatabase
 from tests.journeys.simulation.memory_log import MemoryLog, Tape
 from tests.journeys.simulation.network import Network
-from tests.journeys.simulation.story import Story
+from tests.journeys.simulation.story import Story, heard_by
 from tests.journeys.simulation.traffic import Crowd, destination
 from tests.journeys.simulation.virtual_time import VirtualClock, VirtualLoop
 from tests.runtime.house import KEY, Wire
@@ -90,7 +89,7 @@ class Run:
         )
         self.lives = 0
         bound = DESTINATIONS[self._luck.choice(list(DESTINATIONS))]
-        with _heard_by(self.story), TemporaryDirectory(prefix="segue-simulation-") as folder:
+        with heard_by(self.story), TemporaryDirectory(prefix="segue-simulation-") as folder:
             self._folder = Path(folder)
             faults = await self._play(bound)
         return Verdict(
@@ -216,17 +215,3 @@ class Run:
                     f"{courier.lag(heads)} are not read, hold {courier.hold}"
                 )
                 return
-
-
-class _heard_by:  # noqa: N801 - reads as a phrase where it is used
-    """The courier's log lines go into a story meanwhile."""
-
-    def __init__(self, story: Story) -> None:
-        self._story = story
-
-    def __enter__(self) -> None:
-        self._before = structlog.get_config()
-        structlog.configure(processors=[self._story.hear])
-
-    def __exit__(self, *_: object) -> None:
-        structlog.configure(**self._before)

@@ -1,6 +1,7 @@
 """Story: what happened in one run, in order, to be read by whoever has to find out why it went wrong."""
 
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -46,3 +47,14 @@ class Story:
 
 DEFECTS = frozenset({"conservation_broken", "request_not_made", "event_not_routed"})
 """Log events that must never occur here."""
+
+
+@contextmanager
+def heard_by(story: Story) -> Iterator[None]:
+    """The courier's log lines go into a story meanwhile."""
+    before = structlog.get_config()
+    structlog.configure(processors=[story.hear])
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
