@@ -15,7 +15,7 @@ from segue.engine import intake
 from segue.io.log.sqlite import SqliteLog
 from segue.io.storage.origins import settle_origins
 from segue.model.workspace import Source
-from segue.runtime.compose import LOG_FOLDER, STATE_FOLDER
+from segue.runtime.folders import LOG_FOLDER, STATE_FOLDER
 
 BATCH = 100
 AT_ONCE = 8

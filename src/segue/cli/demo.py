@@ -12,17 +12,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import aiohttp
 import msgspec
 import typer
 from rich.columns import Columns
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from segue.cli.post import post_events
-from segue.cli.serve import Running, running
 from segue.cli.show import err, out, plural, print_json, table
 from segue.cli.traffic import Call, Day, Expected, make_day
 from segue.cli.workspace import AsJson
@@ -31,6 +28,9 @@ from segue.runtime.clock import SystemClock
 from segue.runtime.current import starter
 from segue.runtime.logbook import open_logbook
 from segue.runtime.settings import read_settings
+
+if TYPE_CHECKING:
+    from segue.cli.serve import Running
 
 WRITE_KEY: Final = "wk_demo"
 PATIENCE_SECONDS: Final = 90.0
@@ -114,6 +114,8 @@ async def _play(folder: Path, people: int, seed: int, *, show: bool) -> Result:
         folder, {}, data=folder / "segue-data", port=0, sandbox_port=0, config=folder / "segue.yaml"
     )
     began = clock.monotonic()
+    from segue.cli.serve import running  # here: the other commands need no servers
+
     async with running(settings, folder, clock=clock) as segue:
         if show:
             addresses = segue.addresses
@@ -136,7 +138,7 @@ async def _play(folder: Path, people: int, seed: int, *, show: bool) -> Result:
         return _result(day, segue, profiles, totals, seconds)
 
 
-async def _send(day: Day, segue: Running, progress: Progress) -> None:
+async def _send(day: Day, segue: "Running", progress: Progress) -> None:
     """The SDK's calls through the SDK, the others over plain HTTP, both at once."""
     by_sdk = [call for call in day.calls if call.via == "sdk"]
     by_http = [call for call in day.calls if call.via == "http"]
@@ -179,6 +181,8 @@ def _send_by_sdk(calls: list[Call], door: str, progress: Progress, task: Any) ->
 
 
 async def _send_by_http(calls: list[Call], address: str, progress: Progress, task: Any) -> None:
+    from segue.cli.post import post_events
+
     for start in range(0, len(calls), 50):
         part = calls[start : start + 50]
         events = [{**call.event, "timestamp": _iso(call.at_ms)} for call in part]
@@ -186,7 +190,7 @@ async def _send_by_http(calls: list[Call], address: str, progress: Progress, tas
         progress.advance(task, len(part))
 
 
-async def _wait(day: Day, segue: Running, progress: Progress) -> None:
+async def _wait(day: Day, segue: "Running", progress: Progress) -> None:
     """Until every accepted event is settled."""
     courier = segue.house.couriers["braze"]
     expected = sum(n for fate, n in day.fates().items() if fate != "rejected")
@@ -200,8 +204,10 @@ async def _wait(day: Day, segue: Running, progress: Progress) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _profiles(day: Day, segue: Running) -> dict[str, dict[str, Any]]:
+async def _profiles(day: Day, segue: "Running") -> dict[str, dict[str, Any]]:
     """Everybody, as Braze's own export shows them."""
+    import aiohttp
+
     found: dict[str, dict[str, Any]] = {}
     headers = {"authorization": "Bearer sandbox"}
     ids = list(day.people)
@@ -214,7 +220,9 @@ async def _profiles(day: Day, segue: Running) -> dict[str, dict[str, Any]]:
     return found
 
 
-async def _sandbox_totals(segue: Running) -> dict[str, Any]:
+async def _sandbox_totals(segue: "Running") -> dict[str, Any]:
+    import aiohttp
+
     async with (
         aiohttp.ClientSession(segue.addresses.sandbox) as session,
         session.get("/_sandbox/totals") as answer,
@@ -224,7 +232,7 @@ async def _sandbox_totals(segue: Running) -> dict[str, Any]:
 
 
 def _result(
-    day: Day, segue: Running, profiles: dict[str, dict[str, Any]], totals: dict[str, Any], seconds: float
+    day: Day, segue: "Running", profiles: dict[str, dict[str, Any]], totals: dict[str, Any], seconds: float
 ) -> Result:
     receiver, courier = segue.house.receiver, segue.house.couriers["braze"]
     if receiver is None:

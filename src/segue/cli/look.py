@@ -11,8 +11,6 @@ from typing import Annotated
 import typer
 
 from segue.cli import journey
-from segue.cli.examine import examine
-from segue.cli.post import post_events
 from segue.cli.show import (
     err,
     literal,
@@ -93,6 +91,8 @@ def send(
         write_key = write_key or workspace.sources[0].write_keys[0]
         prefix = workspace.ingest.prefix
     address = (url or f"http://{settings.host}:{settings.port}").rstrip("/") + prefix
+    from segue.cli.post import post_events  # here: the other commands need no HTTP client
+
     sent = asyncio.run(post_events(_read(file), address, write_key, show=not as_json))
     if as_json:
         print_json(sent)
@@ -196,6 +196,8 @@ def trace(
 def doctor(config: Config = None, as_json: AsJson = False) -> None:
     """Check everything that can be checked from here; exit code 1 when something needs you."""
     settings = read_settings(Path(), os.environ, config=config)
+    from segue.cli.examine import examine
+
     findings = asyncio.run(examine(settings, Path(), os.environ))
     is_well = all(finding.ok for finding in findings)
     if as_json:

@@ -3,24 +3,18 @@
 import asyncio
 import contextlib
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.panel import Panel
 
-from segue.cli.serve import Running, in_process, running
-from segue.cli.show import err, out, print_faults
+from segue.cli.show import print_faults
 from segue.cli.workspace import Config
-from segue.model.errors import MisconfiguredError
 from segue.runtime.clock import SystemClock
 from segue.runtime.current import read_current
 from segue.runtime.logbook import Mask, open_logbook
-from segue.runtime.settings import Settings, read_settings
-from segue.sandbox.app import create_app as create_sandbox
-from segue.sandbox.app import serve as serve_sandbox
+from segue.runtime.settings import read_settings
 
 
 def run(
@@ -58,7 +52,9 @@ def run(
         now_ms=SystemClock().now_ms,
     )
     print_faults(current.warnings)
-    in_process(_run(settings))
+    from segue.cli.process import run_until_stopped  # here: the other commands need no servers
+
+    run_until_stopped(settings)
 
 
 def sandbox(
@@ -72,77 +68,13 @@ def sandbox(
     """Run the sandbox alone: a stateful Braze on this machine, for tests and development."""
     open_logbook(sys.stderr, now_ms=SystemClock().now_ms)
 
-    async def serve() -> None:
-        started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        started.add_done_callback(
-            lambda done: out.print(
-                f"Sandbox at [bold]http://{host}:{done.result()}[/], REST key [bold]{key}[/].\n"
-                "This is not Braze: nothing leaves this machine, nothing is kept after it stops.\n"
-                "Control it under /_sandbox/ (docs/sandbox.md)."
-            )
-        )
-        try:
-            await serve_sandbox(create_sandbox(key=key, keep=keep), host=host, port=port, started=started)
-        except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have
-            reason = getattr(error, "strerror", None) or error
-            raise MisconfiguredError(
-                f"cannot listen on {host}:{port}: {reason}. Choose another --host or --port."
-            ) from error
+    from segue.cli.process import serve_sandbox_alone
 
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve())
+        asyncio.run(serve_sandbox_alone(host, port, key=key, keep=keep))
 
 
 def add_to(app: typer.Typer) -> None:
     """Put this chapter's commands on the command line."""
     app.command()(run)
     app.command()(sandbox)
-
-
-async def _run(settings: Settings) -> None:
-    async with running(settings, Path()) as segue:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, segue.stop.set)
-        print_welcome(segue)
-        await segue.stop.wait()
-        err.print("Stopping: delivering what waits …", style="dim")
-
-
-def print_welcome(segue: Running) -> None:
-    """The addresses, and a snippet to paste into an application."""
-    addresses = segue.addresses
-    door = f"{addresses.door}{addresses.prefix}"
-    lines = [
-        f"tracking API  [bold]{door}[/]",
-        f"health        {addresses.door}/readyz",
-        f"metrics       {addresses.door}/metrics",
-    ]
-    if addresses.sandbox:
-        lines.append(
-            f"[yellow]SANDBOX[/]       {addresses.sandbox}  [yellow]not Braze: nothing leaves this machine[/]"
-        )
-    out.print(Panel("\n".join(lines), title="Segue", title_align="left", expand=False))
-    source = next((each for each in segue.current.workspace.sources if each.enabled), None)
-    if source is None:
-        return
-    key = source.write_keys[0]
-    out.print(f"Send to source [bold]{source.id}[/] from Python (pip install segment-analytics-python):\n")
-    out.print(
-        "    from segment import analytics\n"
-        f'    analytics.write_key = "{key}"\n'
-        f'    analytics.host = "{addresses.door}"\n'
-        '    analytics.identify("user-1", {"email": "ada@example.com", "plan": "plus"})\n'
-        '    analytics.track("user-1", "Article Read", {"title": "Hello"})\n'
-        "    analytics.flush()\n",
-        markup=False,
-        soft_wrap=True,
-    )
-    out.print("or with curl:\n")
-    out.print(
-        f"    curl -u {key}: {door}/identify -H 'content-type: application/json' \\\n"
-        """        -d '{"userId": "user-1", "traits": {"email": "ada@example.com"}}'\n""",
-        markup=False,
-        soft_wrap=True,
-    )
-    out.print("Ctrl-C stops it; nothing accepted is lost.", style="dim")

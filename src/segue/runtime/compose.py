@@ -10,7 +10,6 @@ Exactly one process writes the log (the receiver role); couriers in other proces
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 import structlog
@@ -26,14 +25,13 @@ from segue.runtime.clerk import Clerk
 from segue.runtime.clock import Clock
 from segue.runtime.courier import Courier
 from segue.runtime.current import Current
+from segue.runtime.folders import LOG_FOLDER, STATE_FOLDER, state_path
 from segue.runtime.receiver import Receiver
 from segue.runtime.settings import Settings
 from segue.runtime.telemetry import Telemetry
 
 log = structlog.get_logger("segue.house")
 
-LOG_FOLDER: Final = "log"
-STATE_FOLDER: Final = "state"
 HOUR_MS: Final = 3_600_000
 
 
@@ -185,9 +183,3 @@ async def last_order(stream: Log, heads: Sequence[int]) -> int:
         for block in await stream.read(lane, head - 1, blocks=1) if head else ():
             last = max(last, block.records[-1].order)
     return last
-
-
-def state_path(settings: Settings, destination: str) -> Path:
-    """The state file of a destination; couriers that share its lanes between processes have one each."""
-    lanes = f"@{'-'.join(map(str, settings.lanes))}" if settings.lanes else ""
-    return settings.data / STATE_FOLDER / f"{destination}{lanes}.db"

@@ -16,7 +16,6 @@ import msgspec
 from segue.engine import intake
 from segue.engine.preview import DestinationPreview, Journey, SubscriptionPreview, preview
 from segue.io.log.sqlite import SqliteLog
-from segue.io.outside.http import Sender
 from segue.io.storage.state import StateReader
 from segue.io.storage.token import read_token
 from segue.language.filter import Truth as FilterTruth
@@ -33,8 +32,8 @@ from segue.model.errors import (
 from segue.model.event import KIND_BIT, Event, Record
 from segue.model.workspace import Source
 from segue.runtime.clock import Clock
-from segue.runtime.compose import LOG_FOLDER, STATE_FOLDER
 from segue.runtime.current import Current
+from segue.runtime.folders import LOG_FOLDER, STATE_FOLDER
 from segue.runtime.settings import Settings
 
 __all__ = [
@@ -146,6 +145,8 @@ def is_absent(value: Any) -> bool:
 
 async def send_requests(requests: Sequence[Request]) -> list[Response]:
     """Really send what a preview would have sent, one after the other."""
+    from segue.io.outside.http import Sender  # here: most questions need no HTTP client
+
     async with Sender() as sender:
         return [await sender.send(request) for request in requests]
 
@@ -215,6 +216,8 @@ async def rejections(
     token = read_token(settings.data)
     headers = {"authorization": f"Bearer {token}"}
     request = Request(method="GET", url=f"{url}?{asked}", headers=headers, timeout_seconds=ASK_SECONDS)
+    from segue.io.outside.http import Sender  # here: most questions need no HTTP client
+
     async with Sender() as sender:
         response = await sender.send(request)
     if response.error or not token:

@@ -1,0 +1,87 @@
+"""What `segue run` and `segue sandbox` do until they are told to stop."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+from rich.panel import Panel
+
+from segue.cli.serve import Running, in_process, running
+from segue.cli.show import err, out
+from segue.model.errors import MisconfiguredError
+from segue.runtime.settings import Settings
+from segue.sandbox.app import create_app as create_sandbox
+from segue.sandbox.app import serve as serve_sandbox
+
+
+def run_until_stopped(settings: Settings) -> None:
+    """Run a whole Segue in this process until SIGTERM or Ctrl-C."""
+    in_process(_run(settings))
+
+
+async def serve_sandbox_alone(host: str, port: int, *, key: str, keep: bool) -> None:
+    """Serve the sandbox and say where. Raises MisconfiguredError when the address cannot be listened on."""
+    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    started.add_done_callback(
+        lambda done: out.print(
+            f"Sandbox at [bold]http://{host}:{done.result()}[/], REST key [bold]{key}[/].\n"
+            "This is not Braze: nothing leaves this machine, nothing is kept after it stops.\n"
+            "Control it under /_sandbox/ (docs/sandbox.md)."
+        )
+    )
+    try:
+        await serve_sandbox(create_sandbox(key=key, keep=keep), host=host, port=port, started=started)
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have
+        reason = getattr(error, "strerror", None) or error
+        raise MisconfiguredError(
+            f"cannot listen on {host}:{port}: {reason}. Choose another --host or --port."
+        ) from error
+
+
+async def _run(settings: Settings) -> None:
+    async with running(settings, Path()) as segue:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, segue.stop.set)
+        print_welcome(segue)
+        await segue.stop.wait()
+        err.print("Stopping: delivering what waits …", style="dim")
+
+
+def print_welcome(segue: Running) -> None:
+    """The addresses, and a snippet to paste into an application."""
+    addresses = segue.addresses
+    door = f"{addresses.door}{addresses.prefix}"
+    lines = [
+        f"tracking API  [bold]{door}[/]",
+        f"health        {addresses.door}/readyz",
+        f"metrics       {addresses.door}/metrics",
+    ]
+    if addresses.sandbox:
+        lines.append(
+            f"[yellow]SANDBOX[/]       {addresses.sandbox}  [yellow]not Braze: nothing leaves this machine[/]"
+        )
+    out.print(Panel("\n".join(lines), title="Segue", title_align="left", expand=False))
+    source = next((each for each in segue.current.workspace.sources if each.enabled), None)
+    if source is None:
+        return
+    key = source.write_keys[0]
+    out.print(f"Send to source [bold]{source.id}[/] from Python (pip install segment-analytics-python):\n")
+    out.print(
+        "    from segment import analytics\n"
+        f'    analytics.write_key = "{key}"\n'
+        f'    analytics.host = "{addresses.door}"\n'
+        '    analytics.identify("user-1", {"email": "ada@example.com", "plan": "plus"})\n'
+        '    analytics.track("user-1", "Article Read", {"title": "Hello"})\n'
+        "    analytics.flush()\n",
+        markup=False,
+        soft_wrap=True,
+    )
+    out.print("or with curl:\n")
+    out.print(
+        f"    curl -u {key}: {door}/identify -H 'content-type: application/json' \\\n"
+        """        -d '{"userId": "user-1", "traits": {"email": "ada@example.com"}}'\n""",
+        markup=False,
+        soft_wrap=True,
+    )
+    out.print("Ctrl-C stops it; nothing accepted is lost.", style="dim")

@@ -1,0 +1,15 @@
+"""Where in the data folder what is kept."""
+
+from pathlib import Path
+from typing import Final
+
+from segue.runtime.settings import Settings
+
+LOG_FOLDER: Final = "log"
+STATE_FOLDER: Final = "state"
+
+
+def state_path(settings: Settings, destination: str) -> Path:
+    """The state file of a destination; couriers that share its lanes between processes have one each."""
+    lanes = f"@{'-'.join(map(str, settings.lanes))}" if settings.lanes else ""
+    return settings.data / STATE_FOLDER / f"{destination}{lanes}.db"
