@@ -148,6 +148,7 @@ async def test_an_event_that_cannot_be_mapped_is_a_dead_letter_and_the_others_tr
     [letter] = await reader.dead_letters()
     await reader.close()
     assert "price" in letter.message
+    assert letter.died_ms > 0
 
 
 async def test_trouble_of_the_partner_holds_the_destination_and_burns_nothing(desk: Desk) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from segue.engine import intake
 from segue.engine.batch import Batcher
@@ -302,6 +303,8 @@ class Courier:
         except Exception as error:  # whatever it is, it is about this event: keep it and go on
             log.exception("event_not_routed", destination=self.id, lane=lane, offset=offset)
             routed = Routed(dead=(broken(self.id, lane, offset, record, error, now_ms),))
+        if routed.dead:
+            routed = replace(routed, dead=tuple(replace(each, died_ms=now_ms) for each in routed.dead))
         if not routed.rows:
             self.books.close(lane, offset, record.message_id, routed, now_ms)
             return
