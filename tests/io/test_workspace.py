@@ -121,6 +121,7 @@ CASES: list[tuple[str, str, list[tuple[int, str, str]]]] = [
             (1, "nmae", 'Did you mean "name"?'),
             (2, "ingest.lanes", "expected a number from 1 to 256, found 0"),
             (2, "ingest.retention_hours", 'expected a number, found the text "soon"'),
+            (2, "ingest.prefix", "cannot be the prefix"),
             (4, "sources.Web Site", "for instance web-site"),
             (4, "sources.Web Site.write_key", "cannot be a write key"),
             (5, "sources.web.platform", 'Did you mean "server"?'),

@@ -7,7 +7,8 @@ A Braze destination whose ``endpoint`` is ``sandbox`` is pointed at the sandbox 
 address is passed in by whoever started one.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ import msgspec
 
 from segue.catalog.contents import catalogue
 from segue.engine.plan import Plan, prepare
-from segue.io.storage.workspace import Positions, locate, read_workspace, starter
+from segue.io.storage.workspace import Positions, examine_workspace, locate, read_content, starter
 from segue.model.errors import Fault, MisconfiguredWorkspace
 from segue.model.workspace import SANDBOX_KEY, Destination, Workspace
 from segue.runtime.settings import Settings, override, read_environment
@@ -48,14 +49,32 @@ def read_current(
     Raises MisconfiguredWorkspace with every fault, located in the file.
     """
     path = folder / settings.config
-    workspace, positions = read_workspace(path, read_environment(folder, environ))
+    environment = read_environment(folder, environ)
+    workspace, positions, faults = examine_workspace(read_content(path), environment, file=str(path))
+    if workspace is None:
+        raise MisconfiguredWorkspace(faults)
     workspace = override(workspace, settings)
     sandbox = sandbox or f"http://127.0.0.1:{settings.sandbox_port}"
     try:
         plan = prepare(at_sandbox(workspace, sandbox), catalogue())
     except MisconfiguredWorkspace as error:
-        raise MisconfiguredWorkspace(locate(error.faults, positions)) from error
+        raise MisconfiguredWorkspace(_together(faults, locate(error.faults, positions))) from error
+    if faults:
+        raise MisconfiguredWorkspace(faults)
     return Current(workspace, positions, plan)
+
+
+def _together(shape: Sequence[Fault], plan: Sequence[Fault]) -> list[Fault]:
+    """All faults by line; what the plan says about a place whose shape is wrong anyway is left out."""
+    # Of settings or a mapping with a fault in it nothing was read.
+    places = tuple(re.sub(r"\.(settings|mapping)\..*", r".\1", fault.place) for fault in shape)
+    more = [
+        fault
+        for fault in plan
+        if not any(f"{fault.place}.".startswith(f"{place}.") for place in places)
+        and not (fault.warning and any(place.startswith(f"{fault.place}.") for place in places))
+    ]
+    return sorted([*shape, *more], key=lambda fault: fault.line or 0)
 
 
 def wants_sandbox(destination: Destination) -> bool:

@@ -73,12 +73,12 @@ class Form:
         fixed: Mapping[str, Any] | None = None,
         readers: Mapping[str, Callable[[Any, str], Any]] | None = None,
     ) -> T | None:
-        """Make a struct of a mapping; None when something in it is wrong.
+        """Make a struct of what is right in a mapping; None when something it cannot do without is wrong.
 
         fixed    fields the caller knows, not to be written
         readers  fields with a form of their own: (value, place) -> value
         """
-        before, whole = len(self.faults), True
+        is_whole = True
         if not isinstance(given, dict):
             self.wrong(place, EXPECTED[Mapping], given)
             return None
@@ -93,6 +93,7 @@ class Form:
             value = given.get(key)
             if value is None:  # absent, or a key with nothing after it: as if it were not written
                 if field.required:
+                    is_whole = False
                     self.fault(
                         inner, f"{key} is missing.", f"Add {key}: {EXPECTED.get(field.type, 'a value')}."
                     )
@@ -100,11 +101,11 @@ class Form:
             reader = readers.get(field.name)
             value = reader(value, inner) if reader else self.value(field.type, value, inner)
             if isinstance(value, Missing):
-                whole = False
+                is_whole = is_whole and not field.required
                 continue
             values[field.name] = value
             self._bound(kind, field.name, value, inner)
-        return kind(**values) if whole and len(self.faults) == before else None
+        return kind(**values) if is_whole else None
 
     def value(self, kind: Any, given: Any, place: str) -> Any:
         """Read one value of a plain type; `Missing` when it is wrong."""

@@ -69,20 +69,37 @@ class Positions(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_workspace(path: Path, environment: Mapping[str, str]) -> tuple[Workspace, Positions]:
     """Read a workspace file; `environment` fills ``${NAME}`` in. Reads the disk, so it may block."""
+    return parse_workspace(read_content(path), environment, file=str(path))
+
+
+def read_content(path: Path) -> bytes:
+    """The bytes of a workspace file. Raises MisconfiguredWorkspace when there is none to be read."""
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         remedy = "Run `segue init` to write a first one." if isinstance(error, FileNotFoundError) else ""
         problem = f"cannot be read: {error.strerror or error}."
         fault = Fault(place=WHOLE, problem=problem, remedy=remedy, file=str(path), line=1)
         raise MisconfiguredWorkspace([fault]) from error
-    return parse_workspace(content, environment, file=str(path))
 
 
 def parse_workspace(
     content: bytes, environment: Mapping[str, str], *, file: str = FILE
 ) -> tuple[Workspace, Positions]:
     """Read a workspace from the bytes of a file; `file` is only its name in messages."""
+    workspace, positions, faults = examine_workspace(content, environment, file=file)
+    if faults or workspace is None:
+        raise MisconfiguredWorkspace(faults)
+    return workspace, positions
+
+
+def examine_workspace(
+    content: bytes, environment: Mapping[str, str], *, file: str = FILE
+) -> tuple[Workspace | None, Positions, tuple[Fault, ...]]:
+    """Read as much of a workspace as can be read, and every fault of its shape, located and in order.
+
+    With faults the workspace lacks whatever they concern; None when nothing of it can be read.
+    """
     faults: list[Fault] = []
     document = read_document(content, environment, faults)
     positions = Positions(file=file, lines=_lines(document), secrets=frozenset(document.secrets))
@@ -92,10 +109,10 @@ def parse_workspace(
     elif not faults:
         remedy = "Run `segue init` to write a first one."
         faults.append(Fault(place=WHOLE, problem="the file is empty.", remedy=remedy))
-    if faults or workspace is None:
-        located = locate(faults, positions)
-        raise MisconfiguredWorkspace(sorted(located, key=lambda fault: fault.line or 0))
-    return msgspec.structs.replace(workspace, revision=revision_of(content)), positions
+    if workspace is not None:
+        workspace = msgspec.structs.replace(workspace, revision=revision_of(content))
+    located = sorted(locate(faults, positions), key=lambda fault: fault.line or 0)
+    return workspace, positions, tuple(located)
 
 
 def locate(faults: Iterable[Fault], positions: Positions) -> tuple[Fault, ...]:
