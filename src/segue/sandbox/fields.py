@@ -30,6 +30,7 @@ Reader = Callable[[Call, str, Any, str], Any]
 
 
 def ignored(call: Call, name: str, value: Any, where: str) -> Any:
+    """The reader of a field that is accepted and does nothing."""
     return SKIP
 
 
