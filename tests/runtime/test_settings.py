@@ -47,6 +47,25 @@ def test_every_wrong_variable_is_named_at_once(tmp_path: Path) -> None:
     assert "SEGUE_SANDBOX_PORT" in message
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("SEGUE_LANES", "9-3", ["a range from high to low", "3-9"]),
+        ("SEGUE_ROLES", "foo", ["'receiver', 'courier' or 'desk'", "'foo'"]),
+        ("SEGUE_ROLES", ",", ["at least 1 item"]),
+    ],
+)
+def test_a_wrong_list_is_refused_with_one_reason(
+    tmp_path: Path, variable: str, value: str, words: list[str]
+) -> None:
+    """A range that holds nothing must not mean all lanes, and a wrong role is not said to be missing too."""
+    with pytest.raises(MisconfiguredError) as raised:
+        read_settings(tmp_path, {variable: value})
+    message = str(raised.value)
+    assert all(word in message for word in words), message
+    assert message.count(f"{variable}") == 2, message  # the fault, and the list of those there are
+
+
 def test_dotenv_serves_the_workspace_file_too(tmp_path: Path) -> None:
     """Its values are taken as written; the process's own environment wins."""
     (tmp_path / ".env").write_text("# keys\nBRAZE_API_KEY='a$b#c'\nexport OTHER=${BRAZE_API_KEY}\nBARE\n")

@@ -35,6 +35,8 @@ def read_ranges(given: Any) -> Any:
         first, dash, last = part.partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()) or int(last or first) > 255:
             raise ValueError(f'"{part}" is neither a lane nor a range of lanes such as 0-3')
+        if int(last or first) < int(first):
+            raise ValueError(f'"{part}" is a range from high to low; write {last}-{first}')
         numbers.extend(range(int(first), int(last or first) + 1))
     return tuple(sorted(set(numbers)))
 
@@ -144,6 +146,7 @@ def read_settings(folder: Path, environ: Mapping[str, str], **given: Any) -> Set
         problems += [
             f"{_variable('.'.join(map(str, fault['loc'])))}: {fault['msg']}, found {fault['input']!r}."
             for fault in error.errors()
+            if fault["type"] != "too_short" or not fault["input"]  # else its elements have been named already
         ]
     if problems:
         known = ", ".join(map(_variable, Settings.model_fields))
