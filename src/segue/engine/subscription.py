@@ -85,19 +85,19 @@ def bind_subscription(
                 remedy=f"Set it to {modes.default}." if modes is not None else "",
             )
         )
+    _check_fields(action, slug, mapping, place, faults)
     try:
         prepared = mappings.prepare(mapping)
     except InvalidMapping as error:
         faults.extend(
             Fault(
                 place=f"{place}.mapping{pointer.replace('/', '.')}",
-                problem=f"{problem}.",
-                remedy="See the mapping reference for what each directive takes.",
+                problem=problem if problem.endswith(("?", ".")) else f"{problem}.",
+                remedy="docs/reference/mapping-language.md says what each directive takes.",
             )
             for pointer, problem in error.problems
         )
         return None
-    _check_fields(action, slug, mapping, place, faults)
     if trigger is None or problem:
         return None
     types, events = triggers.required(trigger)

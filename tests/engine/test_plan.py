@@ -1,0 +1,139 @@
+"""A plan names everything that is wrong with a workspace at once, and keeps what is only odd as warnings."""
+
+from typing import Any
+
+import pytest
+
+from segue.catalog.contents import catalogue
+from segue.engine.plan import prepare
+from segue.model.errors import MisconfiguredWorkspace
+from segue.model.workspace import Delivery, Destination, Source, Subscription, Workspace
+
+MAPPING = {
+    "external_id": {"@path": "$.userId"},
+    "name": {"@path": "$.event"},
+    "time": {"@path": "$.timestamp"},
+}
+
+
+def workspace(*subscriptions: Subscription, settings: Any = None, **others: Any) -> Workspace:
+    """One source, one Braze destination with these subscriptions."""
+    fine = {"endpoint": "https://rest.iad-01.braze.com", "api_key": "k"}
+    destination = Destination(
+        id="braze",
+        type="braze",
+        source="web",
+        settings=fine if settings is None else settings,
+        subscriptions=subscriptions or None,
+        **others,
+    )
+    source = Source(id="web", write_keys=("wk",))
+    return Workspace(sources=(source,), destinations=(destination,))
+
+
+def subscription(**changes: Any) -> Subscription:
+    """A track-event subscription without faults, but for the changes."""
+    fine: dict[str, Any] = {
+        "id": "s",
+        "action": "track-event",
+        "trigger": 'type = "track"',
+        "mapping": MAPPING,
+    }
+    return Subscription(**(fine | changes))
+
+
+def faults_of(given: Workspace) -> dict[str, str]:
+    """Place -> problem of every fault; warnings of a plan that runs among them."""
+    try:
+        found = prepare(given, catalogue()).warnings
+    except MisconfiguredWorkspace as error:
+        found = tuple(error.faults)
+    return {fault.place: fault.problem for fault in found}
+
+
+S = "destinations.braze.subscriptions.0"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (workspace(subscription()), {}),
+        (workspace(subscription(action="trackEvnt")), {f"{S}.action": "trackEvnt"}),
+        (workspace(subscription(trigger="type =")), {f"{S}.trigger": "a value must follow"}),
+        (workspace(subscription(trigger='evnt = "x"')), {f"{S}.trigger": 'Did you mean "event"?'}),
+        (
+            workspace(subscription(mapping={**MAPPING, "name": {"@pth": "$.event"}})),
+            {f"{S}.mapping.name": "Did you mean @path?"},
+        ),
+        (
+            workspace(subscription(mapping={**MAPPING, "name": {"@path": 4}, "nme": "x"})),
+            {f"{S}.mapping.name.@path": "expected string", f"{S}.mapping.nme": "no field of this name"},
+        ),
+        (
+            workspace(
+                subscription(trigger="type =", mapping={"name": {"@nope": 1}, "time": "x", "nme": "x"})
+            ),
+            {f"{S}.trigger": "must follow", f"{S}.mapping.name": "@nope", f"{S}.mapping.nme": "no field"},
+        ),
+        (
+            workspace(subscription(mapping={"name": "x"})),
+            {f"{S}.mapping": 'the required field "time" is not mapped'},
+        ),
+        (
+            workspace(settings={"endpoint": "ftp://x", "api_key": "k", "colour": 1}),
+            {
+                "destinations.braze.settings.endpoint": "must be a web address",
+                "destinations.braze.settings.colour": "no setting of this name",
+            },
+        ),
+        (workspace(settings={"endpoint": "sandbox"}), {"destinations.braze.settings.api_key": "required"}),
+        (
+            workspace(delivery=Delivery(wait_seconds=601, in_flight=0)),
+            {
+                "destinations.braze.delivery.wait_seconds": "outside 0 to 600",
+                "destinations.braze.delivery.in_flight": "outside 1 to 256",
+            },
+        ),
+        (
+            workspace(delivery=Delivery(packing="person")),
+            {"destinations.braze.delivery.packing": "not offered yet"},
+        ),
+        (
+            workspace(subscription(), subscription(trigger='type = "page"')),
+            {"destinations.braze.subscriptions.1.id": "also the id of subscription 0"},
+        ),
+        (workspace(subscription(enabled=False)), {"destinations.braze.subscriptions": "sends nothing"}),
+    ],
+)
+def test_every_fault_has_its_place_and_its_words(given: Workspace, expected: dict[str, str]) -> None:
+    """Nothing hides behind the first fault, and nothing is made up beside it."""
+    found = faults_of(given)
+    assert found.keys() == expected.keys(), found
+    for place, words in expected.items():
+        assert words in found[place]
+
+
+def test_a_sentence_ends_once() -> None:
+    """A problem that ends in a question gets no full stop behind it."""
+    [problem] = faults_of(workspace(subscription(mapping={**MAPPING, "name": {"@pth": "x"}}))).values()
+    assert problem.endswith("@path?")
+
+
+def test_a_disabled_subscription_is_checked_and_does_not_run() -> None:
+    """Its faults are named like the others'; without faults it is left out of the plan."""
+    off = subscription(id="off", enabled=False)
+    plan = prepare(workspace(subscription(), off), catalogue())
+    assert [each.id for each in plan.destinations["braze"].subscriptions] == ["s"]
+    assert faults_of(workspace(subscription(), subscription(id="off", enabled=False, trigger="type =")))
+
+
+def test_candidates_are_told_by_type_and_event_name() -> None:
+    """Only subscriptions that can match are tried, in their order."""
+    named = subscription(id="named", trigger='type = "track" and event = "A"')
+    page = subscription(id="page", trigger='type = "page"')
+    every = subscription(id="every", trigger='type != ""')
+    braze = prepare(workspace(named, page, every), catalogue()).destinations["braze"]
+    assert [each.id for each in braze.candidates("track", "A")] == ["named", "every"]
+    assert [each.id for each in braze.candidates("track", "B")] == ["every"]
+    assert [each.id for each in braze.candidates("page", None)] == ["page", "every"]
+    assert [each.id for each in braze.candidates("track", ["no", "name"])] == ["every"]
