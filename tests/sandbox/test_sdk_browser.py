@@ -10,7 +10,7 @@ VISIT = """async (endpoint) => {
   window.failures = []
   b.setLogger(text => { if (/error|fail|unexpected/i.test(text)) window.failures.push(text) })
   const ok = b.initialize("sandbox-app", {
-    baseUrl: endpoint, enableLogging: true, doNotLoadFontAwesome: true, minimumIntervalBetweenTriggerActionsInSeconds: 10 })
+    baseUrl: endpoint, enableLogging: true, doNotLoadFontAwesome: true })
   b.openSession()
   b.logCustomEvent("Seen", { sku: "S1", price: 9.5 })
   await new Promise(done => b.requestImmediateDataFlush(done))

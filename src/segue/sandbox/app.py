@@ -20,6 +20,7 @@ import uvicorn
 
 from segue.sandbox import cheapest, control, pipeline
 from segue.sandbox.clock import Source
+from segue.sandbox.dashboard.site import ROOT
 from segue.sandbox.endpoints import MEGABYTE, SDK
 from segue.sandbox.exchange import JSON_HEADER, Call, Reply
 from segue.sandbox.faults import Fault
@@ -38,6 +39,10 @@ CONTROL_BODY_BYTES = 1_024 * MEGABYTE
 
 SAVE_SECONDS = 1.0
 """How often a served state file is written: a crash loses no more."""
+
+
+REACH_OUT_SECONDS = 0.25
+"""How often a served sandbox looks for something to send by itself."""
 
 
 class ConnectionDroppedError(ConnectionError):
@@ -66,7 +71,11 @@ class Sandbox:
         if is_own:
             # an id in the path may hold a slash, which only the quoted form keeps apart
             quoted = scope.get("raw_path", path.encode()).decode("ascii", "replace")
-            answer = control.answer(self.world, scope["method"], quoted, scope["query_string"], body)
+            wants_page = b"text/html" in dict(scope["headers"]).get(b"accept", b"")
+            if wants_page and quoted.rstrip("/") == control.ROOT and scope["method"] == "GET":
+                await _send(send, Reply(303, b"", [(b"location", f"{ROOT}/".encode())]))
+                return
+            answer = await control.answer(self.world, scope["method"], quoted, scope["query_string"], body)
             await _send(send, answer)
             return
         client = scope.get("client")
@@ -166,7 +175,9 @@ async def serve(
         app, http="httptools", log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
     )
     server = _Server(config, started, handle_signals=handle_signals)
-    saving = asyncio.create_task(_save_often(app.world)) if app.world.file is not None else None
+    beside = [asyncio.create_task(_reach_out_often(app.world))]
+    if app.world.file is not None:
+        beside.append(asyncio.create_task(_save_often(app.world)))
     try:
         await server.serve([listening])
     except asyncio.CancelledError:
@@ -175,9 +186,10 @@ async def serve(
         raise
     finally:
         listening.close()
-        if saving is not None:
-            saving.cancel()
-            await asyncio.gather(saving, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        if app.world.file is not None:
             app.world.settle(0, everything=True)
             app.world.save()
 
@@ -203,6 +215,14 @@ async def running(app: Sandbox, *, host: str = "127.0.0.1", port: int = 0) -> As
 def run(app: Sandbox | None = None, *, host: str = "127.0.0.1", port: int = 8089) -> None:
     """Serve in this process until it is told to stop."""
     asyncio.run(serve(app or create_app(), host=host, port=port))
+
+
+async def _reach_out_often(world: World) -> None:
+    """Let what is due happen, and send Currents events and callbacks."""
+    while True:
+        await asyncio.sleep(REACH_OUT_SECONDS)
+        world.settle(world.clock.now_ms())
+        await world.reach_out()
 
 
 async def _save_often(world: World) -> None:

@@ -4,25 +4,28 @@ JSON in and out; GET `/_sandbox/openapi.json` describes it. No key is asked for:
 loopback unless told otherwise.
 """
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from segue.sandbox import operations
+from segue.sandbox import operations, outreach
 from segue.sandbox.clock import iso
+from segue.sandbox.dashboard import site
 from segue.sandbox.exchange import Reply, structured
 from segue.sandbox.operations import Asked, Missing, Route, Wrong
 from segue.sandbox.world import World
 
 ROOT = "/_sandbox"
-_ZIP = [(b"content-type", b"application/zip")]
 
 
-def answer(world: World, method: str, path: str, query: bytes, body: bytes) -> Reply:
-    """Do a control request: its JSON, 400 with what to mend, 404 for what is not there."""
+async def answer(world: World, method: str, path: str, query: bytes, body: bytes) -> Reply:
+    """Do a control request: its JSON, 400 with what to mend, 404 for what is not there; or a page."""
     world.settle(world.clock.now_ms())
+    if method == "GET" and (path == site.ROOT or path.startswith(f"{site.ROOT}/")):
+        return await site.answer(world, path, query)
     found = _route(method, path)
     if found is None:
         return structured(404, {"error": f"{method} {path} is not an operation; see {ROOT}/openapi.json"})
@@ -33,7 +36,9 @@ def answer(world: World, method: str, path: str, query: bytes, body: bytes) -> R
             read = msgspec.convert({}, type=route.body)
         asked = Asked(part, dict(parse_qsl(query.decode("latin-1"))), read)
         done = route.act(world, asked)
-        return Reply(200, done, _ZIP) if isinstance(done, bytes) else structured(route.status, done)
+        if inspect.isawaitable(done):
+            done = await done
+        return done if isinstance(done, Reply) else structured(route.status, done)
     except (msgspec.DecodeError, RecursionError, Wrong) as fault:
         return structured(400, {"error": str(fault)})
     except Missing as fault:
@@ -94,6 +99,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", ""): Route("What this is and what it can do.", _index),
     ("GET", "/openapi.json"): Route("This API as OpenAPI.", _openapi),
     **operations.ROUTES,
+    **outreach.ROUTES,
 }
 """Every operation: method and path below the root."""
 

@@ -1,6 +1,6 @@
 """What the control API can do: each operation, and the table of them all.
 
-An operation takes the world and what was asked, and gives what is answered as JSON; bytes are a zip. It
+An operation takes the world and what was asked, and gives what is answered as JSON, or a whole Reply. It
 raises Wrong for what is to be mended and Missing for what is not there.
 """
 
@@ -12,6 +12,7 @@ import msgspec
 from segue.sandbox import dossier
 from segue.sandbox.clock import iso
 from segue.sandbox.dates import read_time
+from segue.sandbox.exchange import Reply
 from segue.sandbox.faults import Fault
 from segue.sandbox.switches import Switches, describe
 from segue.sandbox.workspace import Workspace
@@ -218,7 +219,7 @@ def _clear_requests(world: World, asked: Asked) -> Any:
 
 
 def _people(world: World, asked: Asked) -> Any:
-    workspace = _workspace(world, asked)
+    workspace = workspace_of(world, asked)
     query = asked.query.get("query", "")
     limit, offset = asked.number("limit", 50, 10_000), asked.number("offset", 0, 10**9)
     found = dossier.search(workspace.people, query)
@@ -227,7 +228,7 @@ def _people(world: World, asked: Asked) -> Any:
 
 
 def _person(world: World, asked: Asked) -> Any:
-    workspace = _workspace(world, asked)
+    workspace = workspace_of(world, asked)
     found = dossier.search(workspace.people, asked.part, exact=True)
     if not found:
         raise Missing(f"workspace {workspace.id!r} has nobody with the identifier {asked.part!r}")
@@ -251,10 +252,15 @@ def _export(world: World, asked: Asked) -> Any:
     content = world.exports.get(asked.part)
     if content is None:
         raise Missing(f"export {asked.part!r} is not kept; only the latest few are")
-    return content
+    kind = b"application/gzip" if asked.part.endswith(".gz") else b"application/zip"
+    return Reply(200, content, [(b"content-type", kind)])
 
 
-def _workspace(world: World, asked: Asked) -> Workspace:
+def workspace_of(world: World, asked: Asked) -> Workspace:
+    """The workspace a request names, or the first.
+
+    Raises Missing: there is none of that name.
+    """
     name = asked.query.get("workspace")
     if name is None and world.workspaces:
         return next(iter(world.workspaces.values()))
@@ -263,7 +269,7 @@ def _workspace(world: World, asked: Asked) -> Workspace:
     return world.workspaces[name]
 
 
-_WHERE = {"workspace": "Id of the workspace; the first one when left out."}
+WHERE = {"workspace": "Id of the workspace; the first one when left out."}
 _PAGE = {"limit": "How many at most.", "offset": "How many to pass over."}
 
 ROUTES: Mapping[tuple[str, str], Route] = {
@@ -299,10 +305,10 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/people"): Route(
         "People, all or by external id, braze id, email, phone or `label:name`.",
         _people,
-        query={"query": "An identifier, or the beginning of one.", **_WHERE, **_PAGE},
+        query={"query": "An identifier, or the beginning of one.", **WHERE, **_PAGE},
     ),
-    ("GET", "/people/{id}"): Route("One person with their whole log.", _person, query=_WHERE),
-    ("GET", "/exports/{file}"): Route("A segment export as a zip.", _export),
+    ("GET", "/people/{id}"): Route("One person with their whole log.", _person, query=WHERE),
+    ("GET", "/exports/{file}"): Route("A segment export, zipped.", _export),
     ("GET", "/switches"): Route("Every switch, its state and what it does.", _switches),
     ("PATCH", "/switches"): Route("Change some switches.", _set_switches, dict[str, Any]),
 }

@@ -4,11 +4,13 @@ Every identifier leads to at most one person, except email and phone, which seve
 found without regard to case, phones by their digits.
 """
 
+import asyncio
 import zlib
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, MutableMapping
 
 from segue.sandbox.person import Person
 
+PAUSE_AFTER = 1_000
 Alias = tuple[str, str]
 """(name, label)"""
 
@@ -68,6 +70,14 @@ class People:
         """Everybody, to look at; who is to be changed must be found by an identifier."""
         look: Callable[[], Iterable[Person]] = getattr(self.by_braze_id, "look", self.by_braze_id.values)
         return iter(look())
+
+    async def stroll(self) -> AsyncIterator[Person]:
+        """Everybody, to look at, letting others work in between: for reports over very many."""
+        is_filed = hasattr(self.by_braze_id, "look")
+        for place, person in enumerate(self if is_filed else list(self)):
+            if place % PAUSE_AFTER == PAUSE_AFTER - 1:
+                await asyncio.sleep(0)
+            yield person
 
     # -- finding
 

@@ -2,10 +2,11 @@
 
 Source  Braze docs, "Export user profile by segment", read 2026-11-23
 The file can be fetched from the sandbox itself, at the `url` of the answer, while it is among the latest.
-One export of a segment runs at a time; how long it runs is a switch. A `callback_endpoint` is not called:
-the sandbox makes no calls of its own.
+One export of a segment runs at a time; how long it runs is a switch. A `callback_endpoint` is told once when
+it is over.
 """
 
+import gzip
 import io
 import uuid
 import zipfile
@@ -54,16 +55,26 @@ def _export(call: Call, name: str, members: Iterable[Person]) -> Reply:
     if running.get(name, 0) > call.now_ms:
         raise Refused("export-running", status=429)
     running[name] = call.now_ms + call.world.switches.segment_export_ms
-    if call.document.get("callback_endpoint") is not None:
-        call.warn("callback-not-called", "callback_endpoint", "the sandbox makes no calls of its own")
     wanted = None if attributes is None else {entry for entry in attributes if isinstance(entry, str)}
     profiles = [_profile(call, person, fields, wanted) for person in members]
     call.world.exports_made += 1
     prefix = f"{uuid.uuid5(_NAMES, f'{name}/{call.world.exports_made}')}-{call.now_ms // 1000}"
-    call.world.keep_export(f"{prefix}.zip", _zipped(profiles))
+    packed, end = (_gzipped, "gz") if call.document.get("output_format") == "gzip" else (_zipped, "zip")
+    call.world.keep_export(f"{prefix}.{end}", packed(profiles))
     host = call.headers.get(b"host", b"localhost").decode("latin-1")
-    url = f"http://{host}/_sandbox/exports/{prefix}.zip"
+    url = f"http://{host}/_sandbox/exports/{prefix}.{end}"
+    if (callback := call.document.get("callback_endpoint")) is not None:
+        _tell(call, callback, url, running[name])
     return reply(201, {"message": "success", "object_prefix": prefix, "url": url})
+
+
+def _tell(call: Call, callback: Any, url: str, ready_ms: int) -> None:
+    """Post to an address when the export is over, as it is over."""
+    if not isinstance(callback, str) or not callback.startswith(("http://", "https://")):
+        call.warn("callback-not-called", "callback_endpoint", "no http address")
+        return
+    told = (callback, orjson.dumps({"success": True, "url": url}))
+    call.world.at(ready_ms, lambda now_ms: call.world.callbacks.append(told))
 
 
 def _profile(call: Call, person: Person, fields: list[Any], wanted: set[str] | None) -> dict[str, Any]:
@@ -72,6 +83,11 @@ def _profile(call: Call, person: Person, fields: list[Any], wanted: set[str] | N
         kept = {name: value for name, value in person.custom.items() if name in wanted}
         document |= {"custom_attributes": kept} if kept else {}
     return document
+
+
+def _gzipped(profiles: list[dict[str, Any]]) -> bytes:
+    """One gzip of all users, one a line. Assumed: the documents tell of gzip for one's own storage only."""
+    return gzip.compress(b"".join(orjson.dumps(entry) + b"\n" for entry in profiles), mtime=0)
 
 
 def _zipped(profiles: list[dict[str, Any]]) -> bytes:

@@ -17,6 +17,7 @@ import msgspec
 
 from segue.sandbox import messages
 from segue.sandbox.clock import Clock, Source
+from segue.sandbox.currents.emitter import Post, deliver, post
 from segue.sandbox.exchange import Call
 from segue.sandbox.faults import Faults
 from segue.sandbox.journal import Journal
@@ -118,6 +119,8 @@ class World:
         self.exports_made = 0
         self.exports: dict[str, bytes] = {}
         """The latest segment exports, by file name."""
+        self.callbacks: list[tuple[str, bytes]] = []
+        """Addresses to be told that an export is ready, and what they are told."""
         self.file = StateFile(state_file) if state_file is not None else None
         self.switches = self._first_switches
         self.workspaces: dict[str, Workspace] = {}
@@ -135,8 +138,10 @@ class World:
         """
         if seed is not None:
             _check_keys(seed.keys, [furnishing.id for furnishing in seed.workspaces])
+            _check_segments(seed.workspaces)
         self._waiting.clear()
         self.exports.clear()
+        self.callbacks.clear()
         self.faults.clear()
         self.limits = Limits()
         self.journal.clear()
@@ -147,9 +152,10 @@ class World:
     def sow(self, seed: Seed) -> None:
         """Add a seed's workspaces and keys; a workspace of the same id is replaced.
 
-        Raises ValueError, and changes nothing: a key is no good.
+        Raises ValueError, and changes nothing: a key or a segment is no good.
         """
         _check_keys(seed.keys, [*self.workspaces, *(furnishing.id for furnishing in seed.workspaces)])
+        _check_segments(seed.workspaces)
         for furnishing in seed.workspaces:
             if self.file is not None:
                 self.file.forget(furnishing.id)
@@ -221,6 +227,14 @@ class World:
             workspace, campaign, people, self.next_dispatch(workspace, campaign_id), now_ms, self.at
         )
 
+    async def reach_out(self, post: Post = post) -> int:
+        """Send what Currents has waiting and the callbacks that are due; the number of requests made."""
+        callbacks, self.callbacks = self.callbacks, []
+        for url, body in callbacks:
+            await post(url, {"content-type": "application/json"}, body)
+        streams = [stream for workspace in self.workspaces.values() for stream in workspace.streams.values()]
+        return len(callbacks) + await deliver(streams, self.clock.now_ms, post)
+
     def keep_export(self, name: str, content: bytes) -> None:
         """Keep a segment export to be fetched; only the latest few are."""
         self.exports[name] = content
@@ -263,9 +277,10 @@ class World:
     def restore(self, snapshot: Snapshot) -> None:
         """Become the world of a snapshot; the clock and the log of calls stay as they are.
 
-        Raises ValueError, and changes nothing: a key is no good.
+        Raises ValueError, and changes nothing: a key or a segment is no good.
         """
         _check_keys(snapshot.keys, [state.furnishing.id for state in snapshot.workspaces])
+        _check_segments([state.furnishing for state in snapshot.workspaces])
         self._waiting.clear()
         self._empty()
         self._take(snapshot)
@@ -357,6 +372,13 @@ def _check_keys(keys: Iterable[Key], workspaces: Collection[str]) -> None:
             raise ValueError(f"key {key.name!r}: workspace {key.workspace!r} is unknown; there are: {known}")
         for network in key.ip_allowlist:
             ipaddress.ip_network(network, strict=False)
+
+
+def _check_segments(furnishings: Iterable[Furnishing]) -> None:
+    for furnishing in furnishings:
+        scope = Workspace(furnishing).scope(0)
+        for segment in furnishing.segments:
+            segment.test(scope)
 
 
 def _counted(tallies: Mapping[str, Tally]) -> int:

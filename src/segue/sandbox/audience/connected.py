@@ -34,7 +34,7 @@ _SUBSCRIPTIONS = {
 def connected(audience: Any, scope: Scope) -> Test:
     """What tells of a person whether the audience has them.
 
-    Raises ValueError: the audience is no filter the documents know.
+    An empty AND or OR finds everybody. Raises ValueError: the audience is no filter the documents know.
     """
     if scope.depth > 20:
         raise ValueError("audience: nested deeper than 20")
@@ -43,12 +43,12 @@ def connected(audience: Any, scope: Scope) -> Test:
     name, body = next(iter(audience.items()))
     inner = scope._replace(depth=scope.depth + 1)
     if name in ("AND", "OR"):
-        if not isinstance(body, list) or not body:
+        if not isinstance(body, list):
             raise ValueError(f"audience: {name} takes a list of filters")
         tests = [connected(entry, inner) for entry in body]
         if name == "AND":
             return lambda person: all(test(person) for test in tests)
-        return lambda person: any(test(person) for test in tests)
+        return lambda person: not tests or any(test(person) for test in tests)
     comparison, value = (
         (body.get("comparison"), body.get("value")) if isinstance(body, dict) else (None, None)
     )

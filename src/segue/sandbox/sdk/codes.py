@@ -14,7 +14,6 @@ from segue.sandbox.exchange import Call
 from segue.sandbox.person import DAY_MS, AppUse, Person
 from segue.sandbox.texts import Refused
 
-
 SESSIONS_KEPT = 5
 
 
