@@ -18,7 +18,10 @@
     │   └── StorageUnavailable  likewise for state, receipts and dead letters
     └── BrokenError             tell us
         └── CorruptBlock        a block of the log that does not decode; names lane and offset
+
+Messages name the thing, what was found, what was expected, where, and the remedy; never a secret or a payload.
 """
+# ruff: noqa: N818  # the first word of a name says what the caller should do; "Error" after it says nothing
 
 from collections.abc import Sequence
 
@@ -112,7 +115,9 @@ class InvalidPayload(InvalidError):
     ) -> None:
         self.problems = tuple(problems)
         self.code = code
-        super().__init__("; ".join(f'field "{field}" {problem}' if field else problem for field, problem in problems))
+        super().__init__(
+            "; ".join(f'field "{field}" {problem}' if field else problem for field, problem in problems)
+        )
 
 
 class InvalidEvent(InvalidError):
@@ -148,7 +153,9 @@ class MisconfiguredWorkspace(MisconfiguredError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         count = len(self.faults)
-        super().__init__(f"{count} fault{'s' if count != 1 else ''} in the workspace:\n" + "\n".join(map(str, faults)))
+        super().__init__(
+            f"{count} fault{'s' if count != 1 else ''} in the workspace:\n" + "\n".join(map(str, faults))
+        )
 
 
 class UnsafeLibrary(MisconfiguredError):
