@@ -8,7 +8,7 @@ import pytest
 from tests.catalog.braze.pages import Json, row
 
 from segue.catalog.webhook import SEND, SIGNATURE, WEBHOOK
-from segue.kit.action import Shaping
+from segue.kit.action import Shaping, read_status
 from segue.kit.coerce import Coercer, check_settings
 from segue.language import mapping as mappings
 from segue.language import trigger as triggers
@@ -63,3 +63,11 @@ def test_a_shared_secret_signs_the_body() -> None:
 def test_the_common_reading_fits(status: int, verdict: Verdict) -> None:
     """A page says nothing about answers when it has nothing to say."""
     assert SEND.read(Response(status=status), [row("send", EVENT)])[0].verdict is verdict
+
+
+def test_a_refusal_without_words_still_says_something() -> None:
+    """A dead letter with an empty reason would leave its reader guessing."""
+    outcomes = read_status(Response(status=400, body=b"{}"), [row("send", EVENT)])
+    assert [(each.code, each.message) for each in outcomes] == [
+        ("BAD_REQUEST", "the partner answered 400 and no reason that is understood")
+    ]

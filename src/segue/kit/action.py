@@ -119,6 +119,8 @@ def read_status(response: Response, rows: Sequence[Row], *, message: str = "") -
         verdict, code = Verdict.BATCH_REJECTED, status_code(status)
     else:
         verdict, code = Verdict.REJECTED, status_code(status)
+    if not message and status >= 300:
+        message = f"the partner answered {status} and no reason that is understood"
     outcome = Outcome(
         verdict=verdict, status=status, code=code, message=message, wait_seconds=wait_asked(response)
     )
