@@ -41,7 +41,7 @@ EXPLAINED: Final[Mapping[str, str]] = {
     "Destination.name": "What people call it; an event's `integrations` object may use it.",
     "Destination.type": "Which page of the catalogue.",
     "Destination.source": "The source whose events it gets.",
-    "Destination.enabled": "false sends nothing; its events wait in the log and travel when it is enabled again.",
+    "Destination.enabled": "false sends nothing; events wait in the log and travel when it is enabled again.",
     "Destination.settings": "What the catalogue page asks for; keep keys in variables: ${NAME}.",
     "Destination.subscriptions": "Which events become what; replaces the presets.",
     "Destination.presets": "What to send when no subscriptions are written: our set, the published or none.",
