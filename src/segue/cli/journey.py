@@ -154,6 +154,8 @@ def _add_steps(branch: Tree, subscription: SubscriptionPreview, every: bool) -> 
         text = Text.assemble((step.pointer, "cyan"), f" {step.directive} {written} → ")
         text.append(step.error or short(step.output), "red" if step.error else "")
         mapping.add(text)
+    for field, before, after in subscription.coerced:
+        branch.add(Text.assemble(("coerced  ", "yellow"), f"{field}: {short(before)} → {short(after)}"))
     for field, sentence in subscription.notes:
         branch.add(Text.assemble(("note  ", "yellow"), f"{field}: {sentence}"))
 
@@ -197,6 +199,7 @@ def _subscription_data(one: SubscriptionPreview) -> dict[str, Any]:
             for step in one.steps
         ],
         "payload": one.payload,
+        "coerced": [{"field": field, "from": before, "to": after} for field, before, after in one.coerced],
         "notes": [{"field": field, "note": sentence} for field, sentence in one.notes],
         "items": one.items,
     }

@@ -213,10 +213,41 @@ def doctor(config: Config = None, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
+def choices(
+    destination: Annotated[str, typer.Argument(help="Id of a destination.")],
+    name: Annotated[str, typer.Argument(help="What to list: campaigns, canvases, catalogs …")],
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="What the question needs: catalog_name=tea, external_id=user-1."),
+    ] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the partner which values a field can have, for instance campaigns to trigger."""
+    settings = read_settings(Path(), os.environ, config=config)
+    current = read_current(settings, Path(), os.environ)
+    payload = dict(each.split("=", 1) for each in given or () if "=" in each)
+    found, problem = asyncio.run(desk.choices(current, destination, name, payload))
+    if as_json:
+        print_json(
+            {"choices": [{"value": value, "label": label} for value, label in found], "problem": problem}
+        )
+    else:
+        shown = table("value", "label")
+        for value, label in found:
+            row(shown, str(value), label)
+        if found:
+            print_table(shown)
+        if problem:
+            err.print(literal(problem), style="yellow")
+    if not found:
+        raise typer.Exit(1)
+
+
 def add_to(app: typer.Typer) -> None:
     """Put this chapter's commands on the command line."""
     app.command("try")(try_event)
-    for command in (send, tail, trace, doctor):
+    for command in (send, tail, trace, choices, doctor):
         app.command()(command)
 
 

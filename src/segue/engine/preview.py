@@ -10,6 +10,7 @@ docs use it; the courier does the same with wires.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -31,6 +32,7 @@ class SubscriptionPreview(msgspec.Struct, frozen=True, kw_only=True):
     truth    the trigger's truth table, a line per condition
     steps    the mapping, directive by directive
     payload  the mapped payload after cleaning and coercion
+    coerced  fields whose value was made to fit: (field, value before, value after)
     notes    what was changed or left out: (field, sentence)
     items    the partner's objects
     result   "sends", "not matched", "filtered" or "dead", with reason and message
@@ -47,6 +49,7 @@ class SubscriptionPreview(msgspec.Struct, frozen=True, kw_only=True):
     truth: Sequence[triggers.Truth] = ()
     steps: Sequence[mappings.Step] = ()
     payload: JsonObject = {}
+    coerced: Sequence[tuple[str, Any, Any]] = ()
     notes: Sequence[tuple[str, str]] = ()
     items: Sequence[JsonObject] = ()
 
@@ -133,7 +136,9 @@ def _subscription(subscription: BoundSubscription, event: Event) -> Subscription
     try:
         mapped = subscription.mapping.resolve(event)
         payload, notes = subscription.coercer.coerce(mapped if mapped is not UNDEFINED else {})
-        told = msgspec.structs.replace(told, payload=payload, notes=tuple(notes))
+        told = msgspec.structs.replace(
+            told, payload=payload, coerced=_coerced(mapped, payload), notes=tuple(notes)
+        )
         shaped = subscription.action.shape(payload, subscription.shaping)
     except InvalidMapping as error:
         return msgspec.structs.replace(told, result="dead", reason="MAPPING_FAILED", message=str(error))
@@ -145,4 +150,14 @@ def _subscription(subscription: BoundSubscription, event: Event) -> Subscription
         reason=shaped.filtered,
         notes=(*notes, *shaped.notes),
         items=shaped.items,
+    )
+
+
+def _coerced(mapped: Any, payload: JsonObject) -> tuple[tuple[str, Any, Any], ...]:
+    """What coercion changed: "5" that became 5, a lone value that became a list."""
+    before = mapped if isinstance(mapped, dict) else {}
+    return tuple(
+        (key, before[key], value)
+        for key, value in payload.items()
+        if key in before and (before[key].__class__ is not value.__class__ or before[key] != value)
     )
