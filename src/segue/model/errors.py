@@ -19,7 +19,8 @@
     └── BrokenError             tell us
         └── CorruptBlock        a block of the log that does not decode; names lane and offset
 
-Messages name the thing, what was found, what was expected, where, and the remedy; never a secret or a payload.
+Messages name the thing, what was found, what was expected, where, and the remedy; never a secret or
+a payload.
 """
 # ruff: noqa: N818  # the first word of a name says what the caller should do; "Error" after it says nothing
 
@@ -186,7 +187,8 @@ class CorruptBlock(BrokenError):
 
     def __init__(self, lane: int, first_offset: int, count: int, why: str) -> None:
         super().__init__(
-            f"log lane {lane}: the block of events {first_offset} to {first_offset + count - 1} does not decode ({why})"
+            f"log lane {lane}: the block of events {first_offset} to {first_offset + count - 1} "
+            f"does not decode ({why})"
         )
         self.lane = lane
         self.first_offset = first_offset
