@@ -81,7 +81,8 @@ async def _count(world: World, asked: Asked) -> Any:
 def _add_segment(world: World, asked: Asked) -> Any:
     workspace, segment = workspace_of(world, asked), asked.body
     try:
-        segment.test(workspace.scope(world.clock.now_ms()))
+        scope = workspace.scope(world.clock.now_ms())
+        segment.test(scope._replace(segments={**scope.segments, segment.id: segment.test}))
     except ValueError as fault:
         raise Wrong(str(fault)) from fault
     own = workspace.furnishing

@@ -49,11 +49,10 @@ def connected(audience: Any, scope: Scope) -> Test:
         if name == "AND":
             return lambda person: all(test(person) for test in tests)
         return lambda person: not tests or any(test(person) for test in tests)
-    comparison, value = (
-        (body.get("comparison"), body.get("value")) if isinstance(body, dict) else (None, None)
-    )
+    asked = body if isinstance(body, dict) else {}
+    comparison, value = asked.get("comparison"), asked.get("value")
     if name == "custom_attribute":
-        return _attribute(body.get("custom_attribute_name"), comparison, value, inner)
+        return _attribute(asked.get("custom_attribute_name"), comparison, value, inner)
     if name in _SUBSCRIPTIONS:
         if comparison not in ("is", "is_not") or value not in _STATES:
             raise ValueError(f"audience: {name} takes is or is_not and one of {', '.join(_STATES)}")
