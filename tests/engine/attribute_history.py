@@ -135,7 +135,8 @@ counting = st.fixed_dictionaries(
     {"visits": st.integers(-2, 2).map(lambda step: {"inc": step})}, optional=always
 )
 spoiled = st.fixed_dictionaries(refused, optional=always)
-timely = st.one_of(replacing, replacing, merging, counting, spoiled)
+single = st.fixed_dictionaries({"p": st.integers(0, 1)}, optional={REFUSED: st.just(1)})
+timely = st.one_of(single, replacing, merging, counting, spoiled)
 """What can be told in any order: an attribute is always replaced, always merged or always counted, and
 Braze stores what it is sent. (A value it drops in silence counts as sent all the same.)"""
 
@@ -249,11 +250,11 @@ class Courier:
         happening = self.history[number]
         key = self.profiles.person(happening.object)
         self._load([key])
-        if not any(each.happening.who == happening.who for _, each in self.waiting):
-            if self.profiles.screen(happening.update()) is not None:
-                self.settled.add(number)
-                return
-        self.waiting.append((number, Waiting(happening)))
+        is_alone = all(each.happening.who != happening.who for _, each in self.waiting)
+        if is_alone and self.profiles.screen(happening.update()) is not None:
+            self.settled.add(number)
+        else:
+            self.waiting.append((number, Waiting(happening)))
 
     def leave(self) -> None:
         """Send what waits, or its front part, in one request."""

@@ -24,10 +24,10 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-from segue.engine import points
 from segue.engine.fold import Fold, Wish, fold, is_operation, single
 from segue.engine.moment import iso
 from segue.engine.person import Identity
+from segue.engine.points import Meter
 from segue.engine.profile import Operation, Prepared, Profile, Still, Touch, forgotten, newest
 from segue.engine.reduction import GONE, Reduction, reduced, stale_parts, unreduced, without
 from segue.engine.roster import Roster
@@ -114,6 +114,7 @@ class Profiles:
     ) -> None:
         self._shape = shape
         self._identity = Identity(shape)
+        self._meter = Meter(shape)
         self._changed_only = changed_only
         self._keep_values = keep_values
         self._ahead_ms = ahead_ms
@@ -171,7 +172,7 @@ class Profiles:
         reduction = self._reduce(profile, single(wish))
         if reduction.object is not None:
             return None
-        self._apply(wish.person, profile, reduction.touched, Fate.APPLIED, knows=True)
+        self._confirm(wish.person, profile, reduction, wish.when)
         return Dropped(0, UNCHANGED, self._cost(wish))
 
     def prepare(self, updates: Sequence[Update]) -> Departure:
@@ -278,13 +279,18 @@ class Profiles:
                 kept.append(wish)
             if notes:
                 departure.notes[wish.index] = notes
-        folds = fold(kept, self._shape) if self._changed_only else map(single, kept)
+        if self._changed_only and len(kept) > 1:
+            folds = fold(kept, self._shape)
+        else:
+            folds = [single(wish) for wish in kept]
         for each in folds:
             self._send(profile, each, departure)
 
     def _cut(self, profile: Profile, wish: Wish, notes: list[tuple[str, str]]) -> bool:
         """Leave out what is older than what was sent; true when nothing is left of the update."""
-        sources = [profile, *self._roster.kin(profile).values()] if profile.kin else [profile]
+        if wish.when >= profile.latest and not profile.kin:
+            return False
+        sources = [profile, *self._roster.kin(profile).values()]
         if all(wish.when >= source.latest for source in sources):
             return False
         shape = self._shape
@@ -321,8 +327,9 @@ class Profiles:
         shape, wishes = self._shape, folded.wishes
         first = wishes[0]
         reduction = self._reduce(profile, folded)
+        latest = max(folded.when, *folded.clocks.values()) if folded.clocks else folded.when
         if reduction.object is None:
-            self._apply(first.person, profile, reduction.touched, Fate.APPLIED, knows=True)
+            self._confirm(first.person, profile, reduction, latest)
             departure.dropped += [Dropped(wish.index, UNCHANGED, self._cost(wish)) for wish in wishes]
             return
         as_it_came = reduction.is_whole and len(wishes) == 1 and not first.is_cut
@@ -331,7 +338,7 @@ class Profiles:
             for wish in wishes:
                 self._send(profile, single(wish), departure)
             return
-        cost = points.of_object(reduction.object, shape)
+        cost = self._meter.of_object(reduction.object)
         prepared = Prepared(
             person=first.person,
             item=item,
@@ -343,10 +350,14 @@ class Profiles:
         )
         departure.objects.append(prepared)
         profile.flying = [*profile.flying, prepared]
-        latest = max(folded.when, *folded.clocks.values()) if folded.clocks else folded.when
         profile.latest = max(profile.latest, latest)
         if profile.kin:
             self._overtake(profile, reduction.touched, latest)
+
+    def _confirm(self, person: str, profile: Profile, reduction: Reduction, latest: int) -> None:
+        """Everything said is there already, and is now as new as this."""
+        profile.latest = max(profile.latest, latest)
+        self._apply(person, profile, reduction.touched, Fate.APPLIED, knows=True)
 
     def _overtake(self, profile: Profile, touched: Mapping[str, Touch], latest: int) -> None:
         """Tell the kin that these attributes may be theirs."""
@@ -379,7 +390,7 @@ class Profiles:
             self._roster.change((person,))
 
     def _cost(self, wish: Wish) -> int:
-        return points.of_object(orjson.loads(wish.item) if wish.is_cut else wish.object, self._shape)
+        return self._meter.of_object(orjson.loads(wish.item) if wish.is_cut else wish.object)
 
 
 _by_time: Final = attrgetter("when")

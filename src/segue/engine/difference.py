@@ -10,6 +10,8 @@ Values are JSON. True is not 1, and 1 is not 1.0.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import orjson
+
 from segue.kit.attributes import JsonObject, ListEdits
 
 IDENTIFYING: Final = "id"
@@ -20,7 +22,10 @@ def same(one: Any, other: Any) -> bool:
     """Whether two JSON values are the same, type for type."""
     if type(one) is not type(other) or one != other:
         return False
-    return type(one) not in _CONTAINERS or _same_within(one, other)
+    # Equal containers may differ in types within; written out in the same order they cannot.
+    return (
+        type(one) not in _CONTAINERS or orjson.dumps(one) == orjson.dumps(other) or _same_within(one, other)
+    )
 
 
 def patch(held: JsonObject, wanted: JsonObject) -> JsonObject | None:

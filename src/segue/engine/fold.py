@@ -95,9 +95,9 @@ def parts_of(name: str, value: Any, shape: AttributeShape, merging: bool) -> lis
             return None
         names = [entry[member] for entry in value if type(entry) is dict and type(entry.get(member)) is str]
         return names if len(names) == len(value) else None
-    if merging and value and is_branch(value) and name not in shape.fixed and shape.storable(value):
-        return [path for path, _ in leaves(value)]
-    return None
+    if not merging or not value or not is_branch(value) or name in shape.fixed or shape.operates(value):
+        return None
+    return [path for path, _ in leaves(value)] if shape.storable(value) else None
 
 
 def _fits(fold: Fold, wish: Wish, shape: AttributeShape) -> bool:
@@ -111,11 +111,16 @@ def _fits(fold: Fold, wish: Wish, shape: AttributeShape) -> bool:
                 return False
         elif first is _NOWHERE or second is _NOWHERE or name in shape.entries:
             continue
-        elif any(name in shape.untimed or is_operation(name, each, shape) for each in (first, second)) or (
+        elif (
+            any(name in shape.untimed or is_operation(name, each, shape) for each in (first, second))
+            # What the partner drops in silence must not take the place of what it stores.
+            or (name not in shape.fixed and not shape.storable(second))
             # A removal or a plain value between two merges would be lost in one object.
-            merging
-            and (type(first) is dict or type(second) is dict)
-            and any(parts_of(name, each, shape, True) is None for each in (first, second))
+            or (
+                merging
+                and (type(first) is dict or type(second) is dict)
+                and any(parts_of(name, each, shape, True) is None for each in (first, second))
+            )
         ):
             return False
     return True

@@ -17,34 +17,37 @@ class Identity:
     """Reads who an object is about, by the declaration of its page."""
 
     def __init__(self, shape: AttributeShape) -> None:
-        self._names = (*shape.identifiers, *shape.lookups)
-        self._lookups = frozenset(shape.lookups)
-        self._control = shape.flags | frozenset(shape.identifiers)
-        self._control_found = self._control | self._lookups
+        control = shape.flags | frozenset(shape.identifiers)
+        self._names = [(name, f"{name}:", control) for name in shape.identifiers]
+        self._names += [(name, f"{name}:", control | frozenset(shape.lookups)) for name in shape.lookups]
+        self._nobody = ("", control)
         who = msgspec.defstruct(
-            "Who", [(f"name_{at}", Any, None) for at in range(len(self._names))],
-            rename={f"name_{at}": name for at, name in enumerate(self._names)},
-        )  # fmt: skip
+            "Who",
+            [(f"name_{at}", Any, None) for at in range(len(self._names))],
+            rename={f"name_{at}": name for at, (name, _, _) in enumerate(self._names)},
+        )
+        self._fields = [(f"name_{at}", name) for at, (name, _, _) in enumerate(self._names)]
         self._decode = msgspec.json.Decoder(who).decode
 
     def read(self, item: bytes) -> str:
         """The person's key, from an object as it travels; "" when it names nobody."""
         who = self._decode(item)
-        return self.key({name: getattr(who, f"name_{at}") for at, name in enumerate(self._names)})
-
-    def key(self, item: JsonObject) -> str:
-        """The person's key; "" when the object names nobody."""
-        for name in self._names:
-            text = _text(item.get(name))
-            if text:
+        for field, name in self._fields:
+            value = getattr(who, field)
+            if value and (text := _text(value)):
                 return f"{name}:{text}"
         return ""
 
+    def key(self, item: JsonObject) -> str:
+        """The person's key; "" when the object names nobody."""
+        return self.split(item)[0]
+
     def split(self, item: JsonObject) -> tuple[str, frozenset[str]]:
         """The person's key, and which members say who and how rather than what."""
-        key = self.key(item)
-        by_lookup = key.partition(":")[0] in self._lookups
-        return key, self._control_found if by_lookup else self._control
+        for name, before, control in self._names:
+            if name in item and (text := _text(item[name])):
+                return before + text, control
+        return self._nobody
 
 
 def _text(value: Any) -> str:

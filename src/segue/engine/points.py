@@ -7,29 +7,40 @@ as much as what it adds or updates, and 1 per object it removes.
 Source  Braze docs, "Data points (Legacy)", read 2026-11-24
 """
 
-from typing import Any
+from typing import Any, Final
 
 from segue.kit.attributes import AttributeShape, JsonObject
 
 
-def of_object(item: JsonObject, shape: AttributeShape) -> int:
-    """Data points of one attribute object, provided the partner takes it."""
-    return sum(of_attribute(name, value, shape) for name, value in item.items())
+class Meter:
+    """Counts the objects of one action."""
+
+    def __init__(self, shape: AttributeShape) -> None:
+        self._shape = shape
+        self._metered = shape.metered
+        self._free = (
+            shape.fixed | shape.flags | frozenset(shape.identifiers) | frozenset(shape.lookups)
+        ) - shape.metered
+
+    def of_object(self, item: JsonObject) -> int:
+        """Data points of one attribute object, provided the partner takes it."""
+        total = 0
+        metered, free = self._metered, self._free
+        for name, value in item.items():
+            if name in metered or (type(value) in _SMALL and name not in free):
+                total += 1
+            elif name not in free and self._shape.storable(value):
+                total += of_custom(value, self._shape)
+        return total
+
+    def by_attribute(self, item: JsonObject) -> dict[str, int]:
+        """Attribute -> data points; what costs nothing is left out."""
+        found = {name: self.of_object({name: value}) for name, value in item.items()}
+        return {name: points for name, points in found.items() if points}
 
 
-def by_attribute(item: JsonObject, shape: AttributeShape) -> dict[str, int]:
-    """Attribute -> data points; what costs nothing is left out."""
-    found = {name: of_attribute(name, value, shape) for name, value in item.items()}
-    return {name: points for name, points in found.items() if points}
-
-
-def of_attribute(name: str, value: Any, shape: AttributeShape) -> int:
-    """Data points of one member of an object; 0 for identifiers, flags and what the partner drops."""
-    if name in shape.fixed:
-        return 1 if name in shape.metered else 0
-    if name in shape.flags or name in shape.identifiers or name in shape.lookups:
-        return 0
-    return of_custom(value, shape) if shape.storable(value) else 0
+_SMALL: Final = frozenset({int, bool, type(None)})
+"""Types whose values are stored as sent, always."""
 
 
 def of_custom(value: Any, shape: AttributeShape) -> int:

@@ -4,7 +4,8 @@ Per attribute an entry, by how much is known of it:
 
     (clock,)                      an older value than this was sent or overtaken; the value is not known
     (clock, parts)                likewise, and parts of it have clocks of their own: {"address.city": ms}
-    (clock, parts, value)         the value; None when it was removed; 8 bytes when only its hash is kept
+    (clock, parts, value)         the value; None when it was removed; 8 bytes that are its hash when it
+                                  is not to be kept or may not be there exactly as sent
     (clock, parts, value, True)   some of its members; there may be others
 
 Clocks are event times in milliseconds since the epoch.
@@ -77,7 +78,7 @@ class Still(msgspec.Struct, frozen=True, gc=False):
         if entry is None:
             return (NEVER,)
         if not self.parts:
-            return (max(self.clock, entry[0]), *entry[1:])
+            return (self.clock, *entry[1:]) if self.clock > entry[0] else entry
         return (entry[0], _later(_parts(entry), self.parts), *entry[2:])
 
 
@@ -167,7 +168,7 @@ def forgotten(entry: Entry) -> Entry:
 def newest(entry: Entry) -> int:
     """The latest clock of an attribute."""
     clock: int = entry[0]
-    return max(clock, *entry[1].values()) if len(entry) > 1 and entry[1] else clock
+    return clock if len(entry) == 1 or not entry[1] else max(clock, *entry[1].values())
 
 
 def is_held(entry: Entry, value: Any) -> bool:
@@ -175,6 +176,8 @@ def is_held(entry: Entry, value: Any) -> bool:
     if len(entry) != 3:
         return False
     held = entry[2]
+    if type(held) is str:
+        return type(value) is str and held == value  # the commonest case
     return held == hashed(value) if type(held) is bytes else same(held, value)
 
 

@@ -82,14 +82,19 @@ def reduced(profile: Profile, fold: Fold, shape: AttributeShape, *, keep_values:
     touched: dict[str, Touch] = {}
     nested: list[_Nested] = []
     asked = 0
+    when, clocks_differ = fold.when, bool(fold.clocks)
+    still = Still(when)
     for name, value in fold.object.items():
         if name in control:
             sent[name] = value
             asked += 1
             continue
         entry = look(name)
-        is_fixed = name in shape.fixed
+        if entry is not None and is_held(entry, value) and name not in shape.always:
+            touched[name] = Still(fold.clock(name)) if clocks_differ else still
+            continue
         is_container = type(value) is dict or type(value) is list
+        is_fixed = name in shape.fixed
         if name in shape.untimed:
             sent[name] = value
         elif is_container and (merging or name in shape.entries) and (
@@ -105,12 +110,14 @@ def reduced(profile: Profile, fold: Fold, shape: AttributeShape, *, keep_values:
         elif is_container and not is_fixed and is_operation(name, value, shape):
             sent[name] = value
             touched[name] = Operation()
-        elif entry is not None and name not in shape.always and is_held(entry, value):
-            touched[name] = Still(fold.clock(name))
         else:
             sent[name] = value
-            keep = value if keep_values or value is None else hashed(value)
-            touched[name] = Whole(fold.clock(name), keep, known=True)
+            # A value that may not be there as sent is known again by its hash, and nothing is built on it.
+            is_kept = value is None or (keep_values and (is_fixed or shape.storable(value)))
+            keep = value if is_kept else hashed(value)
+            # Merging something empty, or something that may be dropped, does not replace what is there.
+            replaces = is_fixed or not merging or type(value) is not dict
+            touched[name] = Whole(fold.clock(name) if clocks_differ else when, keep, replaces)
             if is_container and not is_fixed:
                 nested.append(_nested(name, entry, value, shape))
     if len(sent) == asked and (touched or profile.exists):
@@ -168,7 +175,7 @@ def _nested(name: str, entry: Entry | None, value: Any, shape: AttributeShape) -
     if entry is None or len(entry) != 3 or type(entry[2]) is bytes:
         return found
     held = entry[2]
-    if not shape.storable(value) or not shape.storable(held):
+    if not shape.storable(value):
         return found
     if type(value) is dict:
         if not is_branch(value):

@@ -17,6 +17,9 @@ TEXT_LIMIT: Final = 255
 SIZE_LIMIT: Final = 102_400
 """Bytes of one array or object."""
 
+SHORT: Final = 60
+"""Elements of a list that is small whatever texts it holds: a character takes six bytes at most."""
+
 DEPTH_LIMIT: Final = 50
 """Braze names none; deeper values are not taken apart."""
 
@@ -46,10 +49,10 @@ FIXED: Final = METERED | {
 
 def operates(value: JsonObject) -> bool:
     """Whether an object value is an operation: inc, add and remove, or an edit of a list of objects."""
-    keys = value.keys()
-    if not keys:
+    if not 0 < len(value) <= len(_EDITS):
         return False
-    if keys == {"inc"} or keys <= EDITS.words:
+    keys = value.keys()
+    if keys == {"inc"} or keys <= _EDITS:
         return True
     return keys <= {"add", "remove"} and all(isinstance(part, list) for part in value.values())
 
@@ -113,6 +116,8 @@ def merge_disturbs(item: JsonObject) -> Disturbance:
 
 
 def _list(value: list[Any]) -> bool:
+    if len(value) <= SHORT and _SCALARS.issuperset(map(type, value)):
+        return all(len(element) <= TEXT_LIMIT for element in value if type(element) is str)
     if value and all(isinstance(element, dict) for element in value):
         fits = all(_nested(element, 2) for element in value)
     else:
@@ -125,7 +130,7 @@ def _object(value: JsonObject) -> bool:
         return _nested(value, 1) and _is_small(value)
     if "inc" in value:
         return type(value["inc"]) is int
-    if value.keys() <= EDITS.words:
+    if value.keys() <= _EDITS:
         return all(_edit(word, entries) for word, entries in value.items())
     return all(_list(part) and not (part and isinstance(part[0], dict)) for part in value.values())
 
@@ -182,4 +187,5 @@ _CHECKS: Final[Mapping[type, Callable[[Any], bool]]] = {
     list: _list,
     dict: _object,
 }
+_EDITS: Final = EDITS.words
 _SCALARS: Final = frozenset({bool, int, float, str})
