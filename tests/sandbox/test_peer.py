@@ -1,0 +1,81 @@
+"""An independent public client, `braze-client`, unmodified, run against the sandbox.
+
+Its release pins a retry library that no longer imports on Python 3.11, so it is installed without its
+dependencies, in a folder of its own under `.make`, beside the newer ones the tests have anyway.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.sandbox.rules import CLIENTS, rule
+
+from segue.sandbox.app import create_app, running
+from segue.sandbox.faults import Fault
+
+HERE = Path(__file__).parent / "peer"
+HOME = Path(__file__).parents[2] / ".make" / "braze-client"
+
+
+@pytest.fixture(scope="module")
+def peer() -> Path:
+    """The folder that has the client, made when it is missing."""
+    wanted = (HERE / "requirements.txt").read_text(encoding="utf-8")
+    marker = HOME / "installed.txt"
+    if not marker.exists() or marker.read_text(encoding="utf-8") != wanted:
+        uv = Path(sys.executable).with_name("uv")
+        install = [uv, "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--target", HOME]
+        subprocess.run([*install, "-r", HERE / "requirements.txt"], check=True)
+        marker.write_text(wanted, encoding="utf-8")
+    return HOME
+
+
+@rule("braze-client from PyPI, unmodified, works and reads every answer as it expects", "O", CLIENTS)
+async def test_an_independent_client_reads_our_answers(peer: Path):
+    """Success, partial errors, refusals, exports, deletion, and a retry after 503."""
+    app = create_app()
+    async with running(app) as url:
+        app.world.faults.add(Fault(path="/users/track", skip=5, status=503, count=1))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            HERE / "calls.py",
+            url,
+            env={**os.environ, "PYTHONPATH": str(peer)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    whole, partial, none, many, wrong, export, by_email, no_fields, delete, retried, again = json.loads(out)
+
+    def answered(answer: dict[str, Any]) -> Any:
+        return answer["success"], answer["status_code"], answer["message"], answer["errors"]
+
+    assert answered(whole) == (True, 201, "success", [])
+    assert (whole["attributes_processed"], whole["events_processed"], whole["purchases_processed"]) == (
+        1,
+        1,
+        1,
+    )
+    missing = {
+        "type": "'external_id', 'braze_id', 'user_alias', 'email' or 'phone' is required",
+        "input_array": "events",
+    }
+    assert answered(partial) == (False, 201, "success", [{**missing, "index": 1}])
+    fatal = "Valid data must be provided in the 'attributes', 'events', or 'purchases' fields."
+    assert none == ["BrazeClientError", [fatal, str([{**missing, "index": 0}])]]
+    assert many == ["BrazeClientError", ["Max Input Length Exceeded", "[]"]]
+    assert wrong == ["BrazeClientError", ["Invalid API Key", "[]"]]
+    assert export["users"] == [{"external_id": "ann", "email": "ann@example.com"}]
+    assert export["invalid_user_ids"] == ["nobody"]
+    assert by_email["users"] == [{"first_name": "Ann"}]
+    assert no_fields == ["BrazeClientError", ["'fields_to_export' is required", "[]"]]
+    assert (delete["deleted"], delete["success"]) == (1, True)
+    assert answered(retried) == answered(again) == (True, 201, "success", [])
+    statuses = [entry.status for entry in app.world.journal.entries if entry.path == "/users/track"]
+    assert statuses == [201, 201, 400, 400, 401, 503, 201, 201]
