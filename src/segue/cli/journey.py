@@ -8,7 +8,7 @@ import orjson
 from rich.text import Text
 from rich.tree import Tree
 
-from segue.cli.show import literal, out, printable
+from segue.cli.show import literal, out, plural, printable
 from segue.model.delivery import Request, Response
 from segue.runtime.desk import DestinationPreview, FilterTruth, Journey, SubscriptionPreview, Truth, is_absent
 
@@ -148,7 +148,7 @@ def _add_steps(branch: Tree, subscription: SubscriptionPreview, every: bool) -> 
     steps = [step for step in subscription.steps if step.directive]
     shown = [step for step in steps if every or step.error or not is_absent(step.output)]
     left_out = f", {len(steps) - len(shown)} of them gave nothing (--all)" if len(shown) < len(steps) else ""
-    mapping = branch.add(Text(f"mapping  {len(steps)} steps{left_out}", "dim"))
+    mapping = branch.add(Text(f"mapping  {plural(len(steps), 'step')}{left_out}", "dim"))
     for step in shown:
         written = short(step.input) if every or isinstance(step.input, str) else "…"
         text = Text.assemble((step.pointer, "cyan"), f" {step.directive} {written} → ")

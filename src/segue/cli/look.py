@@ -227,7 +227,9 @@ def choices(
     settings = read_settings(Path(), os.environ, config=config)
     current = read_current(settings, Path(), os.environ)
     payload = dict(each.split("=", 1) for each in given or () if "=" in each)
-    found, problem = asyncio.run(desk.choices(current, destination, name, payload))
+    from segue.runtime.choices import choices as ask_choices
+
+    found, problem = asyncio.run(ask_choices(current, destination, name, payload))
     if as_json:
         print_json(
             {"choices": [{"value": value, "label": label} for value, label in found], "problem": problem}

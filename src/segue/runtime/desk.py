@@ -46,7 +46,6 @@ __all__ = [
     "SubscriptionPreview",
     "Truth",
     "ask",
-    "choices",
     "counted",
     "dead_letter",
     "dead_letters",
@@ -59,7 +58,6 @@ __all__ = [
 ]
 
 FOLLOW_SECONDS: Final = 0.5
-MOST_PAGES: Final = 100
 ASK_SECONDS: Final = 5.0
 TAKEN: Final = "segue_try"
 
@@ -151,38 +149,6 @@ async def send_requests(requests: Sequence[Request]) -> list[Response]:
 
     async with Sender() as sender:
         return [await sender.send(request) for request in requests]
-
-
-async def choices(
-    current: Current, destination: str, name: str, payload: Mapping[str, Any]
-) -> tuple[list[tuple[Any, str]], str]:
-    """Ask the partner which values a dynamic field can have: (value, label) pairs, and a problem or "".
-
-    payload  what the question needs beside the settings: {"catalog_name": "…"} or {"external_id": "…"}
-    Raises MisconfiguredError for a destination or a list of choices that is not there.
-    """
-    from segue.io.outside.http import Sender
-
-    bound = current.plan.destinations.get(destination)
-    if bound is None:
-        known = ", ".join(current.plan.destinations) or "none"
-        raise MisconfiguredError(f'there is no enabled destination "{destination}"; there is: {known}')
-    asked = bound.page.choices.get(name)
-    if asked is None:
-        known = ", ".join(bound.page.choices) or "none"
-        raise MisconfiguredError(f'{bound.page.title} has no choices "{name}"; there is: {known}')
-    found: list[tuple[Any, str]] = []
-    page = ""
-    async with Sender() as sender:
-        for _ in range(MOST_PAGES):
-            answer = asked.read(
-                await sender.send(asked.request(bound.settings, page, payload)), page, payload
-            )
-            found += [(choice.value, choice.label) for choice in answer.choices]
-            page = answer.next
-            if not page:
-                return found, "" if found else answer.problem
-    return found, f"there are more than {MOST_PAGES} pages; these are the first"
 
 
 async def tail(
