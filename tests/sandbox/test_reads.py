@@ -274,11 +274,12 @@ async def test_names_are_listed_by_cursor(path, key):
 async def test_active_users_follow_sessions():
     """Sessions come from a device; here they are put in place by hand."""
     sandbox = await world()
-    people = sandbox.app.world.workspaces["sandbox"].people
-    today = sandbox.time.ms // DAY
+    workspace = sandbox.app.world.workspaces["sandbox"]
+    people, today = workspace.people, sandbox.time.ms // DAY
     for name, days in (("u", {today: 2, today - 40: 1}), ("v", {today - 1: 1})):
         person = people.by_external_id(name)
         person.apps["web"] = AppUse("web", sum(days.values()), min(days) * DAY, max(days) * DAY, days)
+        workspace.registry.sessions += sum(days.values())
 
     async def figures(path, key):
         answer = await sandbox.get(f"/{path}/data_series?length=3")

@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -82,6 +83,10 @@ def demo(
 
     Exit code 0 only if every event is accounted for and every profile is what it must be.
     """
+    if find_spec("segment") is None:
+        raise MisconfiguredError(
+            "the demo sends through Segment's own SDK: pip install segment-analytics-python"
+        )
     open_logbook(sys.stderr, level="error", now_ms=SystemClock().now_ms)
     with _folder(keep) as folder:
         result = asyncio.run(_play(folder, people, seed, show=not as_json))
@@ -152,12 +157,8 @@ async def _send(day: Day, segue: "Running", progress: Progress) -> None:
 
 def _send_by_sdk(calls: list[Call], door: str, progress: Progress, task: Any) -> None:
     """Make the calls an application makes; the SDK batches, retries and sends as it always does."""
-    try:
-        from segment.analytics.client import Client  # type: ignore[import-untyped]  # it ships no types
-    except ImportError as error:
-        raise MisconfiguredError(
-            "the demo sends through Segment's own SDK: pip install segment-analytics-python"
-        ) from error
+    from segment.analytics.client import Client  # type: ignore[import-untyped]  # it ships no types
+
     problems: list[str] = []
     client = Client(WRITE_KEY, host=door, on_error=lambda error, _: problems.append(str(error)))
     for call in calls:
