@@ -14,6 +14,10 @@ in whatever order events arrive, are tried again or replayed. Operations ({"inc"
 What is promised rests on this: objects of one person are on their way one request at a time, and are
 settled in the order they were in. Nothing is known before it was acknowledged; what was refused, or may
 or may not have arrived, is forgotten and sent whole next time.
+
+After a crash the state is as old as its last checkpoint, and the partner is not. Before anything is
+prepared, what the journal knows to have left since then must be told: `presume` for what was answered and
+is not repeated, `forget` for the person of what was not answered. Without a journal: `refresh`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -176,10 +180,8 @@ class Profiles:
         return Dropped(0, UNCHANGED, self._cost(wish))
 
     def prepare(self, updates: Sequence[Update]) -> Departure:
-        """Make the objects of one request; they count as on their way until `settle`.
-
-        There are never more objects than updates. Everybody must have been loaded.
-        """
+        """Make the objects of one request, never more than updates; they count as on their way until
+        `settle`. Everybody must have been loaded."""
         departure = Departure()
         people: dict[str, list[Wish]] = {}
         for index, update in enumerate(updates):
@@ -213,7 +215,7 @@ class Profiles:
 
     def presume(self, update: Update) -> None:
         """An update was or may have been applied and will not leave again: what it touched is forgotten, and
-        counts as sent. For what a restart finds acknowledged in the journal."""
+        counts as sent."""
         wish = self._read(0, update)
         if wish.person:
             profile = self._roster[wish.person]
