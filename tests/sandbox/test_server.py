@@ -1,12 +1,19 @@
 """The sandbox behind a real socket: dropped connections, start and stop, the cheapest mode."""
 
 import asyncio
+import json
 import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
 
 import aiohttp
 import pytest
 from tests.sandbox.rules import OURS, rule
 
+from segue.sandbox.__main__ import main
 from segue.sandbox.app import create_app, running
 
 KEY = {"authorization": "Bearer sandbox-key"}
@@ -77,3 +84,53 @@ async def test_the_cheapest_mode_is_honest():
     assert "no profile is kept" in totals["about"]
     assert (totals["people"], totals["events"]) == (0, 0)
     assert totals["objects"]["accepted"] == 60
+
+
+def test_the_sandbox_alone_starts_from_a_seed_and_keeps_its_state(tmp_path):
+    """As a process of its own, stopped by SIGTERM and started again."""
+    seed, state = tmp_path / "seed.json", tmp_path / "braze.sqlite"
+    seed.write_text(
+        '{"workspaces": [{"id": "eu"}], "keys": [{"key": "k", "workspace": "eu"}]}', encoding="utf-8"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "segue.sandbox", "--port", str(port), "--state", state, "--seed", seed]
+    url = f"http://127.0.0.1:{port}"
+    for expected in (1, 2):
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+            try:
+                assert totals_of(url) is not None
+                headers = {"authorization": "Bearer k", "content-type": "application/json"}
+                assert call(f"{url}/users/track", json.dumps(BODY).encode(), headers)[0] == 201
+                assert totals_of(url)["events"] == expected
+            finally:
+                process.terminate()
+                process.wait(20)
+
+
+def call(url, body=None, headers=None):
+    """One request by a client without a loop."""
+    request = urllib.request.Request(url, body, headers or {})  # noqa: S310 - an address of ours
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        return answer.status, answer.read()
+
+
+def totals_of(url):
+    """The totals, as soon as somebody answers."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            return json.loads(call(f"{url}/_sandbox/totals")[1])
+        except urllib.error.URLError:
+            continue
+    return None
+
+
+@pytest.mark.parametrize("seed", ["{", '{"keys": [{"key": "k", "workspace": "nowhere"}]}', None])
+def test_a_bad_seed_is_said_in_words(tmp_path, capsys, seed):
+    """And the process ends with 2."""
+    path = tmp_path / "seed.json"
+    if seed is not None:
+        path.write_text(seed, encoding="utf-8")
+    assert main(["--seed", str(path), "--port", "0"]) == 2
+    assert "seed cannot be used" in capsys.readouterr().err

@@ -174,7 +174,7 @@ async def serve(
     config = uvicorn.Config(
         app, http="httptools", log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
     )
-    server = _Server(config, started, handle_signals=handle_signals)
+    server = _Server(config, started, lambda: _keep(app.world), handle_signals=handle_signals)
     beside = [asyncio.create_task(_reach_out_often(app.world))]
     if app.world.file is not None:
         beside.append(asyncio.create_task(_save_often(app.world)))
@@ -189,9 +189,7 @@ async def serve(
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
-        if app.world.file is not None:
-            app.world.settle(0, everything=True)
-            app.world.save()
+        _keep(app.world)
 
 
 @asynccontextmanager
@@ -231,14 +229,27 @@ async def _save_often(world: World) -> None:
         world.save()
 
 
+def _keep(world: World) -> None:
+    """Let what waits take effect and write the state file, if there is one."""
+    if world.file is not None:
+        world.settle(0, everything=True)
+        world.save()
+
+
 class _Server(uvicorn.Server):
     """uvicorn, which says when it is ready and leaves signals alone if asked to."""
 
     def __init__(
-        self, config: uvicorn.Config, ready: asyncio.Future[int] | None, *, handle_signals: bool
+        self,
+        config: uvicorn.Config,
+        ready: asyncio.Future[int] | None,
+        at_end: Callable[[], None],
+        *,
+        handle_signals: bool,
     ) -> None:
         super().__init__(config)
         self._ready = ready
+        self._at_end = at_end
         self._handle_signals = handle_signals
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -253,6 +264,7 @@ class _Server(uvicorn.Server):
             return
         with super().capture_signals():
             yield
+            self._at_end()  # on leaving, uvicorn raises the signal once more, which ends the process
 
 
 def _why(ended: asyncio.Task[None]) -> BaseException:

@@ -6,8 +6,6 @@ API with the real one.
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-import aiohttp
-
 from segue.sandbox.currents.connector import Stream
 from segue.sandbox.currents.wire import order
 
@@ -36,6 +34,8 @@ async def deliver(streams: Iterable[Stream], now_ms: Callable[[], int], post: Po
 
 async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
     """One POST over the network."""
+    import aiohttp  # here, to keep the start short
+
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
     try:
         async with (
