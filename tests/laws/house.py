@@ -11,7 +11,19 @@ ROOT: Final = Path(__file__).parents[2]
 SOURCE: Final = ROOT / "src" / "segue"
 DOCS: Final = ROOT / "docs"
 
-ROOMS: Final = ("model", "language", "kit", "catalog", "engine", "io", "runtime", "web", "sandbox", "testing", "cli")
+ROOMS: Final = (
+    "model",
+    "language",
+    "kit",
+    "catalog",
+    "engine",
+    "io",
+    "runtime",
+    "web",
+    "sandbox",
+    "testing",
+    "cli",
+)
 PURE: Final = ("model", "language", "kit", "catalog", "engine")
 
 
