@@ -377,17 +377,19 @@ class Profiles:
     ) -> None:
         """Write down what the arrival of an object means, or forget what it touched."""
         entries = profile.entries
+        is_applied = fate is Fate.APPLIED
         for name, touch in touched.items():
             entry = entries.get(name)
-            if fate is not Fate.APPLIED:
-                if entry is not None and type(touch) is not Still:
-                    entries[name] = forgotten(entry)
+            if entry is None:
+                if is_applied and type(touch) is not Still and type(touch) is not Operation:
+                    entries[name] = touch.after(None) if knows else forgotten(touch.after(None))
             elif type(touch) is Still:
-                if entry is not None:
+                if is_applied:
                     entries[name] = touch.after(entry)
-            elif entry is not None or type(touch) is not Operation:
-                after = touch.after(entry)
-                entries[name] = after if knows else forgotten(after)
+            elif is_applied:
+                entries[name] = touch.after(entry) if knows else forgotten(touch.after(entry))
+            else:
+                entries[name] = forgotten(entry)
         if touched:
             self._roster.change((person,))
 

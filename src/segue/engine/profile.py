@@ -176,9 +176,10 @@ def is_held(entry: Entry, value: Any) -> bool:
     if len(entry) != 3:
         return False
     held = entry[2]
-    if type(held) is str:
-        return type(value) is str and held == value  # the commonest case
-    return held == hashed(value) if type(held) is bytes else same(held, value)
+    kind = type(held)
+    if kind is type(value) and kind not in _CONTAINERS:
+        return bool(held == value)  # the commonest case
+    return held == hashed(value) if kind is bytes else same(held, value)
 
 
 def hashed(value: Any) -> bytes:
@@ -194,6 +195,7 @@ def _parts(entry: Entry) -> dict[str, int]:
     return entry[1] or {} if len(entry) > 1 else {}
 
 
+_CONTAINERS: Final = frozenset({dict, list})
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _DECODE: Final = msgspec.msgpack.Decoder(
     tuple[int, bool, tuple[str, ...], int, dict[str, tuple[Any, ...]]]

@@ -60,16 +60,17 @@ def unreduced(fold: Fold, shape: AttributeShape) -> Reduction:
     control = fold.wishes[0].control
     same_time = Whole(fold.when)
     touched: dict[str, Touch] = {}
+    untimed = shape.untimed
     for name, value in fold.object.items():
-        if name in control or name in shape.untimed:
+        if name in control or name in untimed:
             continue
-        if is_operation(name, value, shape):
+        is_container = type(value) is dict or type(value) is list
+        if is_container and is_operation(name, value, shape):
             touched[name] = Operation()
-        elif (parts := parts_of(name, value, shape, merging)) is not None:
+        elif is_container and (parts := parts_of(name, value, shape, merging)) is not None:
             touched[name] = Parts(fold.clocks_of(name, parts))
         else:
-            clock = fold.clock(name)
-            touched[name] = same_time if clock == fold.when else Whole(clock)
+            touched[name] = Whole(fold.clock(name)) if fold.clocks else same_time
     return Reduction(fold.object, touched, is_whole=True)
 
 
