@@ -340,7 +340,7 @@ class Profiles:
             for wish in wishes:
                 self._send(profile, single(wish), departure)
             return
-        cost = self._meter.of_object(reduction.object)
+        cost = self._meter.of_item(item, reduction.object)
         prepared = Prepared(
             person=first.person,
             item=item,
@@ -394,7 +394,7 @@ class Profiles:
             self._roster.change((person,))
 
     def _cost(self, wish: Wish) -> int:
-        return self._meter.of_object(orjson.loads(wish.item) if wish.is_cut else wish.object)
+        return self._meter.of_item(wish.item, orjson.loads(wish.item) if wish.is_cut else wish.object)
 
 
 _by_time: Final = attrgetter("when")

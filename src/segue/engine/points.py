@@ -11,6 +11,9 @@ from typing import Any, Final
 
 from segue.kit.attributes import AttributeShape, JsonObject
 
+MOST_PRICED: Final = 50_000
+"""Objects whose price is kept in mind: people are told the same again and again."""
+
 
 class Meter:
     """Counts the objects of one action."""
@@ -21,6 +24,7 @@ class Meter:
         self._free = (
             shape.fixed | shape.flags | frozenset(shape.identifiers) | frozenset(shape.lookups)
         ) - shape.metered
+        self._priced: dict[int, int] = {}
 
     def of_object(self, item: JsonObject) -> int:
         """Data points of one attribute object, provided the partner takes it."""
@@ -32,6 +36,16 @@ class Meter:
             elif name not in free and self._shape.storable(value):
                 total += of_custom(value, self._shape)
         return total
+
+    def of_item(self, item: bytes, read: JsonObject) -> int:
+        """Likewise, of an object as it travels; the same bytes are counted once."""
+        key = hash(item)
+        cost = self._priced.get(key)
+        if cost is None:
+            if len(self._priced) >= MOST_PRICED:
+                self._priced.clear()
+            cost = self._priced[key] = self.of_object(read)
+        return cost
 
     def by_attribute(self, item: JsonObject) -> dict[str, int]:
         """Attribute -> data points; what costs nothing is left out."""
