@@ -69,7 +69,7 @@ async def people(world: World, workspace: Workspace, query: Mapping[str, str]) -
     """Who answers to an identifier, or the first of all."""
     asked = query.get("query", "").strip()
     if asked:
-        found = search(workspace.people, asked)
+        found = search(workspace.people, asked, exact=True) or search(workspace.people, asked)
     else:
         found = []
         for person in workspace.people:
