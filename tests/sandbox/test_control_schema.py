@@ -10,7 +10,7 @@ schema = schemathesis.openapi.from_asgi("/_sandbox/openapi.json", create_app(sta
 
 
 @schema.parametrize()
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_control_request_makes_the_sandbox_fail(case):
     """Never a 5xx."""
     case.call_and_validate(checks=[not_a_server_error])

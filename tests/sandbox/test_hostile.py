@@ -191,11 +191,15 @@ SDK_BODIES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(SDK_BODIES, min_size=1, max_size=4))
-def test_no_device_makes_the_sandbox_fail(bodies):
+@settings(max_examples=100, deadline=None)
+@given(st.lists(SDK_BODIES, min_size=1, max_size=4), st.booleans())
+def test_no_device_makes_the_sandbox_fail(bodies, is_filed):
     """Whatever an SDK sends is answered, and visitors who become somebody are one person."""
-    asyncio.run(throw(furnished(), [(("POST", "/api/v3/data/"), body) for body in bodies]))
+    sandbox = furnished(state_file=":memory:") if is_filed else furnished()
+    if sandbox.app.world.file is not None:
+        sandbox.app.world.file.limit = 1
+    asyncio.run(throw(sandbox, [(("POST", "/api/v3/data/"), body) for body in bodies]))
+    sandbox.app.world.close()
 
 
 @settings(max_examples=60, deadline=None)
