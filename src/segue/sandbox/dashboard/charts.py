@@ -4,8 +4,8 @@ import html
 from collections.abc import Sequence
 from typing import Final
 
-WIDTH: Final = 760
-HEIGHT: Final = 210
+WIDTH: Final = 900
+HEIGHT: Final = 220
 _LEFT: Final = 52
 _BOTTOM: Final = 22
 _TOP: Final = 10
@@ -20,29 +20,30 @@ class Safe(str):
         return self
 
 
-def bars(points: Sequence[tuple[str, float]], title: str, *, unit: str = "") -> Safe:
+def bars(points: Sequence[tuple[str, float]], title: str, *, unit: str = "", width: int = WIDTH) -> Safe:
     """A bar chart; `points` are (label, value), at most a hundred.
 
     title  what is drawn, for those who cannot see it
     unit   written before each value, such as `$`
+    width  in pixels as it is meant to be shown, so that its texts come out as large as others
     """
     top = _round_up(max((value for _, value in points), default=0))
-    inner, base = WIDTH - _LEFT - 6, HEIGHT - _BOTTOM
+    inner, base = width - _LEFT - 6, HEIGHT - _BOTTOM
     step = inner / max(1, len(points))
     parts = [
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(title)}">',
+        f'<svg class="chart" viewBox="0 0 {width} {HEIGHT}" role="img" aria-label="{html.escape(title)}">',
         f"<title>{html.escape(title)}</title>",
     ]
     for share in (0, 0.5, 1):
         height = base - share * (base - _TOP)
         parts.append(
-            f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - 6}" y1="{height:.1f}" y2="{height:.1f}"/>'
+            f'<line class="grid" x1="{_LEFT}" x2="{width - 6}" y1="{height:.1f}" y2="{height:.1f}"/>'
         )
         parts.append(
             f'<text class="axis" x="{_LEFT - 6}" y="{height + 3:.1f}" text-anchor="end">'
             f"{html.escape(unit)}{_short(top * share)}</text>"
         )
-    every = max(1, round(len(points) / 6))
+    every = max(1, round(len(points) * 90 / width))
     for place, (label, value) in enumerate(points):
         tall = (base - _TOP) * max(0.0, value) / top if top else 0
         left, wide = _LEFT + place * step, max(1.0, step * 0.72)

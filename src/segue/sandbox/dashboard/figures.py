@@ -77,7 +77,7 @@ def tiles(workspace: Workspace, found: Activity, days: int, today: int) -> list[
     return [
         Tile("Lifetime users", f"{len(workspace.people):,}", None, "profiles in the workspace", True),
         Tile("Lifetime sessions", f"{registry.sessions:,}", None, "since the beginning", False),
-        Tile("MAU", f"{month[0]:,}", _change(*month), "people with a session in 30 days", False),
+        Tile("MAU", f"{month[0]:,}", _change(*month), "with a session in 30 days", False),
         Tile(
             "DAU", f"{_mean(found.daily, now):,.1f}", _change(*_means(found.daily, now, before)), over, False
         ),
@@ -88,7 +88,7 @@ def tiles(workspace: Workspace, found: Activity, days: int, today: int) -> list[
             "first session in the range",
             False,
         ),
-        Tile("Stickiness", f"{stuck[0]:.1%}", _change(*stuck), f"DAU / MAU, {over}", False),
+        Tile("Stickiness", f"{stuck[0]:.1%}", _change(*stuck), f"DAU / MAU over {days} days", False),
         Tile(
             "Daily sessions",
             f"{_mean(found.sessions, now):,.1f}",

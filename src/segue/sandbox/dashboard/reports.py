@@ -11,6 +11,8 @@ from segue.sandbox.workspace import HOUR_MS, Tally, Workspace
 from segue.sandbox.world import World
 
 RANGES = (7, 30, 90)
+HALF = 430
+"""Width of a chart that shares its row."""
 LISTED = 500
 """Rows of a list."""
 
@@ -30,8 +32,8 @@ async def home(world: World, workspace: Workspace, query: Mapping[str, str]) -> 
         "days": days,
         "ranges": RANGES,
         "tiles": [tile._asdict() for tile in figures.tiles(workspace, found, days, today)],
-        "sessions": bars([(_day(day), found.sessions[day]) for day in shown], "Sessions by day"),
-        "daily": bars([(_day(day), found.daily[day]) for day in shown], "Daily active users"),
+        "sessions": bars([(_day(day), found.sessions[day]) for day in shown], "Sessions by day", width=HALF),
+        "daily": bars([(_day(day), found.daily[day]) for day in shown], "Daily active users", width=HALF),
         "has_sessions": workspace.registry.sessions > 0,
     }
 
