@@ -130,7 +130,9 @@ any_record = st.builds(
 appends = st.lists(st.lists(any_record, max_size=12), max_size=8)
 
 properties = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
 
 
