@@ -17,7 +17,7 @@ from tests.io.state_writer import STEP, checkpoint_of, deliver_for_ever, ids_of
 
 from segue.io.storage.seen import BUCKETS_IN_WINDOW
 from segue.io.storage.state import Checkpoint, CountKey, Cursor, State, StateReader
-from segue.model.delivery import Attempt, DeadLetter, Receipt
+from segue.model.delivery import Attempt, DeadLetter, Receipt, left_out, read_note
 from segue.model.errors import MisconfiguredError, StorageUnavailable
 
 HOUR_MS = 3_600_000
@@ -525,3 +525,27 @@ async def test_a_killed_courier_repeats_at_most_one_step_and_loses_none(path: Pa
                 assert not any(await state.fresh(known)), "an id of a committed step is forgotten"
         committed = max(committed, steps)
     assert committed > 20
+
+
+async def test_notes_of_receipts_are_kept_word_by_word_and_go_with_their_day(path: Path) -> None:
+    """Two receipts of one wording, one without, one of the day before; pruning takes the old ones."""
+    changed = (left_out("UNCHANGED", ["plan", "address.city"]), left_out("STALE_ATTRIBUTES", ["email"]))
+    found = [
+        receipt(1, notes=changed),
+        receipt(2, notes=changed),
+        receipt(3),
+        receipt(4, notes=changed[:1], settled_ms=NOW_MS - 48 * HOUR_MS),
+    ]
+    async with opened(path) as state:
+        await state.fresh([(f"m{n}", n % 8, n, NOW_MS) for n in (1, 2, 3, 4)])
+        for _ in range(2):  # the same receipts twice are one
+            await state.commit(Checkpoint(now_ms=NOW_MS, receipts=found))
+    async with opened(path) as state:
+        for each in found:
+            assert await state.receipts(each.message_id) == [each]
+        await state.prune(NOW_MS, 24 * HOUR_MS)
+        await state.commit(Checkpoint(now_ms=NOW_MS, receipts=[receipt(5, message_id="m1", notes=changed)]))
+        assert [each.notes for each in await state.receipts("m1")] == [changed]
+        assert await state.receipts("m4") == []
+    assert changed[0] == "UNCHANGED: address.city, plan"
+    assert read_note(changed[0]) == ("UNCHANGED", ("address.city", "plan"))

@@ -167,6 +167,28 @@ async def test_trouble_of_the_partner_holds_the_destination_and_burns_nothing(de
     assert told(courier) == {"delivered": 80}
 
 
+async def test_why_a_destination_is_held_is_kept_with_its_state(desk: Desk) -> None:
+    """Refused with 401 it says since when and why, also after the stop; accepted again it says nothing."""
+    fault = {"status": 401, "path": "/users/track", "body": {"message": "Invalid API key"}}
+    desk.wire.fault(count=1, **fault)
+    await desk.stream.append(records(track("u1")))
+    async with desk.courier() as courier:
+        await courier.run(until_head=True)
+        halt = courier.halt
+        assert halt is not None
+        assert (halt.kind, halt.code, "Invalid API key" in halt.message) == ("held", "UNAUTHORIZED", True), (
+            halt
+        )
+        now_ms = desk.clock.now_ms()
+        assert now_ms - 5000 < halt.since_ms <= halt.until_ms <= now_ms + 61_000
+    reader = await StateReader.open(desk.folder / "braze.db")
+    assert await reader.halt() == halt
+    courier = await desk.deliver()
+    assert told(courier) == {"delivered": 1}
+    assert await reader.halt() is None
+    await reader.close()
+
+
 async def test_a_person_is_never_overtaken(desk: Desk) -> None:
     """An identify, then fifty events, then an identify: requests hold them in this order."""
     flow = [identify("u1", 0, step=0), *(track("u1", n) for n in range(50)), identify("u1", 1, step=1)]

@@ -15,11 +15,13 @@ from typing import Final, assert_never
 
 import msgspec
 
-from segue.model.delivery import Outcome, Verdict
+from segue.model.delivery import Halt, Outcome, Verdict
 
 MAX_ATTEMPTS: Final = 10
 LONGEST_RETRY_SECONDS: Final = 900.0
 LONGEST_HOLD_SECONDS: Final = 60.0
+
+MESSAGE_LENGTH: Final = 300
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -113,6 +115,21 @@ class Hold(msgspec.Struct, frozen=True):
         """True when a request may leave now, given how many are on the way."""
         return not self.failures or (now >= self.until and in_flight == 0)
 
+    def told(self, now: float, now_ms: int) -> Halt | None:
+        """The hold for whoever asks, in times of the wall clock; None when there is none.
+
+        now, now_ms  the same moment on the monotonic clock, seconds, and on the wall, milliseconds
+        """
+        if not self.failures:
+            return None
+        return Halt(
+            kind="held",
+            code=self.reason,
+            message=self.message[:MESSAGE_LENGTH],
+            since_ms=_on_the_wall(self.since, now, now_ms),
+            until_ms=_on_the_wall(self.until, now, now_ms),
+        )
+
     def after_success(self) -> "Hold":
         return FREE if self.failures else self
 
@@ -137,3 +154,8 @@ class Hold(msgspec.Struct, frozen=True):
 
 
 FREE: Final = Hold()
+
+
+def _on_the_wall(at: float, now: float, now_ms: int) -> int:
+    """A time of the monotonic clock in milliseconds since the epoch, to the second: clocks drift apart."""
+    return round(now_ms / 1000 + at - now) * 1000

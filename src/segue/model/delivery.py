@@ -1,8 +1,8 @@
 """Row, Request, Response, Outcome, Receipt, DeadLetter: what travels to a partner and what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -120,6 +120,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     result   "delivered" | "filtered" | "suppressed" | "duplicate" | "dead"
     reason   a code: why it was filtered or died; "" when delivered
     request  id of the request it left in; position  index of its first object in that request's array
+    notes    what was left out of the row because of what the partner has already, a line each (`left_out`);
+             a row left out whole is "filtered" with the code as its reason, and its notes name the attributes
     """
 
     lane: int
@@ -134,6 +136,31 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 0
     attempts: int = 1
     settled_ms: int = 0
+    notes: tuple[str, ...] = ()
+
+
+UNCHANGED: Final = "UNCHANGED"
+"""The partner has acknowledged exactly this value."""
+
+STALE: Final = "STALE_ATTRIBUTES"
+"""The partner has acknowledged a value of a later event."""
+
+
+def left_out(code: str, attributes: Iterable[str]) -> str:
+    """A receipt's note: which attributes a row travelled without, and why.
+
+        left_out(UNCHANGED, ["plan", "address.city"])    "UNCHANGED: address.city, plan"
+
+    attributes  names at the partner; parts of a nested one with dots
+    The names are sorted, so that the same decision is the same text and is stored once.
+    """
+    return f"{code}: {', '.join(sorted(attributes))}"
+
+
+def read_note(note: str) -> tuple[str, tuple[str, ...]]:
+    """Code and attributes of a note `left_out` made."""
+    code, _, names = note.partition(": ")
+    return code, tuple(names.split(", ")) if names else ()
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,6 +206,23 @@ class CountKey(NamedTuple):
     subscription: str
     result: str
     reason: str
+
+
+class Halt(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a destination sends nothing at the moment. Kept with its state, so that it can be told by whoever
+    looks, also after a stop; none is kept while it sends.
+
+    kind      "held" (the partner has trouble), "paused" (by hand), "circuit" (too many failures in a row),
+              "capped" (a budget of the operator's is used up)
+    code      a delivery code, or a word where there is none; message: the partner's words, shortened
+    since_ms  when it began; until_ms: earliest next try, 0 when nobody can say; milliseconds since the epoch
+    """
+
+    kind: str
+    code: str = ""
+    message: str = ""
+    since_ms: int = 0
+    until_ms: int = 0
 
 
 Payload = dict[str, Any]

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
 from msgspec.structs import replace
 
@@ -22,6 +23,7 @@ from segue.engine.route import Routed, people_of, position, route, travel
 from segue.io.log.stream import Log
 from segue.io.storage.journal import Journal
 from segue.io.storage.state import Checkpoint, Cursor, State
+from segue.model.delivery import Halt
 from segue.model.errors import BrokenError, CorruptBlock, UnavailableError
 from segue.model.event import Record
 from segue.runtime.bookkeeper import Bookkeeper, broken
@@ -87,6 +89,7 @@ class Courier:
         self._since_checkpoint = 0
         self._checkpoint_at = 0.0
         self._checkpoint_seconds = checkpoint_seconds
+        self._halt: Halt | None = None  # as written down
 
     @property
     def id(self) -> str:
@@ -108,6 +111,11 @@ class Courier:
     def hold(self) -> Hold:
         """Whether the destination waits for its partner, and why."""
         return self._dispatcher.hold
+
+    @property
+    def halt(self) -> Halt | None:
+        """The same as told to whoever asks; None while it sends."""
+        return self.hold.told(self._clock.monotonic(), self._clock.now_ms())
 
     @property
     def retries(self) -> int:
@@ -147,6 +155,7 @@ class Courier:
         self._books = Bookkeeper(ledger, journal, found, self._revival, self._batcher)
         self._dispatcher.books = self._books
         self._dispatcher.requests = int(await self._state.value("requests") or b"0")
+        self._halt = await self._state.halt()
         self._checkpoint_at = self._clock.monotonic() + self._checkpoint_seconds
 
     def stop(self) -> None:
@@ -197,7 +206,8 @@ class Courier:
         for row, how, people in await self._revival.take(self.destination, self.ledger, minute):
             if not self._is_resuming or not self.books.remembers(row, self.destination, self._clock.now_ms()):
                 self._batcher.add(row, how, people, started)
-        if not self.ledger.dirty and not self._revival.is_dirty:
+        halt = self.halt
+        if not self.ledger.dirty and not self._revival.is_dirty and halt == self._halt:
             return
         entries = self.ledger.entries()
         revived, commands = self._revival.entries()
@@ -217,6 +227,7 @@ class Courier:
                     values={
                         "requests": b"%d" % self._dispatcher.requests,
                         "journal": b"%d" % turn.generation,
+                        "halt": msgspec.json.encode(halt) if halt is not None else b"",
                     },
                     now_ms=self._clock.now_ms(),
                 )
@@ -227,6 +238,7 @@ class Courier:
         # Cancelled in between, nobody knows whether it was committed: then both files stay, and the next
         # start takes the one the state names.
         self.books.journal.turned(turn)
+        self._halt = halt
         self.ledger.written(entries)
         if self.ledger.residual:
             log.error("conservation_broken", destination=self.id, count=self.ledger.residual)

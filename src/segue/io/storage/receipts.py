@@ -2,7 +2,7 @@
 
 Receipts of a day share a table. What many have in common (subscription, action, result, reason, status) is
 told once in ``label``; a receipt is its place in the log and a few numbers. The way from a messageId to a
-place is kept by `segue.io.storage.seen`.
+place is kept by `segue.io.storage.seen`, what few receipts have to say beside by `segue.io.storage.notes`.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from typing import Final
 
 from segue.io.storage.buckets import HOUR_MS, Buckets
 from segue.io.storage.database import Cell, Session
+from segue.io.storage.notes import Key, Notes
 from segue.io.storage.seen import place, position
 from segue.model.delivery import Receipt
 
@@ -31,12 +32,14 @@ class Receipts:
 
     def __init__(self) -> None:
         self.days = Buckets("receipt", COLUMNS, DAY_MS)
+        self.notes = Notes(DAY_MS)
         self._labels: dict[Label, int] | None = None
 
     def write(self, session: Session, receipts: Sequence[Receipt]) -> None:
         """Add receipts; the same receipt twice is one."""
         labels = self._known_labels(session)
         shares: dict[int, list[tuple[Cell, ...]]] = {}
+        noted: dict[int, list[tuple[Key, tuple[str, ...]]]] = {}
         for receipt in receipts:
             label = (
                 receipt.subscription,
@@ -53,7 +56,10 @@ class Receipts:
                 receipt.position,
                 receipt.attempts,
             )
-            shares.setdefault(self.days.number(receipt.settled_ms), []).append(row)
+            day = self.days.number(receipt.settled_ms)
+            shares.setdefault(day, []).append(row)
+            if receipt.notes:
+                noted.setdefault(day, []).append((row[:5], receipt.notes))
         for day, rows in shares.items():
             rows.sort()  # neighbours in the tree are written together
             session.insert(
@@ -62,19 +68,22 @@ class Receipts:
                 rows,
                 then="ON CONFLICT DO NOTHING",
             )
+        for day, notes in noted.items():
+            self.notes.write(session, day, notes)
 
     def at(self, session: Session, places: Sequence[int], message_id: str) -> list[Receipt]:
         """The receipts of an event, given where it was met, in the order they were settled."""
         found = []
         for number in self.days.numbers(session):
             query = f"""
-                SELECT subscription, action, result, reason, status, request, position, attempts, settled_ms
-                FROM {self.days.table(number)} JOIN label ON label.id = label WHERE place = ?
+                SELECT label, subscription, action, result, reason, status, request, position, attempts,
+                settled_ms FROM {self.days.table(number)} JOIN label ON label.id = label WHERE place = ?
             """  # noqa: S608 - a name we made
             for here in places:
                 lane, offset = position(here)
                 for row in session.execute(query, (here,)):
-                    subscription, action, result, reason, status, request, index, attempts, settled_ms = row
+                    label, subscription, action, result, reason, status, request, index, *when = row
+                    attempts, settled_ms = when
                     found.append(
                         Receipt(
                             lane=lane,
@@ -89,6 +98,7 @@ class Receipts:
                             position=index,
                             attempts=attempts,
                             settled_ms=settled_ms,
+                            notes=self.notes.at(session, number, (here, settled_ms, label, request, index)),
                         )
                     )
         return sorted(found, key=lambda receipt: receipt.settled_ms)
@@ -96,11 +106,13 @@ class Receipts:
     def prune(self, session: Session, oldest_ms: int) -> None:
         """Drop the days that ended before this time."""
         self.days.drop_before(session, self.days.number(oldest_ms))
+        self.notes.prune(session, self.days.number(oldest_ms))
 
     def recall(self) -> None:
         """A transaction was undone: trust only what is in the database."""
         self._labels = None
         self.days.recall()
+        self.notes.recall()
 
     def _known_labels(self, session: Session) -> dict[Label, int]:
         if self._labels is None:

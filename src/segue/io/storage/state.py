@@ -26,7 +26,7 @@ from segue.io.storage.database import Database, Session
 from segue.io.storage.receipts import Receipts
 from segue.io.storage.seen import LANES_MOST, Id, Seen
 from segue.io.storage.sqlite import SqliteDatabase
-from segue.model.delivery import CountKey, DeadLetter, Receipt
+from segue.model.delivery import CountKey, DeadLetter, Halt, Receipt
 from segue.model.errors import MisconfiguredError
 
 FAMILY = "state"
@@ -133,6 +133,11 @@ class StateReader:
         rows = await self._database.read(lambda session: session.execute(query, (name,)))
         return bytes(rows[0][0]) if rows else None
 
+    async def halt(self) -> Halt | None:
+        """Why the destination sent nothing at the last checkpoint; None when it did send."""
+        body = await self.value("halt")
+        return msgspec.json.decode(body, type=Halt) if body else None
+
     async def commands(self) -> list[Command]:
         """What others asked for and is not done yet, oldest first."""
         query = "SELECT id, name, arguments, asked_ms FROM command ORDER BY id"
@@ -155,7 +160,7 @@ class StateReader:
     def _look_again(self) -> None:
         """Another process makes and drops tables."""
         self._seen.buckets.recall()
-        self._receipts.days.recall()
+        self._receipts.recall()
 
 
 class State(StateReader):
