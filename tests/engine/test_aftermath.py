@@ -42,7 +42,24 @@ def test_trouble_of_the_partner_sends_the_same_rows_again_together() -> None:
         assert after.trouble is trouble
         assert [len(group) for group, _ in after.again] == [3]
         assert not after.ended
-    assert len(batch.waiting[0].attempts) <= 20
+    [tried] = batch.waiting[0].attempts
+    assert (tried.times, tried.code, tried.last_request) == (100, "SERVICE_UNAVAILABLE", "1")
+
+
+def test_the_whole_history_of_a_row_is_kept_in_bounded_space() -> None:
+    """Tries that end alike are one entry; of answers that alternate for ever, the first and the last stay."""
+    batch = batch_of(1)
+    for number in range(200):
+        status = 503 if number % 2 else 502
+        trouble = Outcome(verdict=Verdict.HOLD, status=status, code=str(status))
+        weigh(batch, [trouble], str(number + 1), 0.0, number)
+    tried = batch.waiting[0].attempts
+    assert len(tried) == 50
+    assert [each.request for each in (*tried[:10], tried[-1])] == [*map(str, range(1, 11)), "200"]
+    refused = Outcome(verdict=Verdict.REJECTED, status=400, code="BAD_REQUEST", message="no")
+    [ended] = weigh(batch, [refused], "201", 0.0, 300).ended
+    assert ended.entry.attempts[-1].message == "no"
+    assert receipt(ended, "201", 300).attempts == 50
 
 
 def send_until_settled(

@@ -270,6 +270,32 @@ async def test_a_dead_letter_retried_keeps_its_identity(desk: Desk) -> None:
     assert (await desk.wire.profile("u1"))["custom_events"][0]["count"] == 1
 
 
+async def test_a_dead_letter_that_dies_again_keeps_its_whole_history(desk: Desk) -> None:
+    """Refused, taken up by hand, refused otherwise: one letter with every step, the same id and order."""
+    desk.wire.fault(status=404, body={"message": "Not Found"}, count=1)
+    desk.wire.fault(status=400, body={"message": "not today"}, count=1)
+    await desk.stream.append(records(track("u1")))
+    await desk.deliver()
+    reader = await StateReader.open(desk.folder / "braze.db")
+    [first] = await reader.dead_letters()
+    await reader.ask("retry", {"ids": [first.id]}, asked_ms=5)
+    async with desk.courier() as courier:
+        await courier.start()
+        await courier.checkpoint()
+        await courier.run(until_head=True)
+        assert told(courier) == {"dead": 1}
+        assert courier.ledger.residual == 0
+    [second] = await reader.dead_letters()
+    await reader.close()
+    assert [(each.code, each.request) for each in second.attempts] == [
+        ("NOT_FOUND", "1"),
+        ("TAKEN_UP", ""),
+        ("BAD_REQUEST", "2"),
+    ]
+    same = ("id", "order", "offset", "event_ms", "message_id", "items")
+    assert [getattr(first, name) for name in same] == [getattr(second, name) for name in same]
+
+
 async def test_a_dead_letter_of_the_mapping_is_mapped_again(desk: Desk) -> None:
     """After the mapping was mended, retry reads the event from the log and maps it anew."""
     wrong = Subscription(
@@ -449,6 +475,11 @@ async def test_an_answer_that_got_lost_follows_the_policy(desk: Desk, policy: An
     assert (await wire.profile("u1"))["custom_events"][0]["count"] == count
     assert courier.ledger.totals()["rows_uncertain", policy] == 1
     assert told(courier) == ({"delivered": 1} if policy == "resend" else {"dead": 1})
+    reader = await StateReader.open(desk.folder / "braze.db")
+    [doubt] = await reader.uncertain()
+    assert (doubt.subscription, doubt.request, doubt.policy) == ("track-calls", 1, policy)
+    assert [each.offset for each in await reader.receipts(doubt.message_id)] == [doubt.offset]
+    await reader.close()
     if policy == "hold":
         reader = await StateReader.open(desk.folder / "braze.db")
         [letter] = await reader.dead_letters(reason="UNCERTAIN")

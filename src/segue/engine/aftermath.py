@@ -8,10 +8,12 @@ import msgspec
 from segue.engine import search
 from segue.engine.batch import Batch, Search, Waiting
 from segue.engine.retry import Dead, Done, Halve, Later, Wait, decide
-from segue.model.delivery import Attempt, Outcome, Receipt, Verdict
+from segue.model.delivery import Attempt, Outcome, Receipt, Verdict, tries
 
-KEPT_ATTEMPTS: Final = 20
-"""The first tries of a row that waited through a long outage say nothing new; these last ones are kept."""
+KEPT_FIRST: Final = 10
+KEPT_LAST: Final = 40
+"""Tries that end alike are one entry of a row's history, so an outage of days is a line; should answers
+alternate without end, the first and the last entries are kept."""
 
 MESSAGE_LENGTH: Final = 300
 
@@ -110,7 +112,19 @@ def _convict(entry: Waiting, found_by: Search | None) -> Ended:
 
 def _remember(entry: Waiting, outcome: Outcome, request: str, now_ms: int) -> None:
     tried = Attempt(now_ms, request, outcome.status, outcome.code, outcome.message[:MESSAGE_LENGTH])
-    entry.attempts = (*entry.attempts[-KEPT_ATTEMPTS + 1 :], tried)
+    last = entry.attempts[-1] if entry.attempts else None
+    if last is not None and last.request and _ended_alike(last, tried):
+        again = msgspec.structs.replace(last, times=last.times + 1, last_ms=now_ms, last_request=request)
+        entry.attempts = (*entry.attempts[:-1], again)
+        return
+    kept = entry.attempts
+    if len(kept) >= KEPT_FIRST + KEPT_LAST:
+        kept = kept[:KEPT_FIRST] + kept[-KEPT_LAST + 1 :]
+    entry.attempts = (*kept, tried)
+
+
+def _ended_alike(one: Attempt, other: Attempt) -> bool:
+    return (one.status, one.code, one.message) == (other.status, other.code, other.message)
 
 
 def receipt(ended: Ended, request: str, now_ms: int) -> Receipt:
@@ -127,6 +141,6 @@ def receipt(ended: Ended, request: str, now_ms: int) -> Receipt:
         request=request,
         position=ended.position,
         status=ended.outcome.status,
-        attempts=len(ended.entry.attempts) + (not ended.reason),
+        attempts=tries(ended.entry.attempts) + (not ended.reason),
         settled_ms=now_ms,
     )

@@ -107,9 +107,23 @@ class Batcher:
         self.rows = 0
         self.in_flight = 0
 
-    def add(self, row: Row, travel: Travel, people: Iterable[str], now: float) -> Waiting:
-        """Take a row; it leaves after every earlier row of its people."""
-        entry = Waiting(row=row, travel=travel, people=tuple(people), since=now, size=row.size_bytes)
+    def add(
+        self,
+        row: Row,
+        travel: Travel,
+        people: Iterable[str],
+        now: float,
+        attempts: tuple[Attempt, ...] = (),
+    ) -> Waiting:
+        """Take a row; it leaves after every earlier row of its people. attempts: its history so far."""
+        entry = Waiting(
+            row=row,
+            travel=travel,
+            people=tuple(people),
+            since=now,
+            attempts=attempts,
+            size=row.size_bytes,
+        )
         self.rows += 1
         chains = self._chains
         for person in entry.people:

@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from segue.model.delivery import CountKey, DeadLetter, Receipt
+from segue.model.delivery import CountKey, DeadLetter, Receipt, Uncertain
 
 RESULTS: Final = ("delivered", "filtered", "suppressed", "duplicate", "dead", "expired", "skipped")
 """What an event can end as at one destination; the row counts are kept beside them as rows_…."""
@@ -55,6 +55,7 @@ class Entries(msgspec.Struct, frozen=True):
     receipts: list[Receipt]
     dead: list[DeadLetter]
     counts: Mapping[CountKey, int]
+    doubts: list[Uncertain]
 
 
 class Ledger:
@@ -81,6 +82,7 @@ class Ledger:
         self._counts: Counter[_Key] = Counter()
         self._receipts: list[Receipt] = []
         self._dead: list[DeadLetter] = []
+        self._doubts: list[Uncertain] = []
         self.dirty = False
 
     def read_to(self, lane: int) -> int:
@@ -140,6 +142,11 @@ class Ledger:
     def write(self, receipt: Receipt) -> None:
         self._receipts.append(receipt)
 
+    def doubt(self, doubt: Uncertain) -> None:
+        """A row may or may not have arrived: count it, and keep which one it is."""
+        self._doubts.append(doubt)
+        self._count(doubt.noted_ms // 60_000, doubt.subscription, "rows_uncertain", doubt.policy, 1)
+
     def bury(self, letter: DeadLetter, minute: int, *, had_row: bool) -> None:
         """Keep a dead letter; count its row when it never had one in the batcher."""
         self._dead.append(letter)
@@ -157,12 +164,14 @@ class Ledger:
             receipts=list(self._receipts),
             dead=list(self._dead),
             counts={CountKey(*key): n for key, n in self._counts.items()},
+            doubts=list(self._doubts),
         )
 
     def written(self, entries: Entries) -> None:
         """The checkpoint with these entries is durable; what came after it stays for the next."""
         del self._receipts[: len(entries.receipts)]
         del self._dead[: len(entries.dead)]
+        del self._doubts[: len(entries.doubts)]
         for key, n in entries.counts.items():
             self._counts[key] -= n
         self._counts = Counter({key: n for key, n in self._counts.items() if n})

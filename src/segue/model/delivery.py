@@ -105,13 +105,30 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
-    """One try in a row's history. at_ms milliseconds since the epoch."""
+    """One try in a row's history, or several in a row that ended alike.
+
+    at_ms    when the first of them ended, milliseconds since the epoch; request: the request it left in,
+             "" for what is no try (the mapping failed, somebody took the dead letter up again)
+    times    how many; last_ms, last_request: of the last of them, 0 and "" when there was one
+    """
 
     at_ms: int
     request: str
     status: int
     code: str
     message: str
+    times: int = 1
+    last_ms: int = 0
+    last_request: str = ""
+
+
+TAKEN_UP: Final = "TAKEN_UP"
+"""In a history: somebody asked for the dead letter to be tried again."""
+
+
+def tries(attempts: Iterable[Attempt]) -> int:
+    """How often a row left, by its history."""
+    return sum(each.times for each in attempts if each.request)
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,6 +178,26 @@ def read_note(note: str) -> tuple[str, tuple[str, ...]]:
     """Code and attributes of a note `left_out` made."""
     code, _, names = note.partition(": ")
     return code, tuple(names.split(", ")) if names else ()
+
+
+class Uncertain(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that left in a request whose answer nobody knows: it may or may not have arrived.
+
+    request   number of that request
+    policy    what was done about it: "repeated" (sent again, which changes nothing if it had arrived),
+              "resend" (sent again: it may count twice), "hold" (kept as a dead letter for a human)
+    noted_ms  when the doubt was written down, milliseconds since the epoch
+    """
+
+    lane: int
+    offset: int
+    message_id: str
+    subscription: str
+    action: str
+    part: int = 0
+    request: int
+    policy: str
+    noted_ms: int
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from segue.engine.ledger import Ledger, OpenEvent
 from segue.engine.plan import BoundDestination
 from segue.engine.route import Routed
 from segue.io.storage.journal import Found, Journal, RowKey, Settled, Turn
-from segue.model.delivery import DeadLetter, Receipt, Row
+from segue.model.delivery import DeadLetter, Receipt, Row, Uncertain
 from segue.model.errors import CorruptBlock
 from segue.model.event import Record
 from segue.runtime.revival import Revival
@@ -96,7 +96,7 @@ class Bookkeeper:
             return False
         policy = destination.config.delivery.uncertain
         repeatable = is_repeatable(destination, row.action)
-        self.count_doubt(row, "repeated" if repeatable else policy, now_ms)
+        self.count_doubt(row, request, "repeated" if repeatable else policy, now_ms)
         if repeatable or policy == "resend":
             return False
         verdict = Settled(request, 0, 0, UNCERTAIN, IN_DOUBT.format(request=request))
@@ -129,15 +129,27 @@ class Bookkeeper:
         """
         rows = [(row_key(each.entry.row), _verdict(each, request)) for each in ended]
         for entry in doubt:
-            self.count_doubt(entry.row, policy, now_ms)
+            self.count_doubt(entry.row, request, policy, now_ms)
         self.journal.settle(request, rows, [row_key(entry.row) for entry in doubt])
         for each in ended:
             self._end(each, request, now_ms)
 
-    def count_doubt(self, row: Row, policy: str, now_ms: int) -> None:
+    def count_doubt(self, row: Row, request: int, policy: str, now_ms: int) -> None:
         """Count a row that may have arrived without an answer, once; policy: what becomes of it."""
         if self.journal.count(row_key(row)):
-            self.ledger.count(now_ms // 60_000, row.subscription, "rows_uncertain", policy)
+            self.ledger.doubt(
+                Uncertain(
+                    lane=row.lane,
+                    offset=row.offset,
+                    message_id=row.message_id,
+                    subscription=row.subscription,
+                    action=row.action,
+                    part=row.part,
+                    request=request,
+                    policy=policy,
+                    noted_ms=now_ms,
+                )
+            )
 
     def _end(self, ended: Ended, request: int, now_ms: int) -> None:
         row = ended.entry.row
@@ -166,7 +178,9 @@ class Bookkeeper:
             )
         )
         if verdict.reason:
-            self.ledger.bury(bury(row, verdict.reason, verdict.message, died_ms=now_ms), minute, had_row=True)
+            history = self._revival.history(row)
+            letter = bury(row, verdict.reason, verdict.message, attempts=history, died_ms=now_ms)
+            self.ledger.bury(letter, minute, had_row=True)
         self._settle_event(row, verdict, minute)
 
     def _settle_event(self, row: Row, verdict: Settled, minute: int, *, is_counted: bool = False) -> None:

@@ -1,11 +1,14 @@
 """The clerk: keeps the log and the receipts within their bounds."""
 
+import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import structlog
 
 from segue.io.log.stream import Log
+from segue.io.storage.revisions import tidy
 from segue.io.storage.state import State
 from segue.model.errors import UnavailableError
 from segue.runtime.clock import Clock
@@ -16,14 +19,22 @@ log = structlog.get_logger("segue.clerk")
 
 
 class Clerk:
-    """Once a minute: trim the log by age and size, drop receipts older than the log.
+    """Once a minute: trim the log by age and size, drop receipts and revisions older than the log.
 
-    stream  the log when this process writes it, else None: only its writer may trim it
+    stream     the log when this process writes it, else None: only its writer may trim it
+    revisions  folder of the kept workspaces, when `states` are all that may name them
     """
 
     def __init__(
-        self, stream: Log | None, states: Sequence[State], clock: Clock, *, retention_hours: float
+        self,
+        stream: Log | None,
+        states: Sequence[State],
+        clock: Clock,
+        *,
+        retention_hours: float,
+        revisions: Path | None = None,
     ) -> None:
+        self._revisions = revisions
         self._stream = stream
         self._states = tuple(states)
         self._clock = clock
@@ -47,3 +58,6 @@ class Clerk:
                 log.info("log_trimmed", events=trimmed.events, bytes=trimmed.bytes)
         for state in self._states:
             await state.prune(now_ms, self._retention_ms)
+        if self._revisions is not None:
+            wanted = [use.id for state in self._states for use in await state.revisions()]
+            await asyncio.to_thread(tidy, self._revisions, wanted)

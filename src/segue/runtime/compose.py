@@ -14,9 +14,12 @@ from typing import Final
 
 import structlog
 
+from segue.catalog.contents import catalogue
+from segue.engine.revision import conceal
 from segue.io.log.sqlite import SqliteLog
 from segue.io.log.stream import Log
 from segue.io.outside.http import Sender
+from segue.io.storage import revisions
 from segue.io.storage.origins import settle_origins
 from segue.io.storage.state import State
 from segue.io.storage.token import keep_token
@@ -25,7 +28,7 @@ from segue.runtime.clerk import Clerk
 from segue.runtime.clock import Clock
 from segue.runtime.courier import Courier
 from segue.runtime.current import Current
-from segue.runtime.folders import LOG_FOLDER, STATE_FOLDER, state_path
+from segue.runtime.folders import LOG_FOLDER, REVISIONS_FOLDER, STATE_FOLDER, state_path
 from segue.runtime.receiver import Receiver
 from segue.runtime.settings import Settings
 from segue.runtime.telemetry import Telemetry
@@ -141,6 +144,7 @@ async def opened(
                 f"there is no lane {beyond[0]}: the log has lanes 0 to {stream.lanes - 1}. "
                 "Give --lanes or SEGUE_LANES within them, or leave it out for all."
             )
+        revision = await asyncio.to_thread(keep_revision, settings, current)
         states: dict[str, State] = {}
         couriers: dict[str, Courier] = {}
         sender = Sender()
@@ -153,6 +157,7 @@ async def opened(
             hours = destination.config.delivery.dedupe_hours
             states[name] = state = await State.open(state_path(settings, name), dedupe_hours=hours)
             stack.push_async_callback(state.close)
+            await state.use_revision(revision, clock.now_ms())
             courier = Courier(
                 destination,
                 stream,
@@ -171,8 +176,24 @@ async def opened(
             last = await last_order(stream, heads)
             receiver = Receiver(stream, plan.source, clock, telemetry, first_order=last)
         writer = stream if receiver is not None else None
-        clerk = Clerk(writer, list(states.values()), clock, retention_hours=ingest.retention_hours)
+        has_all = not settings.lanes and states.keys() == plan.destinations.keys()
+        clerk = Clerk(
+            writer,
+            list(states.values()),
+            clock,
+            retention_hours=ingest.retention_hours,
+            revisions=settings.data / REVISIONS_FOLDER if has_all else None,
+        )
         yield House(stream, receiver, couriers, states, clerk, clock, telemetry, token)
+
+
+def keep_revision(settings: Settings, current: Current) -> str:
+    """Keep the workspace without its secrets, to tell later by what an event was routed; gives its id.
+
+    Blocks. Raises StorageUnavailable.
+    """
+    concealed = conceal(current.workspace, catalogue(), current.positions.secrets)
+    return revisions.keep(settings.data / REVISIONS_FOLDER, concealed)
 
 
 async def last_order(stream: Log, heads: Sequence[int]) -> int:

@@ -203,9 +203,9 @@ class Courier:
         self._checkpoint_at = started + self._checkpoint_seconds
         self._since_checkpoint = 0
         minute = self._minute()
-        for row, how, people in await self._revival.take(self.destination, self.ledger, minute):
+        for row, how, people, tried in await self._revival.take(self.destination, self.ledger, minute):
             if not self._is_resuming or not self.books.remembers(row, self.destination, self._clock.now_ms()):
-                self._batcher.add(row, how, people, started)
+                self._batcher.add(row, how, people, started, tried)
         halt = self.halt
         if not self.ledger.dirty and not self._revival.is_dirty and halt == self._halt:
             return
@@ -221,6 +221,7 @@ class Courier:
                     },
                     receipts=entries.receipts,
                     dead=entries.dead,
+                    uncertain=entries.doubts,
                     revived=revived,
                     done_commands=commands,
                     counts=entries.counts,

@@ -138,7 +138,7 @@ class Dispatcher:
         again = [entry for group, _ in aftermath.again for entry in group]
         if in_doubt and policy == "hold":
             for ended in aftermath.ended:
-                self.books.count_doubt(ended.entry.row, policy, now_ms)
+                self.books.count_doubt(ended.entry.row, number, policy, now_ms)
         self.books.answered(number, aftermath.ended, again if in_doubt else (), policy, now_ms)
         self._batcher.put_back(batch, aftermath.again)
         self.retries += len(again)

@@ -7,6 +7,7 @@ from segue.runtime.settings import Settings
 
 LOG_FOLDER: Final = "log"
 STATE_FOLDER: Final = "state"
+REVISIONS_FOLDER: Final = "revisions"
 
 
 def state_path(settings: Settings, destination: str) -> Path:

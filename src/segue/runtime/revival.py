@@ -16,8 +16,8 @@ from segue.engine.ledger import Ledger
 from segue.engine.plan import BoundDestination
 from segue.engine.route import people_of, position, route, travel
 from segue.io.log.stream import Log
-from segue.io.storage.state import State
-from segue.model.delivery import DeadLetter, Row
+from segue.io.storage.state import Command, State
+from segue.model.delivery import TAKEN_UP, Attempt, DeadLetter, Row
 from segue.model.errors import CorruptBlock
 from segue.model.event import Record
 
@@ -26,8 +26,8 @@ DROP: Final = "drop"
 FILTERS: Final = ("subscription", "reason", "message_id", "person")
 PAGE: Final = 500
 
-Departure = tuple[Row, Travel, tuple[str, ...]]
-"""A row to send, how it travels, and whose order it keeps."""
+Departure = tuple[Row, Travel, tuple[str, ...], tuple[Attempt, ...]]
+"""A row to send, how it travels, whose order it keeps, and what was tried before."""
 
 
 class _Retry(msgspec.Struct):
@@ -35,6 +35,7 @@ class _Retry(msgspec.Struct):
 
     letter: DeadLetter
     command: int
+    history: tuple[Attempt, ...] = ()
     outstanding: int = 1
     died: bool = False
 
@@ -82,7 +83,7 @@ class Revival:
             self._open[command.id] = 0
             for letter in letters:
                 if not any(retry.letter.id == letter.id for retry in self._retries.values()):
-                    departures += await self._retry(letter, command.id, destination, ledger, minute)
+                    departures += await self._retry(letter, command, destination, ledger, minute)
             if not self._open[command.id]:
                 self._finish(command.id)
         return departures
@@ -110,6 +111,11 @@ class Revival:
             self._finish(retry.command)
         return True
 
+    def history(self, row: Row) -> tuple[Attempt, ...]:
+        """What was tried before with the letter this row is made of; () for a row that is not one's."""
+        retry = self._retries.get(_key(row))
+        return retry.history if retry is not None else ()
+
     def _finish(self, command: int) -> None:
         del self._open[command]
         self._done.append(command)
@@ -128,18 +134,26 @@ class Revival:
                 return letters
 
     async def _retry(
-        self, letter: DeadLetter, command: int, destination: BoundDestination, ledger: Ledger, minute: int
+        self,
+        letter: DeadLetter,
+        command: Command,
+        destination: BoundDestination,
+        ledger: Ledger,
+        minute: int,
     ) -> list[Departure]:
+        history = _history(letter, command.asked_ms)
         if letter.items:
             row = unbury(letter)
-            self._retries[_key(row)] = _Retry(letter, command)
-            self._open[command] += 1
-            return [(row, travel_of(row, destination), (row.person,) if row.person else ())]
+            self._retries[_key(row)] = _Retry(letter, command.id, history)
+            self._open[command.id] += 1
+            return [(row, travel_of(row, destination), (row.person,) if row.person else (), history)]
         record = await self._record(letter.lane, letter.offset)
         if record is None:
             message = "the event is no longer in the log, so it cannot be mapped again"
             ledger.bury(
-                bury(unbury(letter), letter.reason, message, died_ms=letter.died_ms), minute, had_row=True
+                bury(unbury(letter), letter.reason, message, attempts=history, died_ms=letter.died_ms),
+                minute,
+                had_row=True,
             )
             return []
         event = intake.restore(record)
@@ -148,16 +162,17 @@ class Revival:
         rows = [row for row, _ in routed.rows if letter.subscription in ("", row.subscription)]
         again = [dead for dead in routed.dead if letter.subscription in ("", dead.subscription)]
         for dead in again:
-            ledger.bury(msgspec.structs.replace(dead, died_ms=letter.died_ms), minute, had_row=True)
+            kept = msgspec.structs.replace(dead, attempts=history, died_ms=letter.died_ms)
+            ledger.bury(kept, minute, had_row=True)
         if not rows:
             if not again:
                 await self._resurrect(letter, "filtered", routed.reason, ledger, minute)
             return []
-        retry = _Retry(letter, command, outstanding=len(rows), died=bool(again))
-        self._open[command] += 1
+        retry = _Retry(letter, command.id, history, outstanding=len(rows), died=bool(again))
+        self._open[command.id] += 1
         self._retries |= {_key(row): retry for row in rows}
         people = people_of(event, record.person)
-        return [(row, travel_of(row, destination), people) for row in rows]
+        return [(row, travel_of(row, destination), people, history) for row in rows]
 
     async def _record(self, lane: int, offset: int) -> Record | None:
         try:
@@ -192,6 +207,12 @@ def travel_of(row: Row, destination: BoundDestination) -> Travel:
         return Travel(row.action, row.context)
     batch = found[0].batch
     return Travel(row.action, row.context, batch.items, batch.wait_seconds, batch.bytes)
+
+
+def _history(letter: DeadLetter, asked_ms: int) -> tuple[Attempt, ...]:
+    """The letter's tries, or why it could not be mapped, and that somebody took it up again."""
+    tried = letter.attempts or (Attempt(letter.died_ms, "", 0, letter.reason, letter.message[:300]),)
+    return (*tried, Attempt(asked_ms, "", 0, TAKEN_UP, "somebody asked for it to be tried again"))
 
 
 def _key(row: Row) -> str:

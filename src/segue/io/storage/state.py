@@ -20,13 +20,13 @@ from typing import Any, Self
 
 import msgspec
 
-from segue.io.storage import dead, tally
+from segue.io.storage import dead, doubts, revisions, tally
 from segue.io.storage.buckets import HOUR_MS
 from segue.io.storage.database import Database, Session
 from segue.io.storage.receipts import Receipts
-from segue.io.storage.seen import LANES_MOST, Id, Seen
+from segue.io.storage.seen import LANES_MOST, Id, Seen, position
 from segue.io.storage.sqlite import SqliteDatabase
-from segue.model.delivery import CountKey, DeadLetter, Halt, Receipt
+from segue.model.delivery import CountKey, DeadLetter, Halt, Receipt, Uncertain
 from segue.model.errors import MisconfiguredError
 
 FAMILY = "state"
@@ -66,6 +66,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     receipts: Sequence[Receipt] = ()
     dead: Sequence[DeadLetter] = ()
     revived: Sequence[str] = ()
+    uncertain: Sequence[Uncertain] = ()
     counts: Mapping[CountKey, int] = {}
     values: Mapping[str, bytes] = {}
     done_commands: Sequence[int] = ()
@@ -127,6 +128,25 @@ class StateReader:
             return self._receipts.at(session, self._seen.places(session, message_id), message_id)
 
         return await self._database.read(work)
+
+    async def places(self, message_id: str) -> list[tuple[int, int]]:
+        """(lane, offset) of every event met with this messageId, as far back as the log's retention."""
+
+        def work(session: Session) -> list[tuple[int, int]]:
+            self._look_again()
+            return [position(here) for here in self._seen.places(session, message_id)]
+
+        return await self._database.read(work)
+
+    async def uncertain(
+        self, *, message_id: str | None = None, since_ms: int = 0, limit: int = 1000
+    ) -> list[Uncertain]:
+        """Rows that may or may not have arrived, newest first: of one event, or all since a time."""
+        return await self._database.read(lambda session: doubts.find(session, message_id, since_ms, limit))
+
+    async def revisions(self) -> list[revisions.Use]:
+        """Which revisions of the workspace the destination went on with, oldest first."""
+        return await self._database.read(revisions.uses)
 
     async def value(self, name: str) -> bytes | None:
         query = "SELECT body FROM value WHERE name = ?"
@@ -197,6 +217,17 @@ class State(StateReader):
         """
         await asyncio.shield(self._commit(checkpoint))
 
+    async def use_revision(self, name: str, now_ms: int) -> None:
+        """From here on events are routed by this revision (`segue.io.storage.revisions`)."""
+
+        def work(session: Session) -> None:
+            rows = session.execute("SELECT lane, next_offset, settled FROM cursor")
+            cursors = {lane: (next_offset, _ranges(settled)) for lane, next_offset, settled in rows}
+            revisions.use(session, name, now_ms, cursors)
+
+        async with self._committing:
+            await self._database.transact(work)
+
     async def prune(self, now_ms: int, retention_ms: int) -> None:
         """Forget what is older than the retention: receipts by the time they were settled, ids by the time
         of receipt (never inside the dedupe window), so `receipts` knows an event for the retention of the
@@ -205,6 +236,8 @@ class State(StateReader):
         def work(session: Session) -> None:
             self._seen.prune(session, now_ms, retention_ms)
             self._receipts.prune(session, now_ms - retention_ms)
+            doubts.prune(session, now_ms - retention_ms)
+            revisions.prune(session, now_ms - retention_ms)
             tally.prune(session, now_ms)
 
         async with self._committing:
@@ -244,6 +277,7 @@ class State(StateReader):
         self._receipts.write(session, checkpoint.receipts)
         dead.revive(session, checkpoint.revived)
         dead.bury(session, checkpoint.dead)
+        doubts.note(session, checkpoint.uncertain)
         tally.add(session, checkpoint.counts)
         for name, body in checkpoint.values.items():
             session.execute("DELETE FROM value WHERE name = ?", (name,))
