@@ -12,7 +12,8 @@ help: ## list the commands
 
 setup: .make/run ## create .venv with the pinned dependencies; quick when nothing changed
 
-setup-test: .make/dev .make/node .make/apt
+setup-test: .make/venv
+	@$(MAKE) --silent --no-print-directory -j5 .make/dev .make/node .make/apt .make/mobile .make/kotlin
 
 .make/venv: requirements/uv.txt scripts/venv.sh
 	@scripts/venv.sh $(PYTHON)
@@ -39,6 +40,14 @@ setup-test: .make/dev .make/node .make/apt
 .make/apt: scripts/apt.sh
 	@scripts/apt.sh
 	@mkdir -p .make && touch $@
+
+.make/mobile: tests/mobile/react_native/package-lock.json tests/mobile/react_native/.npmrc
+	@cd tests/mobile/react_native && npm ci --silent
+	@mkdir -p .make && touch $@
+
+.make/kotlin: .make/apt scripts/kotlin.sh $(shell find tests/mobile/kotlin -name '*.java' -not -path '*/build/*') $(wildcard tests/mobile/kotlin/*.xml tests/mobile/kotlin/*.sha256)
+	@scripts/kotlin.sh
+	@mkdir -p .make && if [ -d tests/mobile/kotlin/build/classes ]; then touch $@; fi
 
 demo: setup ## a day of traffic through the real SDK into the sandbox, and what became of it
 	@$(BIN)/segue demo
@@ -67,5 +76,5 @@ lock: .make/venv ## write requirements/*.txt again from pyproject.toml
 	@scripts/lock.sh
 
 clean: ## remove everything the other commands made
-	rm -rf .venv .make node_modules tests/node/node_modules bench/node/node_modules segue-data dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .make node_modules tests/node/node_modules tests/mobile/react_native/node_modules tests/mobile/kotlin/build bench/node/node_modules segue-data dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,6 +17,7 @@ from tests.conformance.equality import same
 Event = Mapping[str, Any]
 WEB_NAMES: Final = ("Braze Web Mode (Actions)", "Braze Cloud Mode (Actions)", "Appboy")
 BRAZE: Final = "Appboy"
+NAMES: Final = ("Appboy", "Braze", "Braze Cloud Mode (Actions)")
 
 
 class Web:
@@ -109,8 +110,9 @@ def _written(event: Event) -> dict[str, Any] | None:
 
 
 def _wants_braze(integrations: Mapping[str, Any] | None) -> bool:
-    entry = (integrations or {}).get(BRAZE, (integrations or {}).get("All", True))
-    return entry is not False
+    written = integrations or {}
+    entries = [written[name] for name in NAMES if name in written] or [written.get("All", True)]
+    return False not in entries
 
 
 def _ids(one: Event, other: Event) -> bool:

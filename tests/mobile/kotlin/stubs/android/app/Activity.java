@@ -1,0 +1,4 @@
+package android.app;
+
+/** A screen of an app. */
+public class Activity {}

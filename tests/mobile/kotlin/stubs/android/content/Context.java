@@ -1,0 +1,4 @@
+package android.content;
+
+/** An Android app. */
+public class Context {}

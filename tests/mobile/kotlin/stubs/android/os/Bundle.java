@@ -1,0 +1,4 @@
+package android.os;
+
+/** What a screen remembers. */
+public class Bundle {}

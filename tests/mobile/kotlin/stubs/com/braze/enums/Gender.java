@@ -1,0 +1,4 @@
+package com.braze.enums;
+
+/** The two the plugin uses. */
+public enum Gender { MALE, FEMALE }

@@ -1,0 +1,4 @@
+package com.braze.enums;
+
+/** Who starts the SDK. */
+public enum SdkFlavor { SEGMENT }
