@@ -30,6 +30,21 @@ def test_what_was_answered_is_settled_and_what_was_not_is_uncertain(tmp_path: Pa
     assert found.uncertain == {key(2): 2}
 
 
+def test_doubt_outlives_a_start_that_numbers_its_requests_the_same(tmp_path: Path) -> None:
+    """Killed twice without a checkpoint in between: what the first life left in doubt is not forgotten when
+    the second sends something else under the same number, and the highest number is told."""
+    journal, _ = Journal.open(tmp_path / "braze", 0)
+    journal.leave(1, [key(0), key(1)])
+    journal, found = Journal.open(tmp_path / "braze", 0)
+    assert found.requests == 1
+    journal.settle(2, [(key(1), fine(2))])
+    journal.leave(1, [key(2)])
+    _, found = Journal.open(tmp_path / "braze", 0)
+    assert found.uncertain == {key(0): 1, key(2): 1}
+    assert found.settled == {key(1): fine(2)}
+    assert found.requests == 2
+
+
 def test_a_row_that_did_not_arrive_is_neither(tmp_path: Path) -> None:
     """A 503 says that nothing was applied: the row leaves again and is not in doubt."""
     journal, _ = Journal.open(tmp_path / "braze", 0)

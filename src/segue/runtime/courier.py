@@ -154,7 +154,7 @@ class Courier:
             )
         self._books = Bookkeeper(ledger, journal, found, self._revival, self._batcher)
         self._dispatcher.books = self._books
-        self._dispatcher.requests = int(await self._state.value("requests") or b"0")
+        self._dispatcher.requests = max(int(await self._state.value("requests") or b"0"), found.requests)
         self._halt = await self._state.halt()
         self._checkpoint_at = self._clock.monotonic() + self._checkpoint_seconds
 

@@ -51,11 +51,13 @@ class Found(msgspec.Struct, frozen=True):
     settled    rows that were answered for good
     uncertain  rows that left and may or may not have arrived -> the request they left in
     counted    those of both that a checkpoint has written down already
+    requests   highest number of a request it tells of; a later one must not be called the same
     """
 
     settled: Mapping[RowKey, Settled] = {}
     uncertain: Mapping[RowKey, int] = {}
     counted: frozenset[RowKey] = frozenset()
+    requests: int = 0
 
 
 class _Left(msgspec.Struct, frozen=True, array_like=True, tag="l"):
@@ -117,6 +119,11 @@ class Journal:
         journal = cls(stem, generation, handle)
         journal._doubt = dict(found.uncertain)
         journal._counted = set(found.counted & found.uncertain.keys())
+        # The requests that were on the way are not any more: what they leave behind is doubt, which only an
+        # answer or a decision about the row itself ends.
+        for request in sorted(set(found.uncertain.values())):
+            doubt = [key for key, left_in in found.uncertain.items() if left_in == request]
+            journal._append(handle, _Answered(request, [], doubt))
         return journal, found
 
     @property
@@ -214,7 +221,7 @@ def _read(content: bytes) -> tuple[Found, int]:
     settled: dict[RowKey, Settled] = {}
     doubt: dict[RowKey, int] = {}
     counted: set[RowKey] = set()
-    at = 0
+    requests = at = 0
     while at + _FRAME.size <= len(content):
         length, checksum = _FRAME.unpack_from(content, at)
         body = content[at + _FRAME.size : at + _FRAME.size + length]
@@ -222,6 +229,7 @@ def _read(content: bytes) -> tuple[Found, int]:
             break
         at += _FRAME.size + length
         entry = _decode(body)
+        requests = max(requests, entry.request)
         if isinstance(entry, _Left):
             flying[entry.request] = entry.keys
             continue
@@ -236,7 +244,8 @@ def _read(content: bytes) -> tuple[Found, int]:
             counted.update(entry.doubt, (key for key, _ in entry.rows))
     for request, keys in flying.items():
         doubt.update(dict.fromkeys(keys, request))
-    return Found(settled, doubt, frozenset(counted & (doubt.keys() | settled.keys()))), at
+    known = frozenset(counted & (doubt.keys() | settled.keys()))
+    return Found(settled, doubt, known, requests), at
 
 
 def _path(stem: Path, generation: int) -> Path:
