@@ -45,6 +45,18 @@ def test_doubt_outlives_a_start_that_numbers_its_requests_the_same(tmp_path: Pat
     assert found.requests == 2
 
 
+def test_a_decision_about_a_row_in_doubt_outlives_a_start(tmp_path: Path) -> None:
+    """Held for a human, and killed before a checkpoint has it: the next start finds the decision."""
+    journal, _ = Journal.open(tmp_path / "braze", 0)
+    journal.leave(1, [key(0)])
+    journal, _ = Journal.open(tmp_path / "braze", 0)
+    held = Settled(1, 0, 0, "UNCERTAIN", "it may have arrived")
+    journal.decide(key(0), held)
+    _, found = Journal.open(tmp_path / "braze", 0)
+    assert found.settled == {key(0): held}
+    assert not found.uncertain
+
+
 def test_a_row_that_did_not_arrive_is_neither(tmp_path: Path) -> None:
     """A 503 says that nothing was applied: the row leaves again and is not in doubt."""
     journal, _ = Journal.open(tmp_path / "braze", 0)

@@ -89,6 +89,8 @@ class Bookkeeper:
             if key in self._counted:
                 self._settle_event(row, known, now_ms // 60_000, is_counted=True)
             else:
+                if known.reason == UNCERTAIN:
+                    self.count_doubt(row, known.request, destination.config.delivery.uncertain, now_ms)
                 self._settle_known(row, known, now_ms)
             return True
         request = self._doubt.pop(key, None)
@@ -100,7 +102,9 @@ class Bookkeeper:
         if repeatable or policy == "resend":
             return False
         verdict = Settled(request, 0, 0, UNCERTAIN, IN_DOUBT.format(request=request))
-        self.journal.forget([key])
+        # A decision until a checkpoint has it: killed before, the next start must find it, not a row that
+        # never left.
+        self.journal.decide(key, verdict)
         self._settle_known(row, verdict, now_ms)
         return True
 

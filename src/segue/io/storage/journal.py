@@ -150,9 +150,9 @@ class Journal:
         self._doubt.update(dict.fromkeys(answered.doubt, request))
         self._write(answered)
 
-    def forget(self, keys: Iterable[RowKey]) -> None:
-        """These rows are no longer in doubt: somebody decided what becomes of them."""
-        self.settle(0, [(key, Settled(0, 0, 0)) for key in keys])
+    def decide(self, key: RowKey, verdict: Settled) -> None:
+        """A row is no longer in doubt: somebody decided what becomes of it."""
+        self.settle(0, [(key, verdict)])
 
     def count(self, key: RowKey) -> bool:
         """A row in doubt is being counted; False when it was before."""
@@ -237,8 +237,7 @@ def _read(content: bytes) -> tuple[Found, int]:
         for key, verdict in entry.rows:
             doubt.pop(key, None)
             counted.discard(key)
-            if verdict.request:
-                settled[key] = verdict
+            settled[key] = verdict
         doubt.update(dict.fromkeys(entry.doubt, entry.request))
         if entry.counted:
             counted.update(entry.doubt, (key for key, _ in entry.rows))
