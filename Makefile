@@ -2,9 +2,11 @@
 # Everything lands in .venv, node_modules and segue-data of this folder; `make clean` removes it.
 PYTHON ?= python3
 BIN := .venv/bin
+SOAK_KILLS ?= 1000
+SOAK_SEEDS ?= 10000-15000
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup setup-test demo run test lint format bench lock clean
+.PHONY: help setup setup-test demo run test soak lint format bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -64,6 +66,10 @@ lint: .make/dev ## format check, lint, types, floors
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+soak: setup-test ## a thousand kills and thousands of simulated schedules; SOAK_KILLS and SOAK_SEEDS change how many
+	@$(BIN)/python -m tests.journeys.campaign $(SOAK_KILLS)
+	@SIMULATION_SEEDS=$(SOAK_SEEDS) $(BIN)/pytest -q -n 2 --timeout 3600 tests/journeys/simulation/test_simulation.py
 
 format: .make/dev
 	@$(BIN)/ruff format .

@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import IO, Any, Final, Protocol, Self, TypeVar
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -145,11 +145,31 @@ def sandbox(folder: Path) -> Iterator[Braze]:
         process.wait(10)
 
 
+class Child(Protocol):
+    """A process somebody started."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float) -> int: ...
+
+    def kill(self) -> None: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+
+Start = Callable[[Sequence[str], Path, Mapping[str, str], IO[bytes], IO[bytes]], Child]
+"""Starts `segue` with arguments, a folder, an environment, and where its output and errors go."""
+
+
 class Segue(Door):
     """One `segue run`; a context manager that stops it in the end, whatever happened.
 
     roles, lanes, settings  as on the command line and in the environment
     limit                   called in the child before Segue starts
+    start                   starts it another way (`tests.journeys.nursery`)
     """
 
     def __init__(
@@ -160,6 +180,7 @@ class Segue(Door):
         port: int | None = None,
         limit: Callable[[], None] | None = None,
         name: str = "segue",
+        start: Start | None = None,
         **settings: str,
     ) -> None:
         self.folder = folder
@@ -171,14 +192,19 @@ class Segue(Door):
         self._log.touch()
         self._seen = self._log.stat().st_size
         with self._log.open("ab") as err, (folder / f"{name}.out").open("wb") as out:
-            self.process = subprocess.Popen(
-                [SCRIPT, "run", "--port", str(self.port), *options],
-                cwd=folder,
-                env=environment(**settings),
-                stdout=out,
-                stderr=err,
-                preexec_fn=limit,  # noqa: PLW1509 - sets one limit, takes no lock
-            )
+            arguments = ["run", "--port", str(self.port), *options]
+            self.process: Child
+            if start is not None:
+                self.process = start(arguments, folder, environment(**settings), out, err)
+            else:
+                self.process = subprocess.Popen(
+                    [SCRIPT, *arguments],
+                    cwd=folder,
+                    env=environment(**settings),
+                    stdout=out,
+                    stderr=err,
+                    preexec_fn=limit,  # noqa: PLW1509 - sets one limit, takes no lock
+                )
 
     def __enter__(self) -> Self:
         until(self._started, "segue run says that it has started")
