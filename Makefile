@@ -6,7 +6,7 @@ SOAK_KILLS ?= 1000
 SOAK_SEEDS ?= 10000-15000
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup setup-test demo run test soak lint format bench lock clean
+.PHONY: help setup setup-test demo run test soak lint format bench plugins lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -15,7 +15,7 @@ help: ## list the commands
 setup: .make/run ## create .venv with the pinned dependencies; quick when nothing changed
 
 setup-test: .make/venv
-	@$(MAKE) --silent --no-print-directory -j5 .make/dev .make/node .make/apt .make/mobile .make/kotlin
+	@$(MAKE) --silent --no-print-directory -j6 .make/dev .make/node .make/plugin .make/apt .make/mobile .make/kotlin
 
 .make/venv: requirements/uv.txt scripts/venv.sh
 	@scripts/venv.sh $(PYTHON)
@@ -33,6 +33,10 @@ setup-test: .make/venv
 
 .make/node: tests/node/package-lock.json
 	@cd tests/node && npm ci --silent --no-audit --no-fund
+	@mkdir -p .make && touch $@
+
+.make/plugin: plugin/package-lock.json plugin/package.json plugin/.npmrc
+	@cd plugin && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@mkdir -p .make && touch $@
 
 .make/bench-node: bench/node/package-lock.json bench/node/package.json bench/node/.npmrc
@@ -78,9 +82,12 @@ format: .make/dev
 bench: .make/dev .make/bench-node ## the figures: ratios against peers, measured side by side
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
+plugins: .make/plugin ## build the browser plugins again: check types, write src/segue/web/plugins
+	@cd plugin && npm run --silent check && npm run --silent build
+
 lock: .make/venv ## write requirements/*.txt again from pyproject.toml
 	@scripts/lock.sh
 
 clean: ## remove everything the other commands made
-	rm -rf .venv .make node_modules tests/node/node_modules tests/mobile/react_native/node_modules tests/mobile/kotlin/build bench/node/node_modules segue-data dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .make node_modules tests/node/node_modules tests/mobile/react_native/node_modules tests/mobile/kotlin/build bench/node/node_modules plugin/node_modules segue-data dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
