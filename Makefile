@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOAK_KILLS ?= 1000
 SOAK_SEEDS ?= 10000-15000
+# bytecode of what every command loads, so that starts are quick even where Python may not write it
+COMPILE := $(BIN)/python -m compileall -q src/segue $(addprefix .venv/lib/python*/site-packages/,click msgspec orjson apsw uvicorn httptools anyio rich typer aiohttp yaml) || true
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help setup setup-test demo run test soak lint format bench plugins lock clean
@@ -15,7 +17,7 @@ help: ## list the commands
 setup: .make/run ## create .venv with the pinned dependencies; quick when nothing changed
 
 setup-test: .make/venv
-	@$(MAKE) --silent --no-print-directory -j6 .make/dev .make/node .make/plugin .make/apt .make/mobile .make/kotlin
+	@$(MAKE) --silent --no-print-directory -j7 .make/dev .make/node .make/plugin .make/apt .make/peer .make/mobile .make/kotlin
 
 .make/venv: requirements/uv.txt scripts/venv.sh
 	@scripts/venv.sh $(PYTHON)
@@ -24,12 +26,20 @@ setup-test: .make/venv
 .make/run: .make/venv requirements/run.txt pyproject.toml
 	@if [ -e .make/dev ]; then echo "setup: test dependencies changed, run make test"; else $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/run.txt; fi
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(COMPILE)
 	@touch $@
 
 .make/dev: .make/venv requirements/dev.txt pyproject.toml
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(COMPILE)
 	@touch $@ .make/run
+
+# a public client the sandbox is judged by, apart: its pins are older than what we run on
+.make/peer: .make/venv tests/sandbox/peer/requirements.txt
+	@rm -rf .make/braze-client
+	@$(BIN)/uv pip install --quiet --require-hashes --no-deps --target .make/braze-client -r tests/sandbox/peer/requirements.txt
+	@touch $@
 
 .make/node: tests/node/package-lock.json
 	@cd tests/node && npm ci --silent --no-audit --no-fund

@@ -24,6 +24,7 @@ from segue.model import errors
 from segue.runtime.logbook import KEYS, LINES
 from segue.runtime.settings import PREFIX, Settings
 from segue.runtime.telemetry import METRICS
+from segue.sandbox import command as sandbox
 
 Command = Any
 """A command as typer hands it out; its class is typer's own copy of click's, which has no public name."""
@@ -98,11 +99,17 @@ def describe_commands(group: Command) -> str:
             param for param in command.params if param.param_type_name == "option" and param.name != "help"
         ]
         usage = " ".join(
-            [words, *(_argument(param) for param in arguments), *(["[options]"] if options else [])]
+            [
+                words,
+                *(_argument(param) for param in arguments),
+                *(["[options]"] if options or words == "segue sandbox" else []),
+            ]
         )
         parts.append(f"## {words}\n\n```text\n{usage}\n```\n\n{inspect.cleandoc(command.help or '')}")
         rows = [(f"`{_argument(param)}`", _help(param)) for param in arguments]
         rows += [(f"`{', '.join([*param.opts, *param.secondary_opts])}`", _help(param)) for param in options]
+        if words == "segue sandbox":  # which has its options from the sandbox itself
+            rows += [(f"`{name}`", about) for name, about in sandbox.options()]
         if rows:
             parts.append(_table(("Argument or option", "Meaning"), rows))
     return _page("Commands", *parts)

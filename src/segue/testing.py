@@ -32,7 +32,7 @@ class Braze:
         self.app = app
         self.url = url
         """Where your code finds it: the REST endpoint and, with `/api/v3`, the SDK endpoint."""
-        self.key = "sandbox-key"
+        self.key = "sandbox"
         """The REST API key."""
         self.app_id = "sandbox-app"
         """The app identifier, for device SDKs and events."""

@@ -15,7 +15,7 @@ destinations:
   braze:
     type: braze
     source: web
-    settings: {endpoint: "%s", api_key: sandbox-key}
+    settings: {endpoint: "%s", api_key: sandbox}
 """
 
 

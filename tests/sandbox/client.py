@@ -28,7 +28,7 @@ class Answer:
 class Client:
     """A caller with a key; `time` is the clock of the sandbox, wound by hand."""
 
-    def __init__(self, app: Sandbox, time: StillTime, key: str = "sandbox-key") -> None:
+    def __init__(self, app: Sandbox, time: StillTime, key: str = "sandbox") -> None:
         self.app = app
         self.time = time
         self.key = key

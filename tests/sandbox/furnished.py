@@ -49,4 +49,4 @@ def furnishing(**more: Any) -> Furnishing:
 
 def furnished(**options: Any) -> Client:
     """A sandbox with such a workspace."""
-    return client(seed=Seed(workspaces=[furnishing()], keys=[Key(key="sandbox-key")]), **options)
+    return client(seed=Seed(workspaces=[furnishing()], keys=[Key(key="sandbox")]), **options)

@@ -29,7 +29,7 @@ def seed(**more: Any) -> Seed:
                 **more,
             )
         ],
-        keys=[Key(key="sandbox-key")],
+        keys=[Key(key="sandbox")],
     )
 
 

@@ -449,7 +449,7 @@ async def test_a_served_sandbox_sends_by_itself():
     try:
         async with (
             running(app) as url,
-            aiohttp.ClientSession(headers={"authorization": "Bearer sandbox-key"}) as http,
+            aiohttp.ClientSession(headers={"authorization": "Bearer sandbox"}) as http,
         ):
             connector = {"id": "c", "url": f"http://127.0.0.1:{port}/v1", "key": "wk", "behaviors": True}
             async with http.post(f"{url}/_sandbox/currents", json=connector) as answer:

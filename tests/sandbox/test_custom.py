@@ -196,7 +196,7 @@ async def test_merging_cannot_grow_an_object_without_end():
 def furnished(switches=None, **furnishing):
     """A sandbox whose workspace is set up like this."""
     workspace = Furnishing(apps=[App(app_id="app")], **furnishing)
-    return client(switches=switches or {}, seed=Seed(workspaces=[workspace], keys=[Key(key="sandbox-key")]))
+    return client(switches=switches or {}, seed=Seed(workspaces=[workspace], keys=[Key(key="sandbox")]))
 
 
 FORCED = [

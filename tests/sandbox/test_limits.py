@@ -111,7 +111,7 @@ async def test_a_mau_contract_limits_the_whole_company():
         seed = {"workspaces": [{"id": "eu"}], "keys": [{"key": "k2", "workspace": "eu"}]}
         await sandbox.post("/_sandbox/seed", seed)
         left = []
-        for key in ("sandbox-key", "k2"):
+        for key in ("sandbox", "k2"):
             sandbox.key = key
             left.append(told(await sandbox.post("/users/delete", {"external_ids": ["u"]}))["remaining"])
         assert left == expected

@@ -256,7 +256,7 @@ async def test_an_occurrence_costs_the_documented_data_points(given, expected):
     workspace = Furnishing(
         segmentable={"Hi": ["color"]}, blocklisted_events=["Noise"], blocklisted_products=["junk"]
     )
-    sandbox = client(seed=Seed(workspaces=[workspace], keys=[Key(key="sandbox-key")]))
+    sandbox = client(seed=Seed(workspaces=[workspace], keys=[Key(key="sandbox")]))
     assert (await sandbox.track(**{array: [item]})).status == 201
     totals = await sandbox.totals()
     assert totals["data_points"][array] == expected

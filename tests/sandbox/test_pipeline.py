@@ -12,9 +12,9 @@ OVERVIEW = "API overview"
 BAD_HEADERS = [
     Case("no Authorization: 401", "O", CLIENTS, {"authorization": ""}, 401),
     Case("an unknown key: 401", "O", CLIENTS, {"authorization": "Bearer other"}, 401),
-    Case("another scheme than Bearer: 401", "D", OVERVIEW, {"authorization": "Basic sandbox-key"}, 401),
-    Case("quotes round the key: 401", "D", OVERVIEW, {"authorization": 'Bearer "sandbox-key"'}, 401),
-    Case("two spaces before the key: 401", "D", OVERVIEW, {"authorization": "Bearer  sandbox-key"}, 401),
+    Case("another scheme than Bearer: 401", "D", OVERVIEW, {"authorization": "Basic sandbox"}, 401),
+    Case("quotes round the key: 401", "D", OVERVIEW, {"authorization": 'Bearer "sandbox"'}, 401),
+    Case("two spaces before the key: 401", "D", OVERVIEW, {"authorization": "Bearer  sandbox"}, 401),
     Case("no Content-Type: 415", "D+", ERRORS, {"content-type": ""}, 415),
     Case(
         "a form Content-Type: 415", "D+", ERRORS, {"content-type": "application/x-www-form-urlencoded"}, 415
@@ -117,7 +117,7 @@ async def test_the_checks_come_in_order():
     sandbox.app.world.add_key(Key(key="poor", permissions=[]))
     everything = {"raw": b"{" + b" " * 4 * 1_048_576, "headers": {"content-type": "text/plain"}}
     statuses = []
-    for key in ("unknown", "poor", "sandbox-key"):
+    for key in ("unknown", "poor", "sandbox"):
         sandbox.key = key
         statuses.append((await sandbox.send("POST", "/users/track", **everything)).status)
     lenient = client()

@@ -30,7 +30,7 @@ def device(**switches: Any) -> Client:
     time = StillTime(NOW)
     seed = Seed(
         workspaces=[Furnishing(apps=[App(app_id=APP)], subscription_groups=[SubscriptionGroup(id="sg1")])],
-        keys=[Key(key="sandbox-key")],
+        keys=[Key(key="sandbox")],
     )
     return Client(create_app(clock=time, seed=seed, switches=Switches(**switches)), time)
 
@@ -296,9 +296,7 @@ async def test_syncs_are_answered(what):
 async def test_an_instance_is_its_own_world():
     """Hosts that are no Braze instance reach all of them."""
     time = StillTime(NOW)
-    seed = Seed(
-        workspaces=[Furnishing(apps=[App(app_id=APP)], instance="fra-01")], keys=[Key(key="sandbox-key")]
-    )
+    seed = Seed(workspaces=[Furnishing(apps=[App(app_id=APP)], instance="fra-01")], keys=[Key(key="sandbox")])
     sandbox = Client(create_app(clock=time, seed=seed), time)
     body = {"api_key": APP, "device_id": "d1"}
     for host, status, answered in (

@@ -20,7 +20,7 @@ async def town() -> Client:
         cohorts=[Cohort(id="k", name="Cohort")],
         segmentable={"Seen": ["color"], "shoe": ["color"]},
     )
-    sandbox = client(seed=Seed(workspaces=[furnishing], keys=[Key(key="sandbox-key")]))
+    sandbox = client(seed=Seed(workspaces=[furnishing], keys=[Key(key="sandbox")]))
     await sandbox.track(
         attributes=[
             {

@@ -1,5 +1,5 @@
 """`segue`: the command line, one file per chapter."""
 
-from segue.cli.app import main
+from segue.cli.entry import main
 
 __all__ = ["main"]

@@ -1,4 +1,4 @@
-"""What `segue run` and `segue sandbox` do until they are told to stop."""
+"""What `segue run` does until it is told to stop."""
 
 import asyncio
 import signal
@@ -8,34 +8,12 @@ from rich.panel import Panel
 
 from segue.cli.serve import Running, in_process, running
 from segue.cli.show import err, out
-from segue.model.errors import MisconfiguredError
 from segue.runtime.settings import Settings
-from segue.sandbox.app import create_app as create_sandbox
-from segue.sandbox.app import serve as serve_sandbox
 
 
 def run_until_stopped(settings: Settings) -> None:
     """Run a whole Segue in this process until SIGTERM or Ctrl-C."""
     in_process(_run(settings))
-
-
-async def serve_sandbox_alone(host: str, port: int, *, key: str, keep: bool) -> None:
-    """Serve the sandbox and say where. Raises MisconfiguredError when the address cannot be listened on."""
-    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    started.add_done_callback(
-        lambda done: out.print(
-            f"Sandbox at [bold]http://{host}:{done.result()}[/], REST key [bold]{key}[/].\n"
-            "This is not Braze: nothing leaves this machine, nothing is kept after it stops.\n"
-            "Control it under /_sandbox/ (docs/sandbox.md)."
-        )
-    )
-    try:
-        await serve_sandbox(create_sandbox(key=key, keep=keep), host=host, port=port, started=started)
-    except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have
-        reason = getattr(error, "strerror", None) or error
-        raise MisconfiguredError(
-            f"cannot listen on {host}:{port}: {reason}. Choose another --host or --port."
-        ) from error
 
 
 async def _run(settings: Settings) -> None:

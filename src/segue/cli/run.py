@@ -1,7 +1,5 @@
 """`segue run` and `segue sandbox`: the processes."""
 
-import asyncio
-import contextlib
 import os
 import sys
 from pathlib import Path
@@ -57,24 +55,18 @@ def run(
     run_until_stopped(settings)
 
 
-def sandbox(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", "-p", help="Port; 0 picks one.", min=0, max=65535)] = 8089,
-    key: Annotated[str, typer.Option(help="The REST key it accepts.")] = "sandbox",
-    keep: Annotated[
-        bool, typer.Option("--keep/--no-keep", help="Keep profiles; without, it only counts (load tests).")
-    ] = True,
-) -> None:
-    """Run the sandbox alone: a stateful Braze on this machine, for tests and development."""
-    open_logbook(sys.stderr, now_ms=SystemClock().now_ms)
+def sandbox(context: typer.Context) -> None:
+    """Run the sandbox alone: a stateful Braze on this machine, for tests, development and demonstrations."""
+    from segue.sandbox.command import main
 
-    from segue.cli.process import serve_sandbox_alone
-
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve_sandbox_alone(host, port, key=key, keep=keep))
+    raise typer.Exit(main(context.args))
 
 
 def add_to(app: typer.Typer) -> None:
     """Put this chapter's commands on the command line."""
     app.command()(run)
-    app.command()(sandbox)
+    # its options are the sandbox's own, which runs without this command line too
+    app.command(
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
+        add_help_option=False,
+    )(sandbox)

@@ -27,7 +27,7 @@ from segue.sandbox.state_file import StateFile
 from segue.sandbox.switches import Switches
 from segue.sandbox.workspace import App, Furnishing, Registry, Segment, SubscriptionGroup, Tally, Workspace
 
-DEFAULT_KEY = "sandbox-key"
+DEFAULT_KEY = "sandbox"
 DEFAULT_APP = "sandbox-app"
 EXPORTS = 10
 """Segment exports kept to be fetched."""
@@ -182,6 +182,10 @@ class World:
             return False
         del self.by_header[b"Bearer " + name.encode()]
         return True
+
+    def begin_with(self, switches: Switches) -> None:
+        """Behave like this now and after every reset."""
+        self.switches = self._first_switches = switches
 
     # -- applying
 

@@ -23,7 +23,7 @@ def attempt(call, **more):
 
 def main(url: str) -> None:
     """All of the calls, in order."""
-    client = BrazeClient(api_key="sandbox-key", api_url=url)
+    client = BrazeClient(api_key="sandbox", api_url=url)
     wrong = BrazeClient(api_key="nope", api_url=url)
     event = {"external_id": "ann", "name": "Signed Up", "time": NOW}
     answers = [
