@@ -12,9 +12,10 @@ from segue.engine.delta import Fate, Profiles, Update
 from segue.engine.profile import Prepared
 from segue.sandbox import attributes
 from segue.sandbox.exchange import Call
+from segue.sandbox.seed import DEFAULT_GROUP
 from segue.sandbox.switches import Switches
 from segue.sandbox.texts import Refused
-from segue.sandbox.world import DEFAULT_GROUP, World
+from segue.sandbox.world import World
 
 NOW_MS = 1_795_000_000_000
 REFUSED = "email_subscription_info"

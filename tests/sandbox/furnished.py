@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.sandbox.client import Client, client
 
+from segue.sandbox.seed import DEFAULT_APP, DEFAULT_GROUP, Key, Seed
 from segue.sandbox.workspace import (
     App,
     Campaign,
@@ -14,7 +15,6 @@ from segue.sandbox.workspace import (
     Segment,
     SubscriptionGroup,
 )
-from segue.sandbox.world import DEFAULT_APP, DEFAULT_GROUP, Key, Seed
 
 FIELDS = {
     "id": "string",

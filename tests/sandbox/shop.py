@@ -7,8 +7,8 @@ from tests.sandbox.client import Client
 from segue.sandbox.app import Sandbox, create_app
 from segue.sandbox.audience.filters import Filter
 from segue.sandbox.clock import StillTime, iso
+from segue.sandbox.seed import DEFAULT_APP, DEFAULT_GROUP, Key, Seed
 from segue.sandbox.workspace import App, Campaign, Furnishing, Segment, SubscriptionGroup
-from segue.sandbox.world import DEFAULT_APP, DEFAULT_GROUP, Key, Seed
 
 DAY_MS = 86_400_000
 PEOPLE = 40

@@ -4,7 +4,7 @@ import pytest
 from tests.sandbox.client import client
 from tests.sandbox.rules import ATTRIBUTES, CLIENTS, OURS, TRACK, Case, rule, table
 
-from segue.sandbox.world import DEFAULT_APP, DEFAULT_GROUP
+from segue.sandbox.seed import DEFAULT_APP, DEFAULT_GROUP
 
 TOKEN = {"app_id": DEFAULT_APP, "token": "t1"}
 GROUP = {"subscription_group_id": DEFAULT_GROUP, "subscription_state": "subscribed"}

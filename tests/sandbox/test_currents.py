@@ -17,7 +17,7 @@ from tests.sandbox.rules import OURS, rule
 from segue.sandbox.app import create_app, running
 from segue.sandbox.currents.connector import DAY_MS, EVENT_BYTES, Connector, Happening, Stream
 from segue.sandbox.currents.events import KINDS
-from segue.sandbox.world import DEFAULT_APP, DEFAULT_GROUP
+from segue.sandbox.seed import DEFAULT_APP, DEFAULT_GROUP
 
 CUSTOM = "Custom Currents Export"
 SEGMENT = "Segment for Currents"

@@ -4,8 +4,8 @@ import pytest
 from tests.sandbox.client import client
 from tests.sandbox.rules import NESTED, OURS, POINTS, TYPES, Case, rule, table
 
+from segue.sandbox.seed import Key, Seed
 from segue.sandbox.workspace import App, Furnishing
-from segue.sandbox.world import Key, Seed
 
 CARS = [{"id": 1, "make": "Saab"}, {"id": 2, "make": "Volvo"}]
 

@@ -3,7 +3,7 @@
 from tests.sandbox.client import client
 from tests.sandbox.rules import CLIENTS, ERRORS, OURS, Case, rule, table
 
-from segue.sandbox.world import DEFAULT_APP
+from segue.sandbox.seed import DEFAULT_APP
 
 EXPORT = "Export user profile by identifier"
 ANON = {"alias_name": "a1", "alias_label": "anon"}

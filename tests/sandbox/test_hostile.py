@@ -11,7 +11,7 @@ from tests.sandbox.furnished import furnished
 
 from segue.sandbox.endpoints import CATALOG, EXACT
 from segue.sandbox.sdk.codes import CODES
-from segue.sandbox.world import Snapshot
+from segue.sandbox.seed import Snapshot
 
 NAMES = st.sampled_from(
     [

@@ -3,8 +3,8 @@
 from tests.sandbox.client import client
 from tests.sandbox.rules import CLIENTS, EVENTS, OURS, POINTS, PURCHASES, TRACK, Case, rule, table
 
+from segue.sandbox.seed import Key, Seed
 from segue.sandbox.workspace import Furnishing
-from segue.sandbox.world import Key, Seed
 
 EVENT = {"external_id": "u", "name": "Hi", "time": "2025-12-01T10:00:00Z"}
 PURCHASE = {

@@ -4,7 +4,7 @@ import pytest
 from tests.sandbox.client import client
 from tests.sandbox.rules import CLIENTS, ERRORS, LIMITS, OURS, Case, rule, table
 
-from segue.sandbox.world import Key
+from segue.sandbox.seed import Key
 
 EVENT = {"events": [{"external_id": "u", "name": "Hi", "time": "2025-12-01T00:00:00Z"}]}
 OVERVIEW = "API overview"

@@ -16,6 +16,7 @@ from tests.sandbox.rules import CLIENTS, rule
 from segue.sandbox.app import create_app
 from segue.sandbox.clock import StillTime
 from segue.sandbox.faults import Fault
+from segue.sandbox.seed import Key, Seed
 from segue.sandbox.workspace import (
     App,
     Campaign,
@@ -25,7 +26,6 @@ from segue.sandbox.workspace import (
     Furnishing,
     SubscriptionGroup,
 )
-from segue.sandbox.world import Key, Seed
 
 LINES = (Path(__file__).parents[1] / "conformance" / "braze.ndjson").read_text(encoding="utf-8").splitlines()
 CASES = [json.loads(line) for line in LINES]

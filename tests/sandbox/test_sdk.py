@@ -10,9 +10,9 @@ from tests.sandbox.rules import CLIENTS, OURS, POINTS, rule
 
 from segue.sandbox.app import create_app
 from segue.sandbox.clock import StillTime
+from segue.sandbox.seed import Key, Seed
 from segue.sandbox.switches import Switches
 from segue.sandbox.workspace import App, Furnishing, SubscriptionGroup
-from segue.sandbox.world import Key, Seed
 
 APP = "00000000-0000-0000-0000-00000000b4a2"
 NOW = 1_795_460_000_000

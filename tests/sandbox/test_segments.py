@@ -12,8 +12,8 @@ from tests.sandbox.town import criteria, is_, names, town
 
 from segue.sandbox.audience.filters import KINDS, Filter, Scope, compiled
 from segue.sandbox.people import People
+from segue.sandbox.seed import DEFAULT_APP, DEFAULT_GROUP
 from segue.sandbox.workspace import Segment
-from segue.sandbox.world import DEFAULT_APP, DEFAULT_GROUP
 
 FILTERS = "Segmentation filters"
 EVENTS = "Custom events"

@@ -3,7 +3,7 @@
 from tests.sandbox.client import client
 from tests.sandbox.rules import OURS, Case, rule, table
 
-from segue.sandbox.world import DEFAULT_GROUP as GROUP
+from segue.sandbox.seed import DEFAULT_GROUP as GROUP
 
 SET = "Update user's subscription group status"
 SET_V2 = "Update user's subscription group status (v2)"

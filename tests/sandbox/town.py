@@ -5,8 +5,8 @@ from typing import Any
 from tests.sandbox.client import Client, client
 
 from segue.sandbox.audience.filters import Filter
+from segue.sandbox.seed import DEFAULT_APP, DEFAULT_GROUP, Key, Seed
 from segue.sandbox.workspace import App, Campaign, Cohort, Furnishing, Segment, SubscriptionGroup
-from segue.sandbox.world import DEFAULT_APP, DEFAULT_GROUP, Key, Seed
 
 
 async def town() -> Client:

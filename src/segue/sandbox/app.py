@@ -25,8 +25,9 @@ from segue.sandbox.endpoints import MEGABYTE, SDK
 from segue.sandbox.exchange import JSON_HEADER, Call, Reply
 from segue.sandbox.faults import Fault
 from segue.sandbox.sdk.endpoint import readable
+from segue.sandbox.seed import DEFAULT_KEY, Seed
 from segue.sandbox.switches import Switches
-from segue.sandbox.world import DEFAULT_KEY, Seed, World
+from segue.sandbox.world import World
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

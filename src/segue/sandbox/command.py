@@ -14,8 +14,8 @@ import apsw
 import msgspec
 
 from segue.sandbox.app import Sandbox, create_app, serve
+from segue.sandbox.seed import DEFAULT_KEY, Key, Seed, default_seed
 from segue.sandbox.switches import Switches, describe
-from segue.sandbox.world import DEFAULT_KEY, Key, Seed, default_seed
 
 ABOUT = "Run the sandbox alone: a stateful Braze on this machine, for tests, development and demonstrations."
 EXAMPLES = """\

@@ -12,7 +12,8 @@ from segue.sandbox.texts import Refused, say
 from segue.sandbox.workspace import Workspace
 
 if TYPE_CHECKING:
-    from segue.sandbox.world import Key, World
+    from segue.sandbox.seed import Key
+    from segue.sandbox.world import World
 
 Headers = list[tuple[bytes, bytes]]
 WARNINGS_KEPT = 100

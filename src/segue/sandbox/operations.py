@@ -14,9 +14,10 @@ from segue.sandbox.clock import iso
 from segue.sandbox.dates import read_time
 from segue.sandbox.exchange import Reply
 from segue.sandbox.faults import Fault
+from segue.sandbox.seed import Key, Seed, Snapshot
 from segue.sandbox.switches import Switches, describe
 from segue.sandbox.workspace import Workspace
-from segue.sandbox.world import Key, Seed, Snapshot, World
+from segue.sandbox.world import World
 
 LAST_MS = 32_503_679_999_999
 """The end of the year 2999: as far as the clock goes."""

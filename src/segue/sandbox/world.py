@@ -7,9 +7,8 @@ work is carried out when its moment has passed and anybody looks.
 
 import hashlib
 import heapq
-import ipaddress
 import random
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,69 +22,22 @@ from segue.sandbox.faults import Faults
 from segue.sandbox.journal import Journal
 from segue.sandbox.limits import Limits
 from segue.sandbox.person import Person
+from segue.sandbox.seed import (
+    DEFAULT_KEY,
+    Key,
+    Seed,
+    Snapshot,
+    WorkspaceState,
+    check_keys,
+    check_segments,
+    default_seed,
+)
 from segue.sandbox.state_file import StateFile
 from segue.sandbox.switches import Switches
-from segue.sandbox.workspace import App, Furnishing, Registry, Segment, SubscriptionGroup, Tally, Workspace
+from segue.sandbox.workspace import Furnishing, Segment, Tally, Workspace
 
-DEFAULT_KEY = "sandbox"
-DEFAULT_APP = "sandbox-app"
 EXPORTS = 10
 """Segment exports kept to be fetched."""
-DEFAULT_GROUP = "b8b2a4d0-0000-4000-8000-000000000001"
-
-
-class Key(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A REST API key: one workspace, what it may do, from where."""
-
-    key: str
-    name: str = "key"
-    workspace: str = "sandbox"
-    permissions: list[str] = msgspec.field(default_factory=lambda: ["*"])
-    """Permission names such as `users.track`; `*` allows everything."""
-    ip_allowlist: list[str] = []
-    """Addresses or networks; empty allows any."""
-    created_ms: int = 0
-    last_seen_ms: int | None = None
-
-    def allows(self, permission: str) -> bool:
-        """Whether it carries a permission."""
-        return permission in self.permissions or "*" in self.permissions
-
-    def allows_peer(self, peer: str) -> bool:
-        """Whether it may be used from an address."""
-        if not self.ip_allowlist:
-            return True
-        try:
-            address = ipaddress.ip_address(peer)
-        except ValueError:
-            return False
-        return any(address in ipaddress.ip_network(network, strict=False) for network in self.ip_allowlist)
-
-
-class Seed(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A world to begin with: workspaces as an operator would furnish them, and keys."""
-
-    workspaces: list[Furnishing] = []
-    keys: list[Key] = []
-    switches: Switches | None = None
-
-
-class WorkspaceState(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Everything of one workspace, as a snapshot keeps it."""
-
-    furnishing: Furnishing
-    registry: Registry
-    people: list[Person]
-    created: int
-
-
-class Snapshot(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """The whole world as one document."""
-
-    now_ms: int
-    switches: Switches
-    keys: list[Key]
-    workspaces: list[WorkspaceState]
 
 
 class World:
@@ -137,8 +89,8 @@ class World:
         Raises ValueError, and changes nothing: a key of the seed is no good.
         """
         if seed is not None:
-            _check_keys(seed.keys, [furnishing.id for furnishing in seed.workspaces])
-            _check_segments(seed.workspaces)
+            check_keys(seed.keys, [furnishing.id for furnishing in seed.workspaces])
+            check_segments(seed.workspaces)
         self._waiting.clear()
         self.exports.clear()
         self.callbacks.clear()
@@ -154,8 +106,8 @@ class World:
 
         Raises ValueError, and changes nothing: a key or a segment is no good.
         """
-        _check_keys(seed.keys, [*self.workspaces, *(furnishing.id for furnishing in seed.workspaces)])
-        _check_segments(seed.workspaces)
+        check_keys(seed.keys, [*self.workspaces, *(furnishing.id for furnishing in seed.workspaces)])
+        check_segments(seed.workspaces)
         for furnishing in seed.workspaces:
             if self.file is not None:
                 self.file.forget(furnishing.id)
@@ -170,7 +122,7 @@ class World:
 
         Raises ValueError: its workspace is unknown, or an entry of its allow-list is no network.
         """
-        _check_keys([key], self.workspaces)
+        check_keys([key], self.workspaces)
         key.created_ms = key.created_ms or self.clock.now_ms()
         self.keys[key.key] = key
         self.by_header[b"Bearer " + key.key.encode()] = key
@@ -283,8 +235,8 @@ class World:
 
         Raises ValueError, and changes nothing: a key or a segment is no good.
         """
-        _check_keys(snapshot.keys, [state.furnishing.id for state in snapshot.workspaces])
-        _check_segments([state.furnishing for state in snapshot.workspaces])
+        check_keys(snapshot.keys, [state.furnishing.id for state in snapshot.workspaces])
+        check_segments([state.furnishing for state in snapshot.workspaces])
         self._waiting.clear()
         self._empty()
         self._take(snapshot)
@@ -369,34 +321,5 @@ class World:
         }
 
 
-def _check_keys(keys: Iterable[Key], workspaces: Collection[str]) -> None:
-    for key in keys:
-        if key.workspace not in workspaces:
-            known = ", ".join(sorted(workspaces)) or "none"
-            raise ValueError(f"key {key.name!r}: workspace {key.workspace!r} is unknown; there are: {known}")
-        for network in key.ip_allowlist:
-            ipaddress.ip_network(network, strict=False)
-
-
-def _check_segments(furnishings: Iterable[Furnishing]) -> None:
-    for furnishing in furnishings:
-        scope = Workspace(furnishing).scope(0)
-        for segment in furnishing.segments:
-            segment.test(scope)
-
-
 def _counted(tallies: Mapping[str, Tally]) -> int:
     return sum(tally.count for tally in tallies.values())
-
-
-def default_seed(key: str) -> Seed:
-    """One workspace with an app, a subscription group and an all-powerful key."""
-    return Seed(
-        workspaces=[
-            Furnishing(
-                apps=[App(app_id=DEFAULT_APP, name="Sandbox app")],
-                subscription_groups=[SubscriptionGroup(id=DEFAULT_GROUP)],
-            )
-        ],
-        keys=[Key(key=key, name="sandbox")],
-    )
