@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from segue.sandbox.audience.filters import KINDS as FILTERS
-from segue.sandbox.audience.filters import Filter, compiled
+from segue.sandbox.audience.filters import Filter, compiled, given_up
 from segue.sandbox.clock import iso
 from segue.sandbox.currents.connector import Connector
 from segue.sandbox.currents.events import KINDS as EVENTS
@@ -75,6 +75,10 @@ async def _count(world: World, asked: Asked) -> Any:
     count = 0
     async for person in workspace.people.stroll():
         count += test(person)
+    if slow := given_up(asked.body.filter):
+        raise Wrong(
+            f"filter: the regular expression {slow[0]!r:.60} takes too long on these people; simplify it"
+        )
     return {"count": count, "of": len(workspace.people)}
 
 

@@ -114,6 +114,10 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "or leave the visitor's behind."
         ),
     ] = "merge"
+    sdk_unmatched_key: Annotated[
+        Literal[20, 27],
+        Meta(description="[A] Error code of an SDK token that none of the app's public keys signed."),
+    ] = 27
     sdk_features: Annotated[
         list[Literal["content_cards", "feature_flags", "banners"]],
         Meta(description="[O] What the configuration tells SDKs to ask for; each is answered, and empty."),

@@ -31,6 +31,10 @@ class App(msgspec.Struct, kw_only=True):
     app_id: str
     name: str = "App"
     platform: str = "Web"
+    sdk_authentication: Literal["disabled", "optional", "required"] = "disabled"
+    """Whether device SDKs must prove who their user is."""
+    public_keys: Annotated[list[str], msgspec.Meta(max_length=3)] = []
+    """PEM, up to three: whose private halves may sign."""
 
 
 class SubscriptionGroup(msgspec.Struct, kw_only=True):
@@ -269,7 +273,8 @@ class Workspace:
         self.blocklisted_events = frozenset(own.blocklisted_events)
         self.blocklisted_attributes = frozenset(own.blocklisted_attributes)
         self.blocklisted_products = frozenset(own.blocklisted_products)
-        self.app_ids = frozenset(app.app_id for app in own.apps)
+        self.apps = {app.app_id: app for app in own.apps}
+        self.app_ids = frozenset(self.apps)
         self.groups = {group.id: group for group in own.subscription_groups}
         self.campaigns = {campaign.id: campaign for campaign in own.campaigns}
         self.canvases = {canvas.id: canvas for canvas in own.canvases}

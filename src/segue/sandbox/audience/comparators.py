@@ -5,16 +5,15 @@ A comparison is `(held, wanted, now_ms) -> bool`; `held` is None where a person 
 """
 
 import functools
-import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
+from segue.sandbox.audience.patterns import REGEX_CHARACTERS, Pattern, pattern
 from segue.sandbox.clock import EPOCH
 from segue.sandbox.dates import read_time
 
 DAY_MS = 86_400_000
-REGEX_CHARACTERS = 32_764
 LISTED = 256
 """Values an any-of filter may list."""
 
@@ -64,11 +63,11 @@ _EXPECTED: Mapping[Wants, str] = {
 }
 
 
-def _regex(value: str, name: str) -> re.Pattern[str]:
+def _regex(value: str, name: str) -> Pattern:
     try:
-        return re.compile(value, re.IGNORECASE)
-    except (re.error, OverflowError, RecursionError) as fault:
-        raise ValueError(f"filter {name!r}: {value!r:.60} is no regular expression: {fault}") from fault
+        return pattern(value)
+    except ValueError as fault:
+        raise ValueError(f"filter {name!r}: {fault}") from fault
 
 
 def _number(held: Any) -> float | None:
@@ -83,8 +82,8 @@ def _list(held: Any) -> list[Any]:
     return held if isinstance(held, list) else []
 
 
-def _matches(held: Any, wanted: re.Pattern[str]) -> bool:
-    return isinstance(held, str) and wanted.search(held) is not None
+def _matches(held: Any, wanted: Pattern) -> bool:
+    return isinstance(held, str) and wanted.finds(held)
 
 
 def _contains(held: Any, wanted: list[str]) -> bool:

@@ -31,6 +31,7 @@ from segue.sandbox.audience.comparators import (
     Family,
     checked,
 )
+from segue.sandbox.audience.patterns import pattern
 from segue.sandbox.person import Occurrence, Person, Purchase
 
 Test = Callable[[Person], bool]
@@ -105,6 +106,15 @@ def compiled(wanted: Filter, scope: Scope) -> Test:
     read, holds, now_ms = kind.read(wanted, inner), comparator.holds, scope.now_ms
     value = checked(comparator.wants, wanted.value, wanted.kind)
     return lambda person: holds(read(person), value, now_ms)
+
+
+def given_up(wanted: Filter) -> list[str]:
+    """The regular expressions of a filter that took too long and match nobody any more."""
+    inner = [*(wanted.all or []), *(wanted.any or []), *wanted.criteria]
+    found = [text for entry in inner for text in given_up(entry)]
+    if wanted.comparator in ("matches", "not_matches") and isinstance(wanted.value, str):
+        found += [wanted.value] if pattern(wanted.value).given_up else []
+    return found
 
 
 def _comparator(wanted: Filter, family: Family, name: str) -> Comparator:

@@ -10,7 +10,7 @@ from typing import Any
 
 from segue.sandbox.exchange import Call, Headers, Reply, reply
 from segue.sandbox.instances import instance_of
-from segue.sandbox.sdk import codes, visit
+from segue.sandbox.sdk import authentication, codes, visit
 from segue.sandbox.sdk.codes import Signal
 from segue.sandbox.workspace import Workspace
 
@@ -35,9 +35,9 @@ EARLIEST_MS = 946_684_800_000
 
 def take(call: Call) -> Reply:
     """POST /api/v3/data/: take in what happened on a device, and answer what it asked for."""
-    fault = _enter(call)
-    if fault:
-        return reply(200, {"error": fault})
+    refused = _enter(call)
+    if refused is not None:
+        return reply(200, refused)
     document = call.document
     events, objects = _listed(call, "events"), _listed(call, "attributes")
     call.objects = call.accepted = len(events) + len(objects)
@@ -102,22 +102,21 @@ def readable(headers: Mapping[bytes, bytes], answer: Reply) -> Reply:
 
 
 def _synced(call: Call, answer: Mapping[str, Any]) -> Reply:
-    fault = _enter(call)
-    return reply(200, {"error": fault} if fault else answer)
+    return reply(200, _enter(call) or answer)
 
 
-def _enter(call: Call) -> str:
-    """Find the app's workspace; the SDK's word for what is wrong, or nothing."""
+def _enter(call: Call) -> dict[str, Any] | None:
+    """Find the app's workspace; what the SDK is told when it may not go on, or None."""
     app_id, device_id = call.document.get("api_key"), call.document.get("device_id")
     found = _workspace(call, app_id)
     if found is None:
         call.problems.append(f"api_key {app_id!r:.60} is no app identifier of this instance")
-        return "invalid_api_key"
+        return {"error": "invalid_api_key"}
     call.held_workspace = found
     if not isinstance(device_id, str) or not device_id or len(device_id) > 255:
         call.problems.append("device_id is missing")
-        return "no_device_identifier"
-    return ""
+        return {"error": "no_device_identifier"}
+    return authentication.refusal(call, found.apps[str(app_id)])
 
 
 def _workspace(call: Call, app_id: object) -> Workspace | None:
