@@ -158,4 +158,7 @@ def test_a_ledger_is_shown_whole_and_adds_up() -> None:
 
 def test_every_result_of_a_ledger_has_its_metric() -> None:
     """A new result cannot be left out of the law's exported terms."""
-    assert {*RESULTS, "rows_delivered", "rows_dead", "rows_uncertain"} == {*LEDGER_RESULTS, *LEDGER_REASONS}
+    assert {*RESULTS, "rows_delivered", "rows_filtered", "rows_dead", "rows_uncertain"} == {
+        *LEDGER_RESULTS,
+        *LEDGER_REASONS,
+    }

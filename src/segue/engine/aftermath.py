@@ -7,7 +7,7 @@ import msgspec
 
 from segue.engine import search
 from segue.engine.batch import Batch, Search, Waiting
-from segue.engine.retry import Dead, Done, Halve, Later, Wait, decide
+from segue.engine.retry import Apart, Dead, Done, Halve, Later, Wait, decide
 from segue.model.delivery import Attempt, Outcome, Receipt, Verdict, tries
 
 KEPT_FIRST: Final = 10
@@ -56,33 +56,34 @@ def weigh(batch: Batch, outcomes: Sequence[Outcome], request: str, now: float, n
     wait: list[Waiting] = []
     later: list[Group] = []
     refused: list[Waiting] = []
+    apart: list[Waiting] = []
     refusal = trouble = None
-    position = 0
     for entry, outcome in zip(batch.waiting, outcomes, strict=True):
         row = entry.row
         if outcome.verdict is Verdict.DELIVERED:  # nearly always, and there is nothing to decide
-            ended.append(Ended(entry, outcome, position))
-            position += len(row.items)
+            ended.append(Ended(entry, outcome, entry.position))
             continue
         if outcome.verdict is Verdict.RETRY:
             entry.retries += 1
         _remember(entry, outcome, request, now_ms)
         match decide(outcome, entry.retries, now, f"{row.lane}-{row.offset}-{row.subscription}"):
             case Done():
-                ended.append(Ended(entry, outcome, position))
+                ended.append(Ended(entry, outcome, entry.position))
             case Dead(reason, message):
-                ended.append(Ended(entry, outcome, position, reason, message))
+                ended.append(Ended(entry, outcome, entry.position, reason, message))
             case Later(at):
                 entry.not_before = at
                 later.append(([entry], None))
             case Halve():
                 refused.append(entry)
                 refusal = outcome
+            case Apart():
+                entry.is_alone = True
+                apart.append(entry)
             case Wait():
                 wait.append(entry)
                 trouble = outcome
-        position += len(row.items)
-    groups: list[Group] = [(wait, batch.search if wait else None)]
+    groups: list[Group] = [(wait, batch.search if wait else None), (apart, None)]
     step = _search(batch, refused, refusal, ended) if not wait else None
     if step is not None:
         groups.append((step.probe, step.search))
@@ -143,4 +144,5 @@ def receipt(ended: Ended, request: str, now_ms: int) -> Receipt:
         status=ended.outcome.status,
         attempts=tries(ended.entry.attempts) + (not ended.reason),
         settled_ms=now_ms,
+        notes=ended.entry.notes,
     )

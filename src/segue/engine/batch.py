@@ -36,6 +36,9 @@ class Waiting(msgspec.Struct, eq=False, gc=True):
     not_before  earliest time it may leave (a retry)
     retries     tries that count: the partner asked for this row to be sent again
     attempts    the history of tries that did not deliver it
+    is_alone    it must not share an object with other rows: one that carried several was refused
+    position    index of its first object in the request it left in last
+    notes       what of it did not travel, for its receipt (`segue.model.delivery.left_out`)
     """
 
     row: Row
@@ -47,6 +50,9 @@ class Waiting(msgspec.Struct, eq=False, gc=True):
     attempts: tuple[Attempt, ...] = ()
     in_flight: bool = False
     size: int = 0
+    is_alone: bool = False
+    position: int = 0
+    notes: tuple[str, ...] = ()
 
 
 class Search(msgspec.Struct, frozen=True, eq=False):
@@ -139,6 +145,10 @@ class Batcher:
         queue.items += len(row.items)
         return entry
 
+    def is_waiting(self, people: Iterable[str]) -> bool:
+        """Whether a row of any of these people waits or is on its way."""
+        return any(person in self._chains for person in people)
+
     def hurry(self) -> None:
         """Make every queue due now: the caller needs room, or is stopping."""
         for queue in self._queues.values():
@@ -211,8 +221,10 @@ class Batcher:
             self.in_flight -= 1
 
     def _lift(self, batch: Batch) -> None:
+        position = 0
         for entry in batch.waiting:
-            entry.in_flight = True
+            entry.in_flight, entry.position = True, position
+            position += len(entry.row.items)
         self.in_flight += len(batch.waiting)
 
     def _wake(self, entry: Waiting) -> None:

@@ -36,12 +36,7 @@ from segue.engine.profile import Operation, Prepared, Profile, Still, Touch, for
 from segue.engine.reduction import GONE, Reduction, reduced, stale_parts, unreduced, without
 from segue.engine.roster import Roster
 from segue.kit.attributes import AttributeShape, Disturbance, JsonObject
-
-STALE: Final = "STALE_ATTRIBUTES"
-"""Reason: everything the update said is older than what was sent."""
-
-UNCHANGED: Final = "UNCHANGED"
-"""Reason: the partner has acknowledged all of it before."""
+from segue.model.delivery import STALE, UNCHANGED
 
 AHEAD_MS: Final = 5 * 60_000
 MOST_PEOPLE: Final = 20_000
@@ -82,12 +77,8 @@ class Dropped(msgspec.Struct, frozen=True, gc=False):
 
 
 class Departure(msgspec.Struct):
-    """What becomes of some updates.
-
-    objects  what to send, in this order
-    dropped  updates that none of the objects carries
-    notes    update -> (attribute, why it was left out)
-    """
+    """What becomes of some updates: the objects to send, in this order, the updates that none of them
+    carries, and what was left out of each: update -> (attribute, why)."""
 
     objects: list[Prepared] = []
     dropped: list[Dropped] = []
@@ -118,8 +109,8 @@ class Profiles:
     ) -> None:
         self._shape = shape
         self._identity = Identity(shape)
-        self._meter = Meter(shape)
-        self._changed_only = changed_only
+        self.meter = Meter(shape)
+        self.changed_only = changed_only
         self._keep_values = keep_values
         self._ahead_ms = ahead_ms
         self._item_bytes = item_bytes
@@ -157,6 +148,10 @@ class Profiles:
         """The attributes of a loaded person as far as they are known whole."""
         entries = self._roster[person].entries
         return {name: entry[2] for name, entry in entries.items() if len(entry) == 3}
+
+    def names(self, item: JsonObject) -> list[str]:
+        """The attributes an object names, apart from who and how."""
+        return [name for name in item if name not in self._identity.split(item)[1]]
 
     # -- leaving and arriving
 
@@ -226,10 +221,13 @@ class Profiles:
 
     # -- forgetting
 
-    def forget(self, person: str) -> None:
+    def forget(self, person: str, *, with_kin: bool = False) -> None:
         """Send everything of this person again next time; the clocks stay. The person must be loaded."""
-        self._roster[person].forget()
-        self._roster.change([person])
+        profile = self._roster[person]
+        people = {person: profile, **(self._roster.kin(profile) if with_kin else {})}
+        for each in people.values():
+            each.forget()
+        self._roster.change(people)
 
     def erase(self, person: str) -> None:
         """Forget a person whose profile is gone, clocks and all, and what is known of their kin."""
@@ -281,7 +279,7 @@ class Profiles:
                 kept.append(wish)
             if notes:
                 departure.notes[wish.index] = notes
-        if self._changed_only and len(kept) > 1:
+        if self.changed_only and len(kept) > 1:
             folds = fold(kept, self._shape)
         else:
             folds = [single(wish) for wish in kept]
@@ -321,7 +319,7 @@ class Profiles:
         return kept.keys() <= wish.control and (profile.exists or not shape.proves(kept))
 
     def _reduce(self, profile: Profile, folded: Fold) -> Reduction:
-        if self._changed_only:
+        if self.changed_only:
             return reduced(profile, folded, self._shape, keep_values=self._keep_values)
         return unreduced(folded, self._shape)
 
@@ -340,7 +338,7 @@ class Profiles:
             for wish in wishes:
                 self._send(profile, single(wish), departure)
             return
-        cost = self._meter.of_item(item, reduction.object)
+        cost = self.meter.of_item(item, reduction.object)
         prepared = Prepared(
             person=first.person,
             item=item,
@@ -394,7 +392,7 @@ class Profiles:
             self._roster.change((person,))
 
     def _cost(self, wish: Wish) -> int:
-        return self._meter.of_item(wish.item, orjson.loads(wish.item) if wish.is_cut else wish.object)
+        return self.meter.of_item(wish.item, orjson.loads(wish.item) if wish.is_cut else wish.object)
 
 
 _by_time: Final = attrgetter("when")

@@ -29,6 +29,8 @@ class OpenEvent(msgspec.Struct, eq=False):
     received_ms  when it came in, milliseconds since the epoch
     outstanding  rows not settled yet
     died         why one of them died, "" while none has
+    arrived      whether the partner took one of them
+    left_out     why one of them had nothing left to send, "" while none had
     letters      dead letters of subscriptions that failed before they had a row; written with the event,
                  so that a crash in between does not count them twice
     """
@@ -39,6 +41,8 @@ class OpenEvent(msgspec.Struct, eq=False):
     outstanding: int
     died: str = ""
     letters: tuple[DeadLetter, ...] = ()
+    arrived: bool = False
+    left_out: str = ""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -123,20 +127,38 @@ class Ledger:
         return event
 
     def settle(
-        self, event: OpenEvent, subscription: str, died: str, minute: int, *, is_counted: bool = False
+        self,
+        event: OpenEvent,
+        subscription: str,
+        died: str,
+        minute: int,
+        *,
+        left_out: str = "",
+        is_counted: bool = False,
     ) -> None:
-        """One row of an open event is done; the last one settles the event: delivered when all rows
-        were, dead when any was. is_counted: the row itself was counted before a restart."""
+        """One row of an open event is done; the last one settles the event: dead when any row is, delivered
+        when any row was, filtered when none of them had anything left to send.
+
+        left_out    why the row had nothing left to send, "" when it was sent
+        is_counted  the row itself was counted before a restart
+        """
         if not is_counted:
-            self._count(minute, subscription, "rows_dead" if died else "rows_delivered", died, 1)
+            result = "rows_dead" if died else "rows_filtered" if left_out else "rows_delivered"
+            self._count(minute, subscription, result, died or left_out, 1)
         event.outstanding -= 1
-        if died and not event.died:
-            event.died = died
+        if died:
+            event.died = event.died or died
+        elif left_out:
+            event.left_out = event.left_out or left_out
+        else:
+            event.arrived = True
         if event.outstanding == 0:
             del self._open[event.lane][event.offset]
             for letter in event.letters:
                 self.bury(letter, minute, had_row=False)
-            self._count(minute, "", "dead" if event.died else "delivered", event.died, 1)
+            is_filtered = not event.died and not event.arrived
+            result = "dead" if event.died else "filtered" if is_filtered else "delivered"
+            self._count(minute, "", result, event.died or (event.left_out if is_filtered else ""), 1)
         self.dirty = True
 
     def write(self, receipt: Receipt) -> None:

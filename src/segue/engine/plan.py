@@ -225,6 +225,7 @@ def _check_delivery(config: Destination, place: str, faults: list[Fault]) -> Non
         ("wait_seconds", delivery.wait_seconds, 0.0, 600.0),
         ("in_flight", delivery.in_flight, 1, 256),
         ("dedupe_hours", delivery.dedupe_hours, 1, 24 * 30),
+        ("ahead_seconds", delivery.ahead_seconds, 0.0, 86_400.0),
     )
     for name, value, least, most in bounds:
         if value is not None and not least <= value <= most:
@@ -235,7 +236,7 @@ def _check_delivery(config: Destination, place: str, faults: list[Fault]) -> Non
                     remedy=f"Use a number from {least:g} to {most:g}.",
                 )
             )
-    promised = (("packing", delivery.packing, "action"), ("attributes", delivery.attributes, "all"))
+    promised = (("packing", delivery.packing, "action"),)
     faults.extend(
         Fault(
             place=f"{place}.{name}",

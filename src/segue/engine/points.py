@@ -7,12 +7,30 @@ as much as what it adds or updates, and 1 per object it removes.
 Source  Braze docs, "Data points (Legacy)", read 2026-11-24
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from segue.kit.attributes import AttributeShape, JsonObject
+from segue.model.delivery import Row
 
 MOST_PRICED: Final = 50_000
 """Objects whose price is kept in mind: people are told the same again and again."""
+
+
+class Spending(msgspec.Struct, frozen=True):
+    """What one row's attributes cost, once the partner took them or nothing of them was left to send.
+
+    row    says which subscription, event, kind, person and messageId
+    sent   attribute -> data points it cost
+    saved  attribute -> data points it would have cost more, had the row been sent whole; less than nothing
+           where a value had to be said in more words than it came in
+    """
+
+    row: Row
+    sent: Mapping[str, int]
+    saved: Mapping[str, int]
 
 
 class Meter:

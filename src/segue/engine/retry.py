@@ -4,6 +4,7 @@
     delivered           done                                      any hold ends
     rejected            dead, with the partner's reason           goes on
     batch-rejected      halved until the culprit stands alone     goes on
+    apart               again, in an object of its own            goes on
     retry               later, at most MAX_ATTEMPTS times         goes on
     hold                waits, no attempt is burned               holds, then probes with one request
 
@@ -45,14 +46,19 @@ class Halve(msgspec.Struct, frozen=True):
     """The request was refused and no row named: send its halves to find the culprit."""
 
 
+class Apart(msgspec.Struct, frozen=True):
+    """The row was refused together with others: it leaves again in an object of its own."""
+
+
 class Wait(msgspec.Struct, frozen=True):
     """The row stays where it is until the destination's hold ends."""
 
 
-Decision = Done | Dead | Later | Halve | Wait
+Decision = Done | Dead | Later | Halve | Apart | Wait
 
 DONE: Final = Done()
 HALVE: Final = Halve()
+APART: Final = Apart()
 WAIT: Final = Wait()
 
 
@@ -71,6 +77,8 @@ def decide(outcome: Outcome, attempt: int, now: float, seed: str) -> Decision:
             return Dead(outcome.code or "REJECTED", outcome.message)
         case Verdict.BATCH_REJECTED:
             return HALVE
+        case Verdict.APART:
+            return APART
         case Verdict.RETRY:
             if attempt >= MAX_ATTEMPTS:
                 return Dead(

@@ -82,6 +82,9 @@ class Verdict(StrEnum):
     """This row is refused for good; its neighbours may be fine."""
     BATCH_REJECTED = "batch-rejected"
     """The request as a whole was refused and no row is named: find the culprit by bisecting."""
+    APART = "apart"
+    """The object carried several rows, or said a row in other words, and was refused: they leave again, each
+    in an object of its own and whole."""
     RETRY = "retry"
     """This row may succeed later."""
     HOLD = "hold"
@@ -235,7 +238,7 @@ class CountKey(NamedTuple):
 
     minute  minutes since the epoch, when it was settled
     result  "delivered", "filtered", "suppressed", "duplicate", "dead", "expired" or "skipped" for events;
-            "rows_delivered", "rows_dead" for rows
+            "rows_delivered", "rows_filtered", "rows_dead" for rows
     """
 
     minute: int

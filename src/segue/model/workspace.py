@@ -62,7 +62,10 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     wait_seconds   a batch leaves when full or this long after its first row; None: as the action says
     in_flight      most requests on the way at one time
     packing        "action": each action has its own requests; "person": see the guarantees page
-    attributes     "all" or "changed" (delta sending)
+    attributes     "all" or "changed" (delta sending): which of a person's attributes travel
+    remember       what delta sending keeps of each person: "values", or "hashes" that only tell changed from
+                   unchanged
+    ahead_seconds  how far after its receipt an event may say it happened; beyond, it counts as received then
     uncertain      what becomes of events and purchases that may or may not have arrived: "resend" | "hold"
     dedupe_hours   how long a messageId is remembered
     """
@@ -72,6 +75,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int = 16
     packing: Literal["action", "person"] = "action"
     attributes: Literal["all", "changed"] = "all"
+    remember: Literal["values", "hashes"] = "values"
+    ahead_seconds: float = 300.0
     uncertain: Literal["resend", "hold"] = "resend"
     dedupe_hours: int = 24
 

@@ -13,12 +13,14 @@ from segue.engine.aftermath import Ended, receipt
 from segue.engine.batch import Batcher, Waiting
 from segue.engine.dead import bury
 from segue.engine.ledger import Ledger, OpenEvent
+from segue.engine.parcel import LeftOut
 from segue.engine.plan import BoundDestination
 from segue.engine.route import Routed
 from segue.io.storage.journal import Found, Journal, RowKey, Settled, Turn
-from segue.model.delivery import DeadLetter, Receipt, Row, Uncertain
+from segue.model.delivery import DeadLetter, Receipt, Row, Uncertain, tries
 from segue.model.errors import CorruptBlock
 from segue.model.event import Record
+from segue.runtime.memory import Memory
 from segue.runtime.revival import Revival
 
 UNCERTAIN: Final = "UNCERTAIN"
@@ -34,7 +36,13 @@ class Bookkeeper:
     """
 
     def __init__(
-        self, ledger: Ledger, journal: Journal, found: Found, revival: Revival, batcher: Batcher
+        self,
+        ledger: Ledger,
+        journal: Journal,
+        found: Found,
+        revival: Revival,
+        batcher: Batcher,
+        memory: Memory,
     ) -> None:
         self.ledger = ledger
         self.journal = journal
@@ -43,6 +51,7 @@ class Bookkeeper:
         self._counted = found.counted
         self._revival = revival
         self._batcher = batcher
+        self._memory = memory
         self._open: dict[tuple[int, int], OpenEvent] = {}
         self._parts: dict[tuple[int, int], list[tuple[RowKey, Settled]]] = {}  # done, of events still open
 
@@ -91,6 +100,8 @@ class Bookkeeper:
             else:
                 if known.reason == UNCERTAIN:
                     self.count_doubt(row, known.request, destination.config.delivery.uncertain, now_ms)
+                if not known.reason:
+                    self._memory.recall(row)
                 self._settle_known(row, known, now_ms)
             return True
         request = self._doubt.pop(key, None)
@@ -120,9 +131,31 @@ class Bookkeeper:
             unread[part[0] in self._counted].append(part)
         return self.journal.turn([*parts, *unread[True]], unread[False])
 
-    def leave(self, request: int, rows: Iterable[Row]) -> None:
-        """A request is about to leave."""
-        self.journal.leave(request, map(row_key, rows))
+    def leave(self, request: int, rows: Iterable[Row], people: Iterable[str] = ()) -> None:
+        """A request is about to leave. people: whose attributes it changes at the partner."""
+        self.journal.leave(request, map(row_key, rows), people)
+
+    def leave_out(self, left_out: LeftOut, now_ms: int) -> None:
+        """A row has nothing to send. No journal entry: after a crash it is looked at again."""
+        row, entry = left_out.row, left_out.entry
+        if entry is not None:
+            self._batcher.settle(entry)
+        self.ledger.write(
+            Receipt(
+                lane=row.lane,
+                offset=row.offset,
+                message_id=row.message_id,
+                subscription=row.subscription,
+                action=row.action,
+                result="filtered",
+                reason=left_out.reason,
+                attempts=tries(entry.attempts) if entry is not None else 0,
+                settled_ms=now_ms,
+                notes=left_out.notes,
+            )
+        )
+        verdict = Settled(0, 0, 0, left_out.reason, is_left_out=True)
+        self._settle_event(row, verdict, now_ms // 60_000)
 
     def answered(
         self, request: int, ended: Sequence[Ended], doubt: Sequence[Waiting], policy: str, now_ms: int
@@ -189,11 +222,12 @@ class Bookkeeper:
 
     def _settle_event(self, row: Row, verdict: Settled, minute: int, *, is_counted: bool = False) -> None:
         """One row is done with; is_counted: an earlier checkpoint has it in its counts already."""
-        if self._revival.settle(row, verdict.reason, self.ledger, minute):
+        left_out, died = (verdict.reason, "") if verdict.is_left_out else ("", verdict.reason)
+        if self._revival.settle(row, died, self.ledger, minute, left_out=left_out):
             return
         place = (row.lane, row.offset)
         opened = self._open[place]
-        self.ledger.settle(opened, row.subscription, verdict.reason, minute, is_counted=is_counted)
+        self.ledger.settle(opened, row.subscription, died, minute, left_out=left_out, is_counted=is_counted)
         if opened.outstanding:
             self._parts.setdefault(place, []).append((row_key(row), verdict))
         else:

@@ -25,10 +25,11 @@ from segue.io.storage.journal import Journal
 from segue.io.storage.state import Checkpoint, Cursor, State
 from segue.model.delivery import Halt
 from segue.model.errors import BrokenError, CorruptBlock, UnavailableError
-from segue.model.event import Record
+from segue.model.event import Event, Record
 from segue.runtime.bookkeeper import Bookkeeper, broken
 from segue.runtime.clock import Clock
 from segue.runtime.dispatcher import Dispatcher, Meter, Sender
+from segue.runtime.memory import Memory
 from segue.runtime.reader import Entry, Reader
 from segue.runtime.revival import Revival
 
@@ -79,7 +80,8 @@ class Courier:
         self._reader = Reader(stream, self._lanes)
         self._revival = Revival(stream, state)
         self._batcher = Batcher()
-        self._dispatcher = Dispatcher(self._batcher, sender, clock, meter)
+        self.memory = Memory(destination, state, meter)
+        self._dispatcher = Dispatcher(self._batcher, sender, clock, meter, self.memory)
         self._books: Bookkeeper | None = None
         self._is_resuming = False
         self._found: list[Entry] = []
@@ -130,6 +132,7 @@ class Courier:
     def replace(self, destination: BoundDestination) -> None:
         """Go on with a new revision of the destination; rows already made travel as they are."""
         self.destination = destination
+        self.memory.replace(destination)
 
     def lag(self, heads: Sequence[int]) -> int:
         """Events in the log, up to these heads, that were not read yet."""
@@ -152,7 +155,8 @@ class Courier:
             log.warning(
                 "resumed", destination=self.id, settled=len(found.settled), count=len(found.uncertain)
             )
-        self._books = Bookkeeper(ledger, journal, found, self._revival, self._batcher)
+        await self.memory.start(found)
+        self._books = Bookkeeper(ledger, journal, found, self._revival, self._batcher, self.memory)
         self._dispatcher.books = self._books
         self._dispatcher.requests = max(int(await self._state.value("requests") or b"0"), found.requests)
         self._halt = await self._state.halt()
@@ -189,6 +193,9 @@ class Courier:
     async def _step(self, requests: asyncio.TaskGroup) -> bool:
         """Do a little of everything; True when there may be more to read right away."""
         moved = False
+        if (trouble := self._dispatcher.trouble) is not None:
+            self._dispatcher.trouble = None
+            raise trouble
         if not self.is_paused:
             moved = await self._read()
             self._dispatcher.dispatch(self.destination, requests)
@@ -205,12 +212,16 @@ class Courier:
         minute = self._minute()
         for row, how, people, tried in await self._revival.take(self.destination, self.ledger, minute):
             if not self._is_resuming or not self.books.remembers(row, self.destination, self._clock.now_ms()):
-                self._batcher.add(row, how, people, started, tried)
+                self._batcher.add(row, how, self.memory.people(row, people), started, tried)
+        refreshed = await self.memory.take(await self._state.commands())
+        await self.memory.catch_up()
         halt = self.halt
-        if not self.ledger.dirty and not self._revival.is_dirty and halt == self._halt:
+        is_moved = self.ledger.dirty or self._revival.is_dirty or self.memory.is_dirty or bool(refreshed)
+        if not is_moved and halt == self._halt:
             return
         entries = self.ledger.entries()
         revived, commands = self._revival.entries()
+        profiles, epoch = self.memory.changed()
         turn = self.books.turn()
         try:
             await self._state.commit(
@@ -223,24 +234,28 @@ class Courier:
                     dead=entries.dead,
                     uncertain=entries.doubts,
                     revived=revived,
-                    done_commands=commands,
+                    done_commands=[*commands, *refreshed],
                     counts=entries.counts,
+                    profiles=profiles,
                     values={
                         "requests": b"%d" % self._dispatcher.requests,
                         "journal": b"%d" % turn.generation,
                         "halt": msgspec.json.encode(halt) if halt is not None else b"",
+                        **epoch,
                     },
                     now_ms=self._clock.now_ms(),
                 )
             )
         except UnavailableError:
             self.books.journal.turned(turn, committed=False)
+            self.memory.written(ok=False)
             raise
         # Cancelled in between, nobody knows whether it was committed: then both files stay, and the next
         # start takes the one the state names.
         self.books.journal.turned(turn)
         self._halt = halt
         self.ledger.written(entries)
+        self.memory.written()
         if self.ledger.residual:
             log.error("conservation_broken", destination=self.id, count=self.ledger.residual)
         self._revival.written(revived, commands)
@@ -274,7 +289,7 @@ class Courier:
             return False
         if not self._fresh:
             self._fresh = await self._ask_fresh(self._found)
-        self._route(self._found[:CHUNK], self._fresh[:CHUNK], minute)
+        await self._take(self._found[:CHUNK], self._fresh[:CHUNK], minute)
         del self._found[:CHUNK], self._fresh[:CHUNK]
         await asyncio.sleep(0)
         return True
@@ -293,23 +308,30 @@ class Courier:
         each = iter(verdicts)
         return [record.source == source and next(each) for _, _, record in entries]
 
-    def _route(self, entries: Sequence[Entry], fresh: Sequence[bool], minute: int) -> None:
+    async def _take(self, entries: Sequence[Entry], fresh: Sequence[bool], minute: int) -> None:
         """Route what is fresh, and sort out what is not ours or was seen before."""
         source, ledger = self.destination.config.source, self.ledger
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
-        for (lane, offset, record), is_fresh in zip(entries, fresh, strict=True):
+        routed = [
+            self._route(*entry, now_ms) if is_fresh else None
+            for entry, is_fresh in zip(entries, fresh, strict=True)
+        ]
+        if self.memory.screens:
+            await self.memory.load(row for each in routed if each is not None for row, _ in each[1].rows)
+        for (lane, offset, record), found in zip(entries, routed, strict=True):
             if not ledger.take(lane, offset):
                 continue  # settled before the last stop
-            if is_fresh:
-                self._take_in(lane, offset, record, now, now_ms)
+            if found is not None:
+                self._take_in(lane, offset, record, *found, now)
             elif record.source == source:
                 self.books.repeat(lane, offset, record.message_id, now_ms)
             else:
                 ledger.close("skipped", "OTHER_SOURCE", minute)
         self._since_checkpoint += len(entries)
 
-    def _take_in(self, lane: int, offset: int, record: Record, now: float, now_ms: int) -> None:
-        """Route one event and give its rows to the batcher, or settle it."""
+    def _route(self, lane: int, offset: int, record: Record, now_ms: int) -> tuple[Event, Routed]:
+        """What we make of one event."""
+        event: Event = {}
         try:
             event = intake.restore(record)
             routed = route(event, self.destination, position(lane, offset, record, event))
@@ -318,14 +340,29 @@ class Courier:
             routed = Routed(dead=(broken(self.id, lane, offset, record, error, now_ms),))
         if routed.dead:
             routed = replace(routed, dead=tuple(replace(each, died_ms=now_ms) for each in routed.dead))
+        return event, routed
+
+    def _take_in(
+        self, lane: int, offset: int, record: Record, event: Event, routed: Routed, now: float
+    ) -> None:
+        """Give the rows of an event to the batcher, or settle it."""
+        now_ms = self._clock.now_ms()
         if not routed.rows:
             self.books.close(lane, offset, record.message_id, routed, now_ms)
             return
         self.books.open(lane, offset, record, routed)
         people = people_of(event, record.person)
         for row, subscription in routed.rows:
-            if not self._is_resuming or not self.books.remembers(row, self.destination, now_ms):
-                self._batcher.add(row, travel(row, subscription), people, now)
+            if self._is_resuming and self.books.remembers(row, self.destination, now_ms):
+                continue
+            names = self.memory.people(row, people)
+            left_out = None
+            if self.memory.screens and not self._batcher.is_waiting(names):
+                left_out = self.memory.screen(row)
+            if left_out is not None:
+                self.books.leave_out(left_out, now_ms)
+            else:
+                self._batcher.add(row, travel(row, subscription), names, now)
 
     def _minute(self) -> int:
         return self._clock.now_ms() // 60_000

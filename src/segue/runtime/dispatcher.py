@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
+from msgspec.structs import replace
 
 from segue.engine.aftermath import weigh
 from segue.engine.batch import Batch, Batcher
+from segue.engine.parcel import Parcel
 from segue.engine.plan import BoundDestination
 from segue.engine.retry import FREE, Hold
 from segue.model.delivery import Outcome, Request, Response, Verdict
-from segue.model.errors import BrokenError
+from segue.model.errors import BrokenError, UnavailableError
 from segue.runtime.bookkeeper import IN_DOUBT, UNCERTAIN, Bookkeeper, is_repeatable
 from segue.runtime.clock import Clock
+from segue.runtime.memory import Memory
 
 log = structlog.get_logger("segue.courier")
 
@@ -33,11 +36,15 @@ class Meter(Protocol):
 
     def held(self, destination: str, code: str) -> None: ...
 
+    def delta(self, destination: str, *, late: int, points: int, saved: int) -> None: ...
+
 
 class Dispatcher:
     """Requests on the way.
 
     books     where everything is written down; set before anything leaves
+    memory    what the partner is known to have of people
+    trouble   why something did not leave: the state could not be read or the journal not be written
     wake      set whenever something happened that may let more leave
     requests  number of the last request, counted over restarts
     retries   rows that had to leave again, in this run
@@ -49,7 +56,9 @@ class Dispatcher:
         sender: Sender,
         clock: Clock,
         meter: Meter,
+        memory: Memory,
     ) -> None:
+        self.trouble: UnavailableError | None = None
         self.hold: Hold = FREE
         self.requests = 0
         self.retries = 0
@@ -59,6 +68,7 @@ class Dispatcher:
         self._sender = sender
         self._clock = clock
         self._meter = meter
+        self._memory = memory
         self._books: Bookkeeper | None = None
 
     @property
@@ -87,30 +97,63 @@ class Dispatcher:
 
     async def _deliver(self, destination: BoundDestination, batch: Batch, number: int) -> None:
         """Send one batch and act on the answer."""
-        started = self._clock.monotonic()
         try:
-            response, outcomes = await self._exchange(destination, batch, number)
-        except Exception as error:  # a defect of a page: its rows become dead letters, the others go on
-            log.exception("request_not_made", destination=destination.id, action=batch.travel.action)
-            response = Response(status=0, error="INTERNAL", sent=False)
-            broken = Outcome(verdict=Verdict.REJECTED, code="INTERNAL", message=str(error))
-            outcomes = [broken] * len(batch.waiting)
-        self.in_flight -= 1
+            parcel = await self._memory.pack(batch.waiting)
+            batch = self._leave_out(batch, parcel)
+            if batch.waiting:
+                await self._send(destination, batch, parcel, number)
+        except UnavailableError as error:  # nothing left: the courier pauses, and it leaves again
+            self._batcher.put_back(batch, [(batch.waiting, batch.search)])
+            self.trouble = error
+        finally:
+            self.in_flight -= 1
+            self.wake.set()
+
+    def _leave_out(self, batch: Batch, parcel: Parcel) -> Batch:
+        """Settle the rows with nothing to send; gives the batch of the others."""
+        if not parcel.left_out:
+            return batch
+        now_ms = self._clock.now_ms()
+        for left_out in parcel.left_out:
+            self.books.leave_out(left_out, now_ms)
+        batch = replace(batch, waiting=parcel.waiting)
+        if not batch.waiting:  # a probe for a culprit that holds nobody any more: the search goes on
+            self._batcher.put_back(batch, weigh(batch, [], "", self._clock.monotonic(), now_ms).again)
+        return batch
+
+    async def _send(self, destination: BoundDestination, batch: Batch, parcel: Parcel, number: int) -> None:
+        started = self._clock.monotonic()
+        response, outcomes = await self._exchange(destination, batch, parcel, number)
         seconds = self._clock.monotonic() - started
-        items = sum(len(row.items) for row in batch.rows)
+        items = sum(len(row.items) for row in parcel.rows)
         self._meter.request(destination.id, batch.travel.action, response.status, items, seconds)
-        self._learn(destination, batch, number, response, outcomes)
-        self.wake.set()
+        self._learn(destination, batch, number, response, self._memory.settle(parcel, outcomes, response))
 
     async def _exchange(
-        self, destination: BoundDestination, batch: Batch, number: int
+        self, destination: BoundDestination, batch: Batch, parcel: Parcel, number: int
+    ) -> tuple[Response, Sequence[Outcome]]:
+        """Send a parcel; gives one outcome for each of its rows, also when it cannot be made."""
+        rows = parcel.rows
+        try:
+            return await self._post(destination, batch, parcel, number)
+        except UnavailableError:
+            unsent = Outcome(verdict=Verdict.RETRY)
+            self._memory.settle(parcel, [unsent] * len(rows), Response(status=0, sent=False))
+            raise
+        except Exception as error:  # a defect of a page: its rows become dead letters, the others go on
+            log.exception("request_not_made", destination=destination.id, action=batch.travel.action)
+            broken = Outcome(verdict=Verdict.REJECTED, code="INTERNAL", message=str(error))
+            return Response(status=0, error="INTERNAL", sent=False), [broken] * len(rows)
+
+    async def _post(
+        self, destination: BoundDestination, batch: Batch, parcel: Parcel, number: int
     ) -> tuple[Response, Sequence[Outcome]]:
         found = destination.page.action(batch.travel.action)
         if found is None:
             raise BrokenError(f'{destination.page.title} has no action "{batch.travel.action}" any more')
-        action, rows = found[0], batch.rows
+        action, rows = found[0], parcel.rows
         request = action.build(rows, destination.settings)
-        self.books.leave(number, rows)
+        self.books.leave(number, batch.rows, parcel.people)
         response = await self._sender.send(request)
         outcomes = action.read(response, rows)
         if len(outcomes) != len(rows):

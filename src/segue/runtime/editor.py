@@ -64,6 +64,8 @@ EXPLAINED: Final[Mapping[str, str]] = {
     "Delivery.in_flight": "Most requests on the way at one time.",
     "Delivery.packing": "action: each action has its own requests; person: one carries all of a person.",
     "Delivery.attributes": "all: send every attribute; changed: only those that differ from the last sent.",
+    "Delivery.remember": "values of attributes for delta sending, or hashes that only tell what changed.",
+    "Delivery.ahead_seconds": "How far after its receipt an event may say it happened.",
     "Delivery.uncertain": "After a crash, what becomes of events that may have arrived: resend or hold.",
     "Delivery.dedupe_hours": "How long a messageId is remembered, so that its event is delivered once.",
     "Ingest.prefix": "Path the tracking API is served under.",

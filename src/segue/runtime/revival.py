@@ -31,13 +31,16 @@ Departure = tuple[Row, Travel, tuple[str, ...], tuple[Attempt, ...]]
 
 
 class _Retry(msgspec.Struct):
-    """One letter being retried. outstanding: rows not settled; died: any of them dead again."""
+    """One letter being retried. outstanding: rows not settled; died: any of them dead again; left_out: why
+    one of them had nothing left to send, arrived: whether one of them had."""
 
     letter: DeadLetter
     command: int
     history: tuple[Attempt, ...] = ()
     outstanding: int = 1
     died: bool = False
+    left_out: str = ""
+    arrived: bool = False
 
 
 class Revival:
@@ -48,7 +51,7 @@ class Revival:
         self._state = state
         self._retries: dict[str, _Retry] = {}
         self._open: dict[int, int] = {}
-        self._landed: list[DeadLetter] = []
+        self._landed: list[_Retry] = []
         self._removed: list[str] = []
         self._done: list[int] = []
 
@@ -69,11 +72,14 @@ class Revival:
     async def take(self, destination: BoundDestination, ledger: Ledger, minute: int) -> list[Departure]:
         """Carry out new commands; gives the rows that leave again."""
         while self._landed:
-            await self._resurrect(self._landed[-1], "delivered", "", ledger, minute)
+            landed = self._landed[-1]
+            reason = "" if landed.arrived else landed.left_out
+            result = "filtered" if reason else "delivered"
+            await self._resurrect(landed.letter, result, reason, ledger, minute)
             self._landed.pop()
         departures: list[Departure] = []
         for command in await self._state.commands():
-            if command.id in self._open or command.id in self._done:
+            if command.name not in (RETRY, DROP) or command.id in self._open or command.id in self._done:
                 continue
             letters = await self._letters(command.arguments)
             if command.name == DROP:
@@ -88,8 +94,10 @@ class Revival:
                 self._finish(command.id)
         return departures
 
-    def settle(self, row: Row, died: str, ledger: Ledger, minute: int) -> bool:
+    def settle(self, row: Row, died: str, ledger: Ledger, minute: int, *, left_out: str = "") -> bool:
         """A row that left again is done; the last one of a letter settles the letter.
+
+        left_out  why it had nothing left to send, "" when it was sent
 
         False when the row is not one of a letter. Ask here first: the event of a letter may be open still,
         waiting for other rows.
@@ -100,12 +108,16 @@ class Revival:
         retry.outstanding -= 1
         retry.died = retry.died or bool(died)
         if not died:
-            ledger.count(minute, row.subscription, "rows_delivered", "")
+            retry.arrived = retry.arrived or not left_out
+            retry.left_out = retry.left_out or left_out
+            ledger.count(
+                minute, row.subscription, "rows_filtered" if left_out else "rows_delivered", left_out
+            )
             ledger.count(minute, row.subscription, "rows_dead", retry.letter.reason, -1)
         if retry.outstanding:
             return True
         if not retry.died:
-            self._landed.append(retry.letter)
+            self._landed.append(retry)
         self._open[retry.command] -= 1
         if not self._open[retry.command]:
             self._finish(retry.command)

@@ -102,11 +102,22 @@ METRICS: Final = (
     # How it travels.
     _counter("rows_delivered", "rows", "destination", "Rows (event and subscription) the partner took.",
              "Several for one event when several subscriptions match."),
+    _counter("rows_filtered", "rows", "destination reason",
+             "Rows not sent because the partner has it all, by reason: UNCHANGED or STALE_ATTRIBUTES.",
+             "UNCHANGED is what delta sending saves; STALE_ATTRIBUTES comes of events that arrive late."),
     _counter("rows_dead", "rows", "destination reason", "Rows given up, by reason.",
              "See events_dead."),
     _counter("rows_uncertain", "rows", "destination reason",
              "Rows that left and had no answer, by what became of them: repeated, resend or hold.",
              "With resend an event may count twice; `delivery.uncertain: hold` asks you instead."),
+    _counter("late_attributes", "values", "destination",
+             "Attribute values left out because the value of a later event had been sent.",
+             "A sender's clock, or a sender that keeps events for long: `segue trace` names the attribute."),
+    _counter("points_sent", "data points", "destination", "Data points of the attributes the partner took.",
+             "What contracts that count data points charge."),
+    _counter("points_saved", "data points", "destination",
+             "Data points that attributes would have cost more, sent whole and one by one.",
+             "Nothing saved with `attributes: changed`: every update differs, perhaps in a time stamp."),
     _counter("requests", "requests", "destination action status", "Requests sent, by status; 0 is no answer.",
              "Statuses other than 2xx: `segue doctor` explains each."),
     _histogram("request_seconds", "seconds", "destination action", "From sending a request to its answer.",
@@ -217,6 +228,12 @@ class Telemetry(Collector):
         """Note one checkpoint of a courier."""
         self.observe("segue_checkpoint_seconds", seconds, destination=destination)
 
+    def delta(self, destination: str, *, late: int, points: int, saved: int) -> None:
+        """Note what the attributes of a request cost and saved, and how many values came too late."""
+        self.count("segue_late_attributes_total", late, destination=destination)
+        self.count("segue_points_sent_total", points, destination=destination)
+        self.count("segue_points_saved_total", saved, destination=destination)
+
     def held(self, destination: str, code: str) -> None:
         """Note that a destination began to wait for its partner."""
         self.count("segue_holds_total", destination=destination, code=code)
@@ -299,6 +316,7 @@ LEDGER_RESULTS: Final = {
 
 LEDGER_REASONS: Final = {
     "filtered": "segue_events_filtered_total",
+    "rows_filtered": "segue_rows_filtered_total",
     "rows_dead": "segue_rows_dead_total",
     "rows_uncertain": "segue_rows_uncertain_total",
 }

@@ -202,6 +202,7 @@ IDENTIFY: Final = Action(
     shape=shape_identify,
     build=build,
     read=rest.read_list,
+    repeatable=True,
 )
 
 TRACK: Final = Action(
@@ -280,6 +281,7 @@ GROUP: Final = Action(
     shape=shape_group,
     build=build,
     read=rest.read_list,
+    repeatable=True,
 )
 
 ALIAS: Final = Action(

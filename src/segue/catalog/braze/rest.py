@@ -175,6 +175,8 @@ def read_named(
     message = message_of(answer)
     status = response.status
     if 200 <= status < 300 and not _is_failure(message):
+        if not answer:
+            unnamed = UNREADABLE
         if not named and not unnamed:
             return [Outcome(verdict=Verdict.DELIVERED, status=status)] * len(rows)
         delivered = Outcome(verdict=Verdict.DELIVERED, status=status, message=unnamed)
@@ -217,6 +219,8 @@ def shorten(words: str) -> str:
 
 
 MOST_MESSAGE: Final = 300
+
+UNREADABLE: Final = "the answer's body could not be read, so an error in it may have been missed"
 
 
 def wait_asked(response: Response) -> float | None:

@@ -36,13 +36,15 @@ class RowKey(NamedTuple):
 
 
 class Settled(msgspec.Struct, frozen=True, array_like=True):
-    """What an answer said about a row. reason: "" when delivered, else why it died."""
+    """What an answer said about a row. reason: "" when delivered, else why it died, or why it had nothing
+    to send (is_left_out)."""
 
     request: int
     position: int
     status: int
     reason: str = ""
     message: str = ""
+    is_left_out: bool = False
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -52,17 +54,20 @@ class Found(msgspec.Struct, frozen=True):
     uncertain  rows that left and may or may not have arrived -> the request they left in
     counted    those of both that a checkpoint has written down already
     requests   highest number of a request it tells of; a later one must not be called the same
+    people     keys of everybody whose attributes left, answered or not
     """
 
     settled: Mapping[RowKey, Settled] = {}
     uncertain: Mapping[RowKey, int] = {}
     counted: frozenset[RowKey] = frozenset()
     requests: int = 0
+    people: frozenset[str] = frozenset()
 
 
 class _Left(msgspec.Struct, frozen=True, array_like=True, tag="l"):
     request: int
     keys: list[RowKey]
+    people: list[str] = []
 
 
 class _Answered(msgspec.Struct, frozen=True, array_like=True, tag="a"):
@@ -94,7 +99,7 @@ class Journal:
         self._stem = stem
         self._handle = handle
         self._turn: Turn | None = None
-        self._flying: dict[int, list[RowKey]] = {}
+        self._flying: dict[int, _Left] = {}
         self._doubt: dict[RowKey, int] = {}
         self._counted: set[RowKey] = set()
 
@@ -131,11 +136,10 @@ class Journal:
         """Rows that may or may not have arrived, as of now, apart from those on the way."""
         return self._doubt
 
-    def leave(self, request: int, keys: Iterable[RowKey]) -> None:
-        """These rows leave in a request; call before it does."""
-        rows = list(keys)
-        self._flying[request] = rows
-        self._write(_Left(request, rows))
+    def leave(self, request: int, keys: Iterable[RowKey], people: Iterable[str] = ()) -> None:
+        """These rows leave in a request; call before it does. people: whose attributes it changes."""
+        left = self._flying[request] = _Left(request, list(keys), list(people))
+        self._write(left)
 
     def settle(
         self, request: int, rows: Iterable[tuple[RowKey, Settled]], doubt: Iterable[RowKey] = ()
@@ -181,8 +185,8 @@ class Journal:
         for rows, is_counted in ((list(counted), True), (list(unread), False)):
             if rows:
                 self._append(handle, _Answered(0, rows, [], is_counted))
-        for request, keys in self._flying.items():
-            self._append(handle, _Left(request, keys))
+        for left in self._flying.values():
+            self._append(handle, left)
         for key, request in self._doubt.items():
             self._append(handle, _Answered(request, [], [key], key in self._counted))
         self._turn = turn
@@ -221,6 +225,7 @@ def _read(content: bytes) -> tuple[Found, int]:
     settled: dict[RowKey, Settled] = {}
     doubt: dict[RowKey, int] = {}
     counted: set[RowKey] = set()
+    people: set[str] = set()
     requests = at = 0
     while at + _FRAME.size <= len(content):
         length, checksum = _FRAME.unpack_from(content, at)
@@ -232,6 +237,7 @@ def _read(content: bytes) -> tuple[Found, int]:
         requests = max(requests, entry.request)
         if isinstance(entry, _Left):
             flying[entry.request] = entry.keys
+            people.update(entry.people)
             continue
         flying.pop(entry.request, None)
         for key, verdict in entry.rows:
@@ -244,7 +250,7 @@ def _read(content: bytes) -> tuple[Found, int]:
     for request, keys in flying.items():
         doubt.update(dict.fromkeys(keys, request))
     known = frozenset(counted & (doubt.keys() | settled.keys()))
-    return Found(settled, doubt, known, requests), at
+    return Found(settled, doubt, known, requests, frozenset(people)), at
 
 
 def _path(stem: Path, generation: int) -> Path:

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 import msgspec
 
-from segue.io.storage import dead, doubts, revisions, tally
+from segue.io.storage import dead, doubts, profiles, revisions, tally
 from segue.io.storage.buckets import HOUR_MS
 from segue.io.storage.database import Database, Session
 from segue.io.storage.receipts import Receipts
@@ -59,6 +59,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     counts         added to what is there
     values         small named values, replaced; b"" removes one
     done_commands  ids of commands carried out
+    profiles       person -> what is known of them, replaced; b"" forgets one
     """
 
     now_ms: int
@@ -70,6 +71,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     counts: Mapping[CountKey, int] = {}
     values: Mapping[str, bytes] = {}
     done_commands: Sequence[int] = ()
+    profiles: Mapping[str, bytes] = {}
 
 
 class StateReader:
@@ -157,6 +159,14 @@ class StateReader:
         """Why the destination sent nothing at the last checkpoint; None when it did send."""
         body = await self.value("halt")
         return msgspec.json.decode(body, type=Halt) if body else None
+
+    async def profiles(self, people: Sequence[str]) -> dict[str, bytes]:
+        """Person -> what was written down about them, of those there are."""
+        return await self._database.read(lambda session: profiles.load(session, people))
+
+    async def walk_profiles(self, from_id: int, limit: int) -> list[tuple[int, str, bytes]]:
+        """(id, person, body) of everybody from an id on (`segue.io.storage.profiles.FIRST`), by id."""
+        return await self._database.read(lambda session: profiles.walk(session, from_id, limit))
 
     async def commands(self) -> list[Command]:
         """What others asked for and is not done yet, oldest first."""
@@ -283,6 +293,7 @@ class State(StateReader):
             session.execute("DELETE FROM value WHERE name = ?", (name,))
             if body:
                 session.execute("INSERT INTO value(name, body) VALUES (?, ?)", (name, body))
+        profiles.write(session, checkpoint.profiles, checkpoint.now_ms)
         for number in checkpoint.done_commands:
             session.execute("DELETE FROM command WHERE id = ?", (number,))
 

@@ -1,0 +1,240 @@
+"""Parcel: what of a batch really travels, and what the answer says of each of its rows.
+
+    parcel = pack(batch.waiting, profiles, describes)          # as the request is made
+    parcel.left_out                                            # rows with nothing to send, and why
+    request = action.build(parcel.rows, settings)
+    outcomes = parcel.settle(action.read(response, parcel.rows), response)   # one per entry of parcel.waiting
+
+Rows whose objects describe people go through `segue.engine.delta`: several may travel as one object, one
+may travel without some of its attributes, or not at all. Other rows travel as they are. Everybody the
+rows are about must have been loaded into the profiles.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+import orjson
+from msgspec.structs import replace
+
+from segue.engine.batch import Waiting
+from segue.engine.delta import Departure, Fate, Profiles, Update
+from segue.engine.points import Spending
+from segue.engine.profile import Prepared, Still
+from segue.kit.attributes import JsonObject
+from segue.model.delivery import STALE, UNCHANGED, Outcome, Response, Row, Verdict, left_out
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """A row with nothing to send. notes: its receipt's; entry: None when it was not waiting yet."""
+
+    row: Row
+    entry: Waiting | None
+    reason: str
+    notes: tuple[str, ...] = ()
+
+
+class Carrier(msgspec.Struct, eq=False):
+    """A row as it travels. owners: indexes of the entries it carries; prepared: None for what is no delta."""
+
+    row: Row
+    owners: tuple[int, ...]
+    prepared: Prepared | None = None
+    is_reworded: bool = False
+
+
+class Parcel(msgspec.Struct, eq=False):
+    """What one request carries.
+
+    waiting    the entries that travel
+    rows       the rows to build the request from, and to read its answer with
+    late       attribute values left out because a newer one had been sent
+    points     data points of what was settled as applied
+    saved      data points that it and what was left out cost less than all their rows whole
+    spending   the same by row and attribute, of what was left out or settled as applied; empty unless asked
+    """
+
+    waiting: list[Waiting]
+    carriers: list[Carrier]
+    left_out: list[LeftOut] = []
+    late: int = 0
+    points: int = 0
+    saved: int = 0
+    spending: list[Spending] = []
+    profiles: Profiles | None = None
+
+    @property
+    def rows(self) -> list[Row]:
+        return [carrier.row for carrier in self.carriers]
+
+    @property
+    def people(self) -> list[str]:
+        """Keys of the people whose profiles it changes."""
+        return [carrier.prepared.person for carrier in self.carriers if carrier.prepared is not None]
+
+    def settle(
+        self, outcomes: Sequence[Outcome], response: Response, *, itemized: bool = False
+    ) -> list[Outcome]:
+        """Learn what became of each object; gives one outcome per entry that travelled."""
+        profiles = self.profiles
+        if profiles is None:
+            return list(outcomes)
+        verdicts: dict[int, Outcome] = {}
+        for carrier, found in zip(self.carriers, outcomes, strict=True):
+            outcome = found
+            if (prepared := carrier.prepared) is not None:
+                profiles.settle(prepared, fate_of(found, response))
+                if found.verdict is Verdict.DELIVERED:
+                    self.points += prepared.points
+                    self.saved += prepared.saved
+                    if (found.message or response.error) and prepared.person:
+                        # Something was wrong with the answer, and nobody knows with whom.
+                        profiles.forget(prepared.person)
+                    if itemized:
+                        self._spend(carrier.owners, prepared, profiles)
+                elif found.verdict is Verdict.REJECTED and carrier.is_reworded and response.status:
+                    outcome = replace(found, verdict=Verdict.APART)
+            for owner in carrier.owners:
+                other = verdicts.get(owner)
+                if other is None or _GRAVITY[outcome.verdict] > _GRAVITY[other.verdict]:
+                    verdicts[owner] = outcome
+        return [verdicts[index] for index in sorted(verdicts)]
+
+    def _spend(self, owners: Sequence[int], prepared: Prepared, profiles: Profiles) -> None:
+        sent = profiles.meter.by_attribute(orjson.loads(prepared.item))
+        for owner in reversed(owners):  # the latest row that says something is the one that pays
+            row = self.waiting[owner].row
+            whole = profiles.meter.by_attribute(orjson.loads(row.items[0]))
+            paid = {name: sent.pop(name) for name in whole if name in sent}
+            saved = {name: cost - paid.get(name, 0) for name, cost in whole.items()}
+            self.spending.append(Spending(row, paid, {name: n for name, n in saved.items() if n}))
+
+
+def pack(
+    entries: Sequence[Waiting],
+    profiles: Profiles | None,
+    describes: Callable[[str], bool],
+    *,
+    itemized: bool = False,
+) -> Parcel:
+    """Say what of these entries travels in their request.
+
+    describes  whether the objects of an action, by its slug, describe people
+    itemized   keep what each attribute costs and saves
+    """
+    owners = [
+        index for index, entry in enumerate(entries) if profiles is not None and describes(entry.row.action)
+    ]
+    if profiles is None or not owners:
+        carriers = [Carrier(entry.row, (index,)) for index, entry in enumerate(entries)]
+        return Parcel(list(entries), carriers, profiles=profiles)
+    places = [(index, item) for index in owners for item in entries[index].row.items]
+    departure = profiles.prepare(
+        [update(entries[index].row, item, alone=entries[index].is_alone) for index, item in places]
+    )
+    carriers = _carriers(entries, places, departure)
+    chosen = set(owners)
+    carriers += [Carrier(entry.row, (index,)) for index, entry in enumerate(entries) if index not in chosen]
+    travelling = sorted({index for carrier in carriers for index in carrier.owners})
+    parcel = Parcel(
+        [entries[index] for index in travelling],
+        carriers,
+        late=sum(map(len, departure.notes.values())),
+        saved=sum(dropped.saved for dropped in departure.dropped),
+        profiles=profiles,
+    )
+    _note(entries, places, departure, profiles)
+    moved = {index: place for place, index in enumerate(travelling)}
+    for dropped in departure.dropped:
+        index, item = places[dropped.index]
+        if index in moved:
+            continue  # other objects of the row travel
+        row, notes = entries[index].row, entries[index].notes
+        read = orjson.loads(item)
+        if dropped.reason == UNCHANGED:
+            notes = (*notes, left_out(UNCHANGED, profiles.names(read)))
+        parcel.left_out.append(LeftOut(row, entries[index], dropped.reason, notes))
+        if itemized:
+            parcel.spending.append(Spending(row, {}, profiles.meter.by_attribute(read)))
+    position = 0
+    for carrier in carriers:
+        for index in carrier.owners:
+            entries[index].position = position
+        position += len(carrier.row.items)
+        carrier.owners = tuple(moved[index] for index in carrier.owners)
+    return parcel
+
+
+def update(row: Row, item: bytes, *, alone: bool = False) -> Update:
+    """What an object of a row says, and when that was; the ingest order tells when it came in."""
+    received_ms = row.order // 1_000_000 or row.event_ms
+    return Update(item, row.event_ms, received_ms, alone)
+
+
+def fate_of(outcome: Outcome, response: Response) -> Fate:
+    """What an outcome means for what is known of the person."""
+    match outcome.verdict:
+        case Verdict.DELIVERED:
+            return Fate.APPLIED
+        case Verdict.REJECTED | Verdict.APART:
+            return Fate.REFUSED if response.status or not response.sent else Fate.UNCERTAIN
+        case Verdict.BATCH_REJECTED:
+            return Fate.UNCERTAIN if response.status < 300 else Fate.UNSENT
+        case _:
+            is_uncertain = response.sent and (response.status == 0 or response.status >= 500)
+            return Fate.UNCERTAIN if is_uncertain else Fate.UNSENT
+
+
+def _carriers(
+    entries: Sequence[Waiting], places: Sequence[tuple[int, bytes]], departure: Departure
+) -> list[Carrier]:
+    carriers = []
+    for prepared in departure.objects:
+        owners = tuple(dict.fromkeys(places[member][0] for member in prepared.members))
+        row = entries[owners[0]].row
+        is_reworded = len(prepared.members) > 1 or prepared.item != places[prepared.members[0]][1]
+        if is_reworded or len(row.items) > 1:
+            row = replace(row, items=(prepared.item,))
+        is_first_try = not all(entries[owner].is_alone for owner in owners)
+        carriers.append(Carrier(row, owners, prepared, is_reworded and is_first_try))
+    return carriers
+
+
+def _note(
+    entries: Sequence[Waiting],
+    places: Sequence[tuple[int, bytes]],
+    departure: Departure,
+    profiles: Profiles,
+) -> None:
+    """Write on each entry what it travels without."""
+    for index, _ in places:
+        entries[index].notes = ()
+    for member, found in departure.notes.items():
+        entry = entries[places[member][0]]
+        entry.notes = (*entry.notes, left_out(STALE, (f"{name} ({why})" for name, why in found)))
+    if not profiles.changed_only:
+        return
+    for prepared in departure.objects:
+        still = [name for name, touch in prepared.touched.items() if type(touch) is Still]
+        for member in prepared.members if still else ():
+            index, item = places[member]
+            said: JsonObject = orjson.loads(item) if len(prepared.members) > 1 else {}
+            names = [name for name in still if not said or name in said]
+            if names:
+                entries[index].notes = (*entries[index].notes, left_out(UNCHANGED, names))
+
+
+_GRAVITY: Final = {
+    verdict: weight
+    for weight, verdict in enumerate(
+        (
+            Verdict.DELIVERED,
+            Verdict.REJECTED,
+            Verdict.BATCH_REJECTED,
+            Verdict.APART,
+            Verdict.RETRY,
+            Verdict.HOLD,
+        )
+    )
+}
+"""Which outcome of several objects is the row's."""

@@ -1,0 +1,251 @@
+"""The memory: what one destination's partner is known to have of each person, from the state and back.
+
+    memory = Memory(destination, state, meter); await memory.start(found)
+    parcel = await memory.pack(batch.waiting)          # as a request is made
+    outcomes = memory.settle(parcel, outcomes, response)
+    await memory.catch_up(); bodies = memory.changed(); ...checkpoint...; memory.written()
+
+The decisions are the engine's (`segue.engine.delta`, `segue.engine.parcel`); here people are loaded in
+batches, off the loop, and what changed is handed to the checkpoint. A destination whose actions say nothing
+of people costs nothing. All calls may raise StorageUnavailable where they wait; nothing is lost by it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Protocol
+
+import orjson
+
+from segue.engine.batch import Waiting
+from segue.engine.delta import Profiles
+from segue.engine.parcel import LeftOut, Parcel, pack, update
+from segue.engine.plan import BoundDestination
+from segue.engine.points import Spending
+from segue.io.storage.journal import Found
+from segue.io.storage.state import Command, State
+from segue.kit.attributes import AttributeShape, Disturbance
+from segue.model.delivery import UNCHANGED, Outcome, Response, Row, left_out
+from segue.model.errors import BrokenError
+
+EPOCH: Final = "profiles"
+"""Name of the state's value that counts refreshes of everybody."""
+
+REFRESH: Final = "refresh"
+"""Command: send everything again, of {"people": [key, …]} or, without them, of everybody."""
+
+
+class Meter(Protocol):
+    """Where it is reported what deltas do; `segue.runtime.telemetry` says what each means."""
+
+    def delta(self, destination: str, *, late: int, points: int, saved: int) -> None: ...
+
+
+class Memory:
+    """One destination's people.
+
+    spending  told of each row what its attributes cost and saved, once that is certain
+    """
+
+    def __init__(self, destination: BoundDestination, state: State, meter: Meter) -> None:
+        self.spending: Callable[[Spending], None] | None = None
+        self._destination = destination
+        self._state = state
+        self._meter = meter
+        actions = destination.page.actions
+        self._describing = frozenset(action.slug for action in actions if action.attributes is not None)
+        self._disturbing = {action.slug: action.disturbs for action in actions if action.disturbs is not None}
+        self._shape = _shape_of(destination)
+        self._profiles: Profiles | None = None
+        self._first = ""
+        self._recalled: list[Row] = []
+        self._is_dirty = False
+
+    async def start(self, found: Found) -> None:
+        """Take up where the last run stopped. Whose attributes left since the last checkpoint is not known
+        any more, whatever the answer was."""
+        if self._shape is None:
+            return
+        delivery = self._destination.config.delivery
+        self._first = f"{self._shape.identifiers[0]}:"
+        profiles = self._profiles = Profiles(
+            self._shape,
+            changed_only=delivery.attributes == "changed",
+            keep_values=delivery.remember == "values",
+            ahead_ms=round(delivery.ahead_seconds * 1000),
+            epoch=int(await self._state.value(EPOCH) or b"0"),
+        )
+        await self._load(found.people)
+        for person in found.people:
+            profiles.forget(person, with_kin=True)
+        self._is_dirty = bool(found.people)
+
+    def replace(self, destination: BoundDestination) -> None:
+        """Go on with a new revision of the destination."""
+        self._destination = destination
+        if self._profiles is not None:
+            self._profiles.changed_only = destination.config.delivery.attributes == "changed"
+
+    @property
+    def screens(self) -> bool:
+        """Whether rows are looked at before they wait (`screen`)."""
+        return self._profiles is not None and self._profiles.changed_only
+
+    def people(self, row: Row, people: tuple[str, ...]) -> tuple[str, ...]:
+        """Whose order a row keeps: `people`, and everybody it is about at the partner."""
+        if self._profiles is None:
+            return people
+        for key in self._keys(row):
+            name = f"u:{key[len(self._first) :]}" if key.startswith(self._first) else key
+            if name not in people:
+                people = (*people, name)
+        return people
+
+    # -- before rows wait
+
+    async def load(self, rows: Iterable[Row]) -> None:
+        """Make everybody these rows are about known."""
+        await self._load([key for row in rows for key in self._keys(row)])
+
+    def screen(self, row: Row) -> LeftOut | None:
+        """Say at once that a row has nothing to send. Only for a loaded person with nothing waiting."""
+        profiles = self._profiles
+        if profiles is None or row.action not in self._describing or len(row.items) != 1:
+            return None
+        dropped = profiles.screen(update(row, row.items[0]))
+        if dropped is None:
+            return None
+        read = orjson.loads(row.items[0])
+        notes = (left_out(UNCHANGED, profiles.names(read)),) if dropped.reason == UNCHANGED else ()
+        self._meter.delta(self._destination.id, late=0, points=0, saved=dropped.saved)
+        if self.spending is not None:
+            self.spending(Spending(row, {}, profiles.meter.by_attribute(read)))
+        return LeftOut(row, None, dropped.reason, notes)
+
+    # -- leaving and arriving
+
+    async def pack(self, entries: Sequence[Waiting]) -> Parcel:
+        """Say what of these rows travels; it counts as on its way until `settle`."""
+        profiles = self._profiles
+        if profiles is None:
+            return pack(entries, None, self._describing.__contains__)
+        await self.catch_up()
+        await self.load(entry.row for entry in entries)
+        for disturbance in self._disturbances(entry.row for entry in entries):
+            profiles.disturb(disturbance)
+        parcel = pack(entries, profiles, self._describing.__contains__, itemized=self.spending is not None)
+        if parcel.late or parcel.saved:
+            self._meter.delta(self._destination.id, late=parcel.late, points=0, saved=parcel.saved)
+        self._tell(parcel)
+        return parcel
+
+    def settle(self, parcel: Parcel, outcomes: Sequence[Outcome], response: Response) -> list[Outcome]:
+        """Learn what became of a parcel; gives one outcome per entry that travelled."""
+        before = parcel.points, parcel.saved
+        found = parcel.settle(outcomes, response, itemized=self.spending is not None)
+        points, saved = parcel.points - before[0], parcel.saved - before[1]
+        if points or saved:
+            self._meter.delta(self._destination.id, late=0, points=points, saved=saved)
+        self._tell(parcel)
+        return found
+
+    # -- after a crash, and at a checkpoint
+
+    def recall(self, row: Row) -> None:
+        """A row was delivered before the last stop, and no checkpoint knows of it."""
+        if self._profiles is not None and (row.action in self._describing or row.action in self._disturbing):
+            self._recalled.append(row)
+
+    async def catch_up(self) -> None:
+        """Take in what was recalled, in its order. Before anything is packed or written."""
+        profiles = self._profiles
+        while self._recalled and profiles is not None:
+            rows, self._recalled = self._recalled, []
+            try:
+                await self.load(rows)
+            except BaseException:
+                self._recalled[:0] = rows
+                raise
+            for row in rows:
+                for disturbance in self._disturbances([row]):
+                    profiles.disturb(disturbance)
+                for item in row.items if row.action in self._describing else ():
+                    profiles.presume(update(row, item))
+
+    async def take(self, commands: Iterable[Command]) -> list[int]:
+        """Carry out what others ask for; gives the ids of what is done with the next checkpoint."""
+        done = []
+        for command in commands:
+            if command.name != REFRESH:
+                continue
+            if self._profiles is not None:
+                await self._refresh(self._profiles, command.arguments.get("people") or ())
+            done.append(command.id)
+        return done
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether the next checkpoint has something of ours to write though nothing else happened."""
+        return self._is_dirty
+
+    def changed(self) -> tuple[dict[str, bytes], dict[str, bytes]]:
+        """What a checkpoint writes of people, and the values beside; `written` must follow."""
+        profiles = self._profiles
+        if profiles is None:
+            return {}, {}
+        self._is_dirty = False
+        return profiles.changed(), {EPOCH: b"%d" % profiles.epoch} if profiles.epoch else {}
+
+    def written(self, *, ok: bool = True) -> None:
+        """Learn whether the checkpoint took place."""
+        if self._profiles is not None:
+            self._profiles.written(ok=ok)
+            self._is_dirty = self._is_dirty or not ok
+
+    # -- below
+
+    async def _refresh(self, profiles: Profiles, people: Sequence[str]) -> None:
+        await self._load(people)
+        for person in people:
+            profiles.forget(person, with_kin=True)
+        if not people:
+            profiles.refresh()
+        self._is_dirty = True
+
+    def _keys(self, row: Row) -> list[str]:
+        profiles = self._profiles
+        if profiles is None:
+            return []
+        if row.action in self._describing:
+            return [key for item in row.items if (key := profiles.person(item))]
+        if row.action in self._disturbing:
+            return [key for each in self._disturbances([row]) for key in profiles.disturbed(each)]
+        return []
+
+    def _disturbances(self, rows: Iterable[Row]) -> list[Disturbance]:
+        return [
+            disturbs(orjson.loads(item))
+            for row in rows
+            if (disturbs := self._disturbing.get(row.action)) is not None
+            for item in row.items
+        ]
+
+    async def _load(self, people: Iterable[str]) -> None:
+        profiles, keys = self._profiles, list(people)
+        while profiles is not None and (wanted := profiles.missing(keys)):
+            profiles.load(wanted, await self._state.profiles(wanted))
+
+    def _tell(self, parcel: Parcel) -> None:
+        if self.spending is not None:
+            for spending in parcel.spending:
+                self.spending(spending)
+            parcel.spending = []
+
+
+def _shape_of(destination: BoundDestination) -> AttributeShape | None:
+    """What describes people at this partner."""
+    shapes: list[Any] = []
+    for action in destination.page.actions:
+        if action.attributes is not None and action.attributes not in shapes:
+            shapes.append(action.attributes)
+    if len(shapes) > 1:
+        raise BrokenError(f'the actions of "{destination.page.slug}" describe people in more than one way')
+    return shapes[0] if shapes else None
