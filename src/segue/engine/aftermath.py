@@ -84,7 +84,8 @@ def weigh(batch: Batch, outcomes: Sequence[Outcome], request: str, now: float, n
                 wait.append(entry)
                 trouble = outcome
     groups: list[Group] = [(wait, batch.search if wait else None), (apart, None)]
-    step = _search(batch, refused, refusal, ended) if not wait else None
+    is_found = bool(apart) or any(each.reason for each in ended)
+    step = _search(batch, refused, refusal, is_found=is_found) if not wait else None
     if step is not None:
         groups.append((step.probe, step.search))
         if step.convicted is not None:
@@ -94,12 +95,12 @@ def weigh(batch: Batch, outcomes: Sequence[Outcome], request: str, now: float, n
 
 
 def _search(
-    batch: Batch, refused: list[Waiting], refusal: Outcome | None, ended: Sequence[Ended]
+    batch: Batch, refused: list[Waiting], refusal: Outcome | None, *, is_found: bool
 ) -> search.Step | None:
     if refused and refusal is not None:
         return search.refused(refused, batch.search, refusal)
     if batch.search is not None:
-        return search.passed(batch.search, found=any(each.reason for each in ended))
+        return search.passed(batch.search, found=is_found)
     return None
 
 

@@ -35,12 +35,17 @@ class LeftOut(msgspec.Struct, frozen=True):
 
 
 class Carrier(msgspec.Struct, eq=False):
-    """A row as it travels. owners: indexes of the entries it carries; prepared: None for what is no delta."""
+    """A row as it travels.
+
+    owners      indexes of the entries it carries
+    prepared    None for what is no delta
+    may_repeat  refused, its entries are told again, each as it came
+    """
 
     row: Row
     owners: tuple[int, ...]
     prepared: Prepared | None = None
-    is_reworded: bool = False
+    may_repeat: bool = False
 
 
 class Parcel(msgspec.Struct, eq=False):
@@ -92,7 +97,7 @@ class Parcel(msgspec.Struct, eq=False):
                         profiles.forget(prepared.person)
                     if itemized:
                         self._spend(carrier.owners, prepared, profiles)
-                elif found.verdict is Verdict.REJECTED and carrier.is_reworded and response.status:
+                elif found.verdict is Verdict.REJECTED and carrier.may_repeat and response.status:
                     outcome = replace(found, verdict=Verdict.APART)
             for owner in carrier.owners:
                 other = verdicts.get(owner)
@@ -132,7 +137,7 @@ def pack(
     departure = profiles.prepare(
         [update(entries[index].row, item, alone=entries[index].is_alone) for index, item in places]
     )
-    carriers = _carriers(entries, places, departure)
+    carriers = _carriers(entries, places, departure, changed_only=profiles.changed_only)
     chosen = set(owners)
     carriers += [Carrier(entry.row, (index,)) for index, entry in enumerate(entries) if index not in chosen]
     travelling = sorted({index for carrier in carriers for index in carrier.owners})
@@ -186,7 +191,11 @@ def fate_of(outcome: Outcome, response: Response) -> Fate:
 
 
 def _carriers(
-    entries: Sequence[Waiting], places: Sequence[tuple[int, bytes]], departure: Departure
+    entries: Sequence[Waiting],
+    places: Sequence[tuple[int, bytes]],
+    departure: Departure,
+    *,
+    changed_only: bool,
 ) -> list[Carrier]:
     carriers = []
     for prepared in departure.objects:
@@ -195,8 +204,10 @@ def _carriers(
         is_reworded = len(prepared.members) > 1 or prepared.item != places[prepared.members[0]][1]
         if is_reworded or len(row.items) > 1:
             row = replace(row, items=(prepared.item,))
+        # Said in our words, or together with others: refused, it is told again as it came, once.
+        is_ours = len(prepared.members) > 1 or (is_reworded and changed_only)
         is_first_try = not all(entries[owner].is_alone for owner in owners)
-        carriers.append(Carrier(row, owners, prepared, is_reworded and is_first_try))
+        carriers.append(Carrier(row, owners, prepared, is_ours and is_first_try))
     return carriers
 
 

@@ -30,8 +30,15 @@ class Judge:
         self._taken = 0
 
     def taken(self, things: Iterable[Thing]) -> None:
-        """Braze took these in, in this order; nobody was told yet."""
-        for thing in things:
+        """Braze took these in, in one request; nobody was told yet.
+
+        A person's attributes in one request are told by the time they happened, so among those the order
+        of the events says nothing.
+        """
+        found = list(things)
+        attributes = iter(sorted(thing for thing in found if thing[1] == "attributes"))
+        for each in found:
+            thing = next(attributes) if each[1] == "attributes" else each
             self._taken += 1
             if self.counts[thing]:
                 self.repeated += 1
@@ -69,16 +76,24 @@ class Judge:
         profile_of  gives the sandbox's person of a userId, None for nobody
         """
         faults = list(self.faults)
+        late = self._superseded()
         fates = Counter(event.fate for event in self.told)
         ended: Counter[str] = Counter()
         for (result, _), count in totals.items():
             if not result.startswith("rows_"):
                 ended[result] += count
+        wanted = {thing for event in self.told for thing in event.things}
+        # Attributes that came too late need not arrive, and an event of nothing else is then filtered; unless
+        # its person was not there yet, who is then made without attributes.
+        missing = {thing for thing in wanted - set(self.counts) if thing not in late}
+        unsent = len(late - set(self.counts)) + sum(event.says_little for event in self.told)
+        unsent = min(unsent, max(0, ended["filtered"] - fates["filtered"]))
+        fates += Counter(filtered=unsent)
+        fates -= Counter(delivered=unsent)
         ended += Counter()
         if ended != fates:
             faults.append(f"events ended as {dict(ended)}, expected {dict(fates)}")
-        wanted = {thing for event in self.told for thing in event.things}
-        faults += [f"{thing} never arrived" for thing in sorted(wanted - set(self.counts))]
+        faults += [f"{thing} never arrived" for thing in sorted(missing)]
         faults += [f"{thing} arrived and should not have" for thing in sorted(set(self.counts) - wanted)]
         letters = Counter(letter.message_id for letter in dead)
         expected = Counter({str(event.event["messageId"]): event.dead for event in self.told if event.dead})
@@ -88,6 +103,15 @@ class Judge:
         faults += self._check_last_order()
         faults += self._check_profiles(profile_of)
         return faults
+
+    def _superseded(self) -> set[Thing]:
+        """Attributes of which each was set again by an event that happened later, or was told later."""
+        newest: dict[tuple[str, str], int] = {}
+        told = [event for event in self.told if (event.number, "attributes") in event.things]
+        for event in sorted(told, key=lambda event: event.when):
+            newest |= {(event.event["userId"], name): event.number for name in event.event["traits"]}
+        last = set(newest.values())
+        return {(event.number, "attributes") for event in told if event.number not in last}
 
     def _check_last_order(self) -> list[str]:
         """The last time a thing is taken in keeps the order too: what stays is what came last."""
@@ -105,8 +129,8 @@ class Judge:
     def _check_profiles(self, profile_of: Any) -> list[str]:
         faults = []
         attributes: dict[str, dict[str, Any]] = {}
-        for event in self.told:
-            if (event.number, "attributes") in event.things:
+        for event in sorted(self.told, key=lambda event: event.when):
+            if (event.number, "attributes") in event.things or event.says_little:
                 attributes.setdefault(event.event["userId"], {}).update(event.event["traits"])
         for user, expected in attributes.items():
             person = profile_of(user)

@@ -194,15 +194,18 @@ class Network:
 
 
 def things_of(request: Request) -> list[tuple[str, int, Thing]]:
-    """What a request holds: (input array, index, thing)."""
+    """What a request holds: (input array, index, thing); an object of attributes may hold those of several
+    events, and each value tells which."""
     found = []
     for array, items in orjson.loads(request.body).items():
         for index, item in enumerate(items):
             if array == "attributes":
-                thing = (item["n"], "attributes")
+                numbers = sorted({value for value in item.values() if type(value) is int})
+                found += [(array, index, (number, "attributes")) for number in numbers]
             else:
-                thing = (item["properties"]["n"], item.get("name") or item["product_id"])
-            found.append((array, index, thing))
+                found.append(
+                    (array, index, (item["properties"]["n"], item.get("name") or item["product_id"]))
+                )
     return found
 
 

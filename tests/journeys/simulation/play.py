@@ -4,11 +4,12 @@ verdict = play(4711)      # Verdict(faults=[], …); the same seed, the same run
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from tests.journeys.simulation.judge import Judge
@@ -33,11 +34,21 @@ LANES: Final = 4
 PATIENCE_SECONDS: Final = 7200.0
 """After the last event and with fair weather everything must be settled within this time."""
 
+ATTRIBUTES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "clocks": {},
+    "changed": {"attributes": "changed"},
+    "hashed": {"attributes": "changed", "remember": "hashes"},
+}
+"""What of people's attributes travels."""
+
 DESTINATIONS: Final = {
-    (wait, in_flight, size): destination(Delivery(wait_seconds=wait, in_flight=in_flight), size)
+    (wait, in_flight, size, mode): destination(
+        Delivery(wait_seconds=wait, in_flight=in_flight, **options), size
+    )
     for wait in (0.0, 2.0, 30.0)
     for in_flight in (1, 4, 16)
     for size in (2, 7, 75)
+    for mode, options in ATTRIBUTES.items()
 }
 
 

@@ -49,7 +49,7 @@ async def _outage(folder: Path) -> None:
         async with asyncio.TaskGroup() as wires:
             state = State(database, 24)
             courier = Courier(
-                DESTINATIONS[2.0, 16, 75],
+                DESTINATIONS[2.0, 16, 75, "clocks"],
                 log,
                 state,
                 MortalSender(life, network, judge, wires),

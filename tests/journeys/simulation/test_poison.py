@@ -59,7 +59,7 @@ async def deliver(told: list[Told], folder: Path) -> tuple[list[str], list[DeadL
     await log.append(records(*(each.event for each in told)))
     async with asyncio.TaskGroup() as wires:
         courier = Courier(
-            DESTINATIONS[30.0, 4, FULL],
+            DESTINATIONS[30.0, 4, FULL, "clocks"],
             log,
             state,
             MortalSender(Life(1, None, Random(1), folder), network, judge, wires),

@@ -161,7 +161,7 @@ def test_a_courier_that_cannot_write_rests_until_its_next_try(tmp_path: Path) ->
                 await super().sleep(seconds)
 
         courier = Courier(
-            DESTINATIONS[30.0, 4, 75],
+            DESTINATIONS[30.0, 4, 75, "clocks"],
             counting,
             State(MortalDatabase(life, database), 24),
             MortalSender(life, None, None, None),  # type: ignore[arg-type]  # nothing leaves within 30 s

@@ -13,6 +13,7 @@ import orjson
 from tests.runtime.house import bind
 
 from segue.engine import intake
+from segue.engine.moment import iso
 from segue.engine.plan import BoundDestination
 from segue.model.event import Record
 from segue.model.workspace import Delivery, Source, Subscription
@@ -20,6 +21,9 @@ from segue.model.workspace import Delivery, Source, Subscription
 Thing = tuple[int, str]
 
 SOURCE: Final = Source(id="web", write_keys=("wk",))
+AHEAD_MS: Final = 300_000
+"""How far ahead of its receipt the courier believes an event's time, unless told otherwise."""
+
 POISON: Final = "poison"
 """A member with this name makes Braze refuse a whole request and name nobody."""
 
@@ -34,6 +38,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     things  what must be at Braze in the end, each once
     dead    how many dead letters it must leave
     people  the identities whose order it keeps
+    when    the time its attributes count from, milliseconds since the epoch
     """
 
     number: int
@@ -42,6 +47,12 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     dead: int = 0
     people: tuple[str, ...]
     event: dict[str, Any]
+    when: int = 0
+
+    @property
+    def says_little(self) -> bool:
+        """Whether it is an identify that may have nothing to send, and then ends filtered."""
+        return self.fate == "delivered" and not self.things and self.event["type"] == "identify"
 
 
 class Crowd:
@@ -68,8 +79,11 @@ class Crowd:
             number = begun + index
             event, fate, labels, dead = act(self, number)
             event = {"messageId": f"m{number}", **event}
+            when = now_ms
+            if event["type"] == "identify" and "timestamp" not in event:
+                when = self._happened(event, now_ms, (self._orders + index) // 1_000_000)
             events.append(event)
-            self._tell(number, event, fate, labels, dead)
+            self._tell(number, event, fate, labels, dead, when)
         admission = intake.read(
             orjson.dumps({"batch": events}),
             kind="",
@@ -84,8 +98,23 @@ class Crowd:
         self._orders += count
         return admission.accepted
 
+    def _happened(self, event: dict[str, Any], now_ms: int, received_ms: int) -> int:
+        """Give some events a time of their own: late ones, and clocks that are ahead, a little or too far."""
+        luck = self._chance.random()
+        if luck < 0.6:
+            return now_ms
+        when = now_ms + (self._chance.randrange(-90_000, 60_000) if luck < 0.95 else 3_600_000)
+        event["timestamp"] = iso(when)
+        return when if when <= received_ms + AHEAD_MS else received_ms
+
     def _tell(
-        self, number: int, event: dict[str, Any], fate: str, labels: tuple[str, ...], dead: int
+        self,
+        number: int,
+        event: dict[str, Any],
+        fate: str,
+        labels: tuple[str, ...],
+        dead: int,
+        when: int,
     ) -> None:
         people = tuple(letter + event[name] for letter, name in _NAMES if name in event)
         self.told.append(
@@ -96,6 +125,7 @@ class Crowd:
                 dead=dead,
                 people=people,
                 event=event,
+                when=when,
             )
         )
 
@@ -119,9 +149,26 @@ class Crowd:
         if self._chance.random() < 0.3:
             who["anonymousId"] = f"device-{person % 4}"
         bad = self._bad()
-        traits = {"n": number, f"mood{self._chance.randrange(3)}": number, **bad}
+        traits = {"n": number, f"mood{self._chance.randrange(3)}": number, **self._habits(), **bad}
         event = {"type": "identify", **who, "traits": traits}
         return (event, "dead", (), 1) if bad else (event, "delivered", ("attributes",), 0)
+
+    def _habits(self) -> dict[str, Any]:
+        """What is said again and again, and seldom differs."""
+        habits: dict[str, Any] = {}
+        if self._chance.random() < 0.5:
+            habits["plan"] = self._chance.choice(("plus", "plus", "plus", "basic"))
+        if self._chance.random() < 0.5:
+            habits["home"] = {
+                "city": self._chance.choice("AAB"),
+                "street": {"name": self._chance.choice("XXY")},
+            }
+        return habits
+
+    def _habit(self, number: int) -> "Act":
+        """Says nothing that tells one event from another, and often nothing new."""
+        who = {"userId": f"user-{self._chance.randrange(self._people)}"}
+        return {"type": "identify", **who, "traits": self._habits() or {"plan": "plus"}}, "delivered", (), 0
 
     def _step(self, number: int) -> "Act":
         bad = self._bad()
@@ -172,6 +219,7 @@ _NAMES: Final = (("u:", "userId"), ("a:", "anonymousId"))
 
 _ACTS: Final = {
     "identify": Crowd._identify,
+    "habit": Crowd._habit,
     "step": Crowd._step,
     "step too": Crowd._step,
     "both": Crowd._both,
