@@ -24,6 +24,13 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     mapping: Mapping[str, Any]
 
 
+class Quota(msgspec.Struct, frozen=True):
+    """A documented rate limit: so many requests in each fixed clock window of so many seconds."""
+
+    requests: int
+    seconds: int
+
+
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """Who is to be erased, by every name known for them."""
 
@@ -44,6 +51,8 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     presets   "ours" and "published" sets, in order
     erase     None when the partner cannot delete
     choices   how to list the values of dynamic fields, by the name the field gives
+    quotas    documented rate limits, by the pool requests count against
+    account   settings that together say whose limits these are
     """
 
     slug: str
@@ -56,6 +65,8 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     presets: Mapping[str, Sequence[Preset]] = {}
     erase: Erase | None = None
     choices: Mapping[str, Choices] = {}
+    quotas: Mapping[str, Quota] = {}
+    account: tuple[str, ...] = ()
 
     def action(self, slug: str) -> tuple[Action, str | None] | None:
         """Find an action by any of its slugs, with the sync mode a new subscription under that slug

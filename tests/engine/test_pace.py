@@ -1,0 +1,309 @@
+"""The governor: full use of a budget it was never told, and nearly no refusals."""
+
+import math
+from collections.abc import Mapping
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.engine.limited_partner import START, STYLES, Partner, Run
+
+from segue.engine.budget import Hints, Window, read_hints, span_of
+from segue.engine.pace import Governor, Wait
+from segue.engine.pool import Knowledge, Permit, Priority
+from segue.kit.partner import Quota
+from segue.sandbox.limits import Limits
+from segue.sandbox.switches import Switches
+
+NOW = 1_790_000_001.5
+LIVE = Priority.LIVE
+
+
+def granted(asked: Permit | Wait) -> Permit:
+    assert isinstance(asked, Permit)
+    return asked
+
+
+def waiting(asked: Permit | Wait) -> Wait:
+    assert isinstance(asked, Wait)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, Hints()),
+        (
+            {"x-ratelimit-limit": "10", "x-ratelimit-remaining": "3", "x-ratelimit-reset": "1790000004"},
+            Hints(limit=10, remaining=3, reset_at=1_790_000_004),
+        ),
+        ({"x-ratelimit-reset": "3"}, Hints(reset_at=1_790_000_004)),
+        ({"x-ratelimit-retry-after": "2"}, Hints(reset_at=1_790_000_003)),
+        ({"x-ratelimit-retry-after": "2", "retry-after": "60"}, Hints(reset_at=1_790_000_003)),
+        ({"retry-after": "60"}, Hints(reset_at=1_790_000_061)),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, Hints()),
+        ({"x-ratelimit-limit": "many", "x-ratelimit-remaining": "-1"}, Hints()),
+        # the partner's clock is 1,000 seconds behind ours, as its date says
+        (
+            {"x-ratelimit-reset": "1789999007", "date": "Mon, 21 Sep 2026 13:56:41 GMT"},
+            Hints(reset_at=1_790_000_007.5),
+        ),
+        ({"x-ratelimit-reset": "1999999999"}, Hints(reset_at=NOW + 86_400)),
+    ],
+)
+def test_headers_are_read_in_every_style(headers: Mapping[str, str], expected: Hints) -> None:
+    """Epoch and seconds left, Braze's own wait and the plain one; nonsense counts as absent."""
+    assert read_hints(headers, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("reset_at", "now", "known", "span"),
+    [
+        (1_790_002_800.0, 1_790_000_001.5, 0, 3600),
+        (1_790_000_002.0, 1_790_000_001.5, 0, 1),
+        (1_790_000_002.0, 1_790_000_001.5, 3, 3),
+        (1_790_000_040.0, 1_790_000_001.5, 0, 60),
+        (1_790_035_200.0, 1_790_000_001.5, 0, 86_400),
+    ],
+)
+def test_the_length_of_a_window_follows_from_its_end(
+    reset_at: float, now: float, known: int, span: int
+) -> None:
+    """The shortest documented one that ends then and holds now."""
+    assert span_of(reset_at, now, known=known) == span
+
+
+def test_a_pool_nothing_is_known_of_is_free() -> None:
+    """A thousand at once."""
+    governor = Governor()
+    for _ in range(1000):
+        governor.learned(granted(governor.permit("p", LIVE, NOW)), 201, {}, NOW)
+    assert governor.snapshot(NOW)["p"].granted == 1000
+
+
+def test_a_documented_limit_is_kept_before_anything_is_learned() -> None:
+    """Three a minute, and not the fourth; other pools are free."""
+    governor = Governor({"p": Quota(3, 60)})
+    for _ in range(3):
+        granted(governor.permit("p", Priority.DELETION, NOW))
+    assert waiting(governor.permit("p", Priority.DELETION, NOW)) == Wait(1_790_000_040, "budget")
+    granted(governor.permit("q", LIVE, NOW))
+    granted(governor.permit("p", Priority.DELETION, 1_790_000_040.0))
+
+
+def test_what_never_left_is_not_counted() -> None:
+    """A permit given back is there again."""
+    governor = Governor({"p": Quota(1, 60)})
+    permit = granted(governor.permit("p", LIVE, NOW))
+    waiting(governor.permit("p", LIVE, NOW))
+    governor.give_back(permit)
+    governor.give_back(permit)
+    granted(governor.permit("p", LIVE, NOW))
+    waiting(governor.permit("p", LIVE, NOW))
+
+
+def test_a_request_of_another_pool_than_was_thought_counts_there() -> None:
+    """Only one pool pays."""
+    governor = Governor({"p": Quota(1, 60), "q": Quota(1, 60)})
+    permit = governor.move(granted(governor.permit("p", LIVE, NOW)), "q", NOW)
+    assert permit.pool == "q"
+    granted(governor.permit("p", LIVE, NOW))
+    waiting(governor.permit("q", LIVE, NOW))
+
+
+def test_a_pause_by_hand_holds_one_pool_or_all_until_it_is_ended() -> None:
+    """Whatever the budget."""
+    governor = Governor()
+    governor.pause("p")
+    assert waiting(governor.permit("p", LIVE, NOW)) == Wait(math.inf, "paused")
+    granted(governor.permit("q", LIVE, NOW))
+    governor.pause()
+    waiting(governor.permit("q", LIVE, NOW))
+    assert governor.snapshot(NOW)["q"].is_paused
+    governor.resume()
+    granted(governor.permit("p", LIVE, NOW))
+
+
+def test_a_clock_set_back_does_not_hold_anything() -> None:
+    """An hour back, with a window that was full."""
+    governor = Governor()
+    told = {"x-ratelimit-limit": "1", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1790002800"}
+    governor.learned(granted(governor.permit("p", LIVE, NOW)), 201, told, NOW)
+    assert waiting(governor.permit("p", LIVE, NOW)).until == 1_790_002_800
+    granted(governor.permit("p", LIVE, NOW - 3600))
+
+
+LIMITS = {
+    "one": [(0, 20, 1)],
+    "three": [(0, 100, 3)],
+    "minute": [(0, 300, 60)],
+    "few": [(0, 3, 1)],
+    "falls": [(0, 50, 1), (100, 8, 1)],
+    "rises": [(0, 20, 3), (100, 70, 3)],
+    "other window": [(0, 8, 1), (100, 100, 3)],
+    "to a minute and back": [(0, 20, 1), (100, 200, 60), (300, 20, 1)],
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
+def test_a_hidden_limit_is_used_up_and_hardly_ever_exceeded(
+    limits: list[tuple[float, int, int]], style: str
+) -> None:
+    """In steady state at least 95 % of what there is, and less than one refusal in a thousand."""
+    partner = Partner(limits, style)
+    run = Run(partner.answer, seed=len(style))
+    since, until = 1800.0, 3600.0
+    run.until(until)
+    requests, seconds = limits[-1][1:]
+    assert run.granted(since, until) >= 0.95 * requests / seconds * (until - since)
+    assert run.refused_share(since, until) < 0.001
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_any_sequence_of_limits_is_followed(seed: int) -> None:
+    """Limits that change at random, in a style at random, with requests of any speed."""
+    chance = Random(seed)
+    choices = [(chance.randint(5, 60), 1), (chance.randint(20, 200), 3), (chance.randint(200, 900), 60)]
+    limits = [(300.0 * index, *chance.choice(choices)) for index in range(4)]
+    partner = Partner(limits, chance.choice(STYLES))
+    slow = chance.choice((0.05, 0.2))
+    run = Run(partner.answer, seed=seed, in_flight=24, latency=(slow / 2, slow))
+    run.until(4000)
+    requests, seconds = limits[-1][1:]
+    possible = min(requests / seconds, 24 / slow) * 1400
+    assert run.granted(2600, 4000) >= 0.95 * possible
+    assert run.refused_share(2600, 4000) < 0.001
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        Switches(profile="standard", limits={"track": (60, 3)}),
+        Switches(profile="legacy", limits={"track": (60, 3)}),
+        Switches(profile="mau", limits={"track": (60, 3)}, mau_track_hourly=60_000),
+        Switches(profile="mau", limits={"track": (60, 3)}, mau_track_hourly=30_000),
+        Switches(profile="mau", limits={"track": (60, 3)}, mau_track_hourly=60_000, plain_retry_after=True),
+    ],
+    ids=["standard", "legacy", "mau", "mau, hour is short", "mau, plain"],
+)
+def test_the_sandbox_s_own_limits_are_kept_in_all_its_header_styles(switches: Switches) -> None:
+    """The burst limit that is told, or hidden behind an hourly one that is."""
+    limits = Limits()
+
+    def answer(now: float) -> tuple[int, dict[str, str]]:
+        permit = limits.take(switches, "w", "track", int(now * 1000))
+        return (201 if permit.granted else 429), {k.decode(): v.decode() for k, v in permit.headers}
+
+    run = Run(answer)
+    run.until(14_400)
+    hourly = min(72_000, switches.mau_track_hourly) if switches.profile == "mau" else 72_000
+    since = 7_200 - START % 3600  # whole hours
+    assert run.granted(since, since + 7_200) >= 0.95 * 2 * hourly
+    assert run.refused_share(since, since + 7_200) < 0.001
+
+
+@pytest.mark.parametrize("skew", [-0.25, -0.1, 0.1, 0.25])
+@pytest.mark.parametrize("style", STYLES)
+def test_a_partner_s_clock_somewhat_off_costs_little(style: str, skew: float) -> None:
+    """A quarter of a second ahead or behind."""
+    run = Run(Partner([(0, 150, 3)], style).answer, skew=skew)
+    run.until(900)
+    assert run.granted(300, 900) >= 0.95 * 50 * 600
+    assert run.refused_share(300, 900) < 0.001
+
+
+@pytest.mark.parametrize("style", ["epoch", "silent"])
+@pytest.mark.parametrize("limit", [(40, 1), (600, 60)])
+def test_a_replay_never_starves_live_traffic(style: str, limit: tuple[int, int]) -> None:
+    """Live traffic of two fifths of the budget leaves nearly at once; the replay gets what is left."""
+    requests, seconds = limit
+    rate = 0.4 * requests / seconds
+    run = Run(
+        Partner([(0, *limit)], style).answer, demand={LIVE: rate, Priority.REPLAY: math.inf}, in_flight=16
+    )
+    run.until(1800)
+    waits = sorted(wait for at, _, who, wait in run.answers if who is LIVE and at > START + 600)
+    assert len(waits) >= 0.95 * rate * 1200
+    assert waits[len(waits) * 99 // 100] < 0.25 * seconds
+    assert run.granted(600, 1800) >= 0.9 * requests / seconds * 1200
+
+
+def test_a_deletion_goes_before_live_traffic() -> None:
+    """Though live traffic would take everything."""
+    demand = {Priority.DELETION: 0.5, LIVE: math.inf}
+    run = Run(Partner([(0, 300, 60)], "epoch").answer, demand=demand)
+    run.until(1200)
+    waits = [wait for at, _, who, wait in run.answers if who is Priority.DELETION and at > START + 300]
+    assert len(waits) >= 400
+    assert sorted(waits)[len(waits) * 95 // 100] < 5
+
+
+def test_what_is_left_of_a_long_window_is_spread_over_the_rest_of_it() -> None:
+    """The last fifth of an hour's budget does not go in one burst."""
+    window = Window(span=3600, ceiling=1000, number=1_790_000_001 // 3600, used=900)
+    opens_at = window.opens_at(NOW, 0.0, NOW, 1.0)
+    assert 20 < opens_at - NOW < 40
+    assert Window(span=3, ceiling=10, number=int(NOW // 3), used=9).opens_at(NOW, 0.0, NOW, 0.1) == NOW
+
+
+def test_processes_that_tell_each_other_share_one_budget() -> None:
+    """Two of them, each hears of the other twice a second."""
+    partner = Partner([(0, 600, 60)], "epoch")
+    runs = [Run(partner.answer, seed=seed, in_flight=4) for seed in range(2)]
+    for step in range(1, 2400):
+        for run in runs:
+            run.until(step / 2)
+        for run, other in ((0, 1), (1, 0)):
+            known = runs[other].governor.knowledge(runs[other].now)
+            for _ in range(2):  # hearing it twice changes nothing
+                runs[run].governor.hear(f"process-{other}", known, runs[run].now)
+    assert sum(run.granted(300, 1200) for run in runs) >= 0.95 * 600 * 15
+    assert all(run.refused_share(300, 1200) < 0.01 for run in runs)
+
+
+def test_a_ceiling_found_by_one_process_is_known_to_the_other() -> None:
+    """And until when nothing may leave."""
+    governor = Governor()
+    news = {"p": Knowledge(found=(5, 3), found_at=NOW, shut_until=NOW + 0.5)}
+    governor.hear("other", news, NOW)
+    assert waiting(governor.permit("p", LIVE, NOW)).until == NOW + 0.5
+    standing = governor.snapshot(NOW + 1)["p"]
+    assert (standing.ceiling, standing.ceiling_seconds) == (5, 3)
+
+
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["ask", "answer", "refuse", "lose", "give back", "wait", "jump"]),
+            st.sampled_from(list(Priority)),
+            st.sampled_from([{}, {"x-ratelimit-retry-after": "1"}, {"x-ratelimit-limit": "0"}]),
+        ),
+        max_size=60,
+    )
+)
+def test_whatever_happens_a_permit_comes_again(steps: list[tuple[str, Priority, dict[str, str]]]) -> None:
+    """No sequence of answers shuts a pool for longer than its window."""
+    governor, now, permits = Governor(), NOW, []
+    for what, priority, headers in steps:
+        if what == "ask":
+            asked = governor.permit("p", priority, now)
+            if isinstance(asked, Permit):
+                permits.append(asked)
+            else:
+                assert now < asked.until <= now + 86_401
+        elif what == "wait":
+            now += 0.7
+        elif what == "jump":
+            now -= 10
+        elif permits and what == "give back":
+            governor.give_back(permits.pop())
+        elif permits:
+            status = {"answer": 201, "refuse": 429, "lose": 0}[what]
+            governor.learned(permits.pop(0), status, headers, now)
+    for permit in permits:
+        governor.give_back(permit)
+    for _ in range(3):
+        now = max(now, min(governor.opens_at("p", LIVE, now), now + 86_401))
+    assert governor.opens_at("p", LIVE, now) <= now
