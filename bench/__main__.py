@@ -5,6 +5,7 @@
     whole     both at once, in one process and in two
     mapping   an event to its request, against the npm original
     routing   one subscription against two hundred
+    governor  rate limits nobody tells of, used up
 
 Prints a table for each and writes everything to bench/results as JSON, with the facts of the machine and how
 much it wavered meanwhile. Compare figures of one run, not of two machines.
@@ -23,7 +24,7 @@ from typing import Any, Final
 import msgspec
 from rich.console import Console
 
-from bench import courier, ingest, machine, mapping, routing, whole
+from bench import courier, governor, ingest, machine, mapping, routing, whole
 from bench.result import Result, show
 from segue.cli.serve import COLLECT_AFTER
 
@@ -33,6 +34,7 @@ BENCHES: Final[dict[str, Callable[[float], Result]]] = {
     "whole": whole.run,
     "mapping": mapping.run,
     "routing": routing.run,
+    "governor": governor.run,
 }
 
 SECONDS: Final = 4.0

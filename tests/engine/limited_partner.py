@@ -146,3 +146,28 @@ class Run:
     def refused_share(self, since: float, until: float) -> float:
         among = [status for at, status, *_ in self.answers if START + since <= at < START + until]
         return among.count(429) / max(1, len(among))
+
+
+def any_limits(
+    chance: Random, *, phase: float, scale: float = 1.0
+) -> tuple[Run, str, tuple[float, float], float]:
+    """A run against limits that change at random three times, in a random style and speed.
+
+    phase  seconds between two changes; scale: how large the limits are
+    Gives the run, what it is in words, (since, until) of its steady part, and the requests possible in it.
+    """
+    bounds = ((5, 60, 1), (20, 200, 3), (200, 900, 60))
+    choices = [(chance.randint(round(low * scale), round(high * scale)), s) for low, high, s in bounds]
+    limits = [(phase * index, *chance.choice(choices)) for index in range(4)]
+    style = chance.choice(STYLES)
+    slow, in_flight = chance.choice((0.05, 0.2)), 24
+    run = Run(
+        Partner(limits, style).answer,
+        seed=chance.randrange(1 << 30),
+        in_flight=in_flight,
+        latency=(slow / 2, slow),
+    )
+    requests, seconds = limits[-1][1:]
+    since, until = 60 * round(8 * phase / 60), 60 * round(13 * phase / 60)
+    words = f"{', '.join(f'{most}/{span} s' for _, most, span in limits)}; {style}; {slow * 1000:.0f} ms"
+    return run, words, (since, until), min(requests / seconds, in_flight / slow) * (until - since)

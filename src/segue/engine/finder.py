@@ -14,13 +14,22 @@ import math
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from segue.engine.budget import MARGIN_SECONDS, SPANS, Window
+
+HIDDEN_SPANS: Final = tuple(span for span in SPANS if span <= 60)
+"""Windows nobody tells of are not taken for longer than these unless the partner asks for a longer wait:
+a wrong guess must not hold a destination for hours."""
 
 PROBE_EVERY: Final = 2_000
 """Requests between two that try a ceiling: at most one in as many is refused for it."""
 
 MOST_PROBES: Final = 32
 """Probes on the way at one time, and no more than an eighth of the ceiling."""
+
+MOST_HURRY_SECONDS: Final = 5.0
+"""So shortly before a window ends nothing of it is kept any more when its ceiling is to be tried."""
 
 
 class Finder:
@@ -39,7 +48,8 @@ class Finder:
         self._is_alone = False  # one request at a time, until one has passed
         self._flying_alone = 0
         self._most: dict[int, int] = dict.fromkeys(SPANS, 0)  # span -> most that passed in one window
-        self._before = dict.fromkeys(SPANS, (0, 0))  # span -> number of its window, requests before it
+        self._counts = {span: _Count(number=0) for span in SPANS}  # of the current windows
+        self._earlier = dict(self._counts)  # of the windows before, whose answers may still come
         self._refused: list[tuple[int, float]] = []  # the latest refused: number, when it left
         self._passed_since_probe = 0
         self._most_probes = 1
@@ -60,27 +70,32 @@ class Finder:
         if self._now // 1 == now // 1:
             return  # all windows begin on whole seconds
         self._now = now
-        for span, (number, _) in self._before.items():
-            if int(now // span) != number:
-                self._before[span] = (int(now // span), taken - carried(now // span * span))
+        for span, count in self._counts.items():
+            number = int(now // span)
+            if count.number != number:
+                self._earlier[span] = count
+                before = taken - carried(float(number * span))
+                self._counts[span] = _Count(number=number, before=before)
         window = self.window
         if window is not None and window.roll(now):
             window.used = carried(now // window.span * window.span) + heard(window)
 
     def used(self, span: int, taken: int) -> tuple[int, int]:
         """(number of the current window of a span, requests of ours in it)."""
-        window, before = self._before[span]
-        return window, taken - before
+        count = self._counts[span]
+        return count.number, taken - count.before
 
-    def opens_at(self, now: float, share: float, spacing_from: float, guard: float) -> float:
-        """When the next request may leave; at most `now` when it may right away."""
+    def opens_at(self, now: float, share: float, spacing_from: float, guard: float, flying: int) -> float:
+        """When the next request may leave; at most `now` when it may right away. flying: on the way now."""
         at = self.shut_until
         if self._is_alone and self._flying_alone:
             at = max(at, now + guard / 2)
         if self.window is not None:
-            spreads = not self._is_due
-            opens_at = self.window.opens_at(now, share, spacing_from, guard, spreads=spreads)
-            at = max(at, min(opens_at, self._probes_at()))
+            window, is_due = self.window, self._is_due
+            if is_due and window.ends - now < min(window.span / 4, MOST_HURRY_SECONDS):
+                share = 0.0  # else the window would be full only at its very end, too late to try it
+            opens_at = window.opens_at(now, share, spacing_from, guard, spreads=not is_due)
+            at = max(at, min(opens_at, self._probes_at(now, guard, flying)))
         return at
 
     @property
@@ -88,13 +103,17 @@ class Finder:
         """Whether the ceiling should be tried again."""
         return self._is_eager or self._passed_since_probe >= PROBE_EVERY
 
-    def _probes_at(self) -> float:
+    def _probes_at(self, now: float, guard: float, flying: int) -> float:
         """When a request more than the ceiling may leave to see what happens.
 
-        Not before the next shorter window has begun: if the ceiling is that one's, then it shows.
+        Not before the next shorter window has begun: if the ceiling is that one's, then it shows. Not so
+        late that it may arrive in the next window, where it says nothing, and not while others are on the
+        way that it may overtake: then one of those would be refused in its place.
         """
         window = self.window
         if window is None or window.left >= 1 or not self._is_due or self.probing >= self._most_probes:
+            return math.inf
+        if window.ends - now < guard or flying > self.probing:
             return math.inf
         shorter = max((span for span in SPANS if span < window.span), default=0)
         if self._has_risen or not shorter:
@@ -124,11 +143,17 @@ class Finder:
         self._passed_since_probe += 1
         if at >= self.shut_until:
             self._is_alone = False
-        for span, (window, before) in self._before.items():
-            if int(at // span) == window:
-                refused = sum(window == int(when // span) for _, when in self._refused)
-                self._most[span] = max(self._most[span], number - before - refused)
+        for span in SPANS:
+            count = self._count(span, at)
+            if count is not None:
+                count.passed += 1
+                self._most[span] = max(self._most[span], count.passed)
         found = self.window
+        if found is not None and self._refused and found.span in SPANS:
+            count = self._count(found.span, at)
+            if count is not None and int(self._refused[-1][1] // found.span) == count.number:
+                # Answers overtake one another: more passed than the first refusal let expect.
+                found.ceiling = max(found.ceiling, count.passed)
         if is_probe and found is not None and int(at // found.span) == found.number:
             found.ceiling = max(found.ceiling, found.used - self.probing)
             self._most_probes = max(1, min(MOST_PROBES, self._most_probes * 2, found.ceiling // 8))
@@ -165,9 +190,10 @@ class Finder:
             span = self._choose(after, at, reset_at, flying, grew)
         if window is None or window.span != span:
             _, ours = self.used(span, number)
-            window = self.window = Window(span=span, ceiling=after[span], number=int(at // span), used=ours)
+            window = self.window = Window(span=span, ceiling=after[span], number=int(now // span), used=ours)
         window.ceiling = max(1, after[span])
-        window.used = max(window.used, window.ceiling)
+        if window.number == int(at // span):
+            window.used = max(window.used, window.ceiling)
         if is_echo:
             return
         self.found_at = now
@@ -196,7 +222,9 @@ class Finder:
         known = self.window.span if self.window is not None else 0
         if known in SPANS and not grew and is_possible(known):
             return known
-        possible = [span for span in SPANS if is_possible(span)]
+        is_asked_long = reset_at is not None and reset_at - at > HIDDEN_SPANS[-1] + 1.0
+        spans = SPANS if is_asked_long else HIDDEN_SPANS
+        possible = [span for span in spans if is_possible(span)]
         if possible:
             return possible[0]
         # The limit has changed: what was known of it is history.
@@ -204,13 +232,29 @@ class Finder:
         if known in SPANS and fits(known):
             return known
         if reset_at is not None:
-            return next((span for span in SPANS if span >= reset_at - at - 1.0), SPANS[-1])
-        return next((span for span in SPANS if after[span] >= 1), SPANS[-1])
+            return next((span for span in spans if span >= reset_at - at - 1.0), spans[-1])
+        return next((span for span in spans if after[span] >= 1), spans[-1])
 
     def _after(self, span: int, number: int, at: float) -> int:
         """How many passed in the window of a span before its first refusal."""
-        window, before = self._before[span]
-        if int(at // span) != window:
+        count = self._count(span, at)
+        if count is None:
             return 0
-        first = min(other for other, when in self._refused if int(when // span) == window)
-        return max(0, first - before - 1)
+        first = min(other for other, when in self._refused if int(when // span) == count.number)
+        return max(0, first - count.before - 1, count.passed)
+
+    def _count(self, span: int, at: float) -> "_Count | None":
+        """The count of the window of a span a moment lies in, when it is still kept."""
+        number = int(at // span)
+        for count in (self._counts[span], self._earlier[span]):
+            if count.number == number:
+                return count
+        return None
+
+
+class _Count(msgspec.Struct):
+    """One window of one span. before: requests that left before it; passed: of it, that were not refused."""
+
+    number: int
+    before: int = 0
+    passed: int = 0

@@ -101,7 +101,7 @@ class Pool:
         self._roll(now)
         theirs, last_at = now - self._late, self._last_at - self._late
         guard, share = 2 * self._latency, SHARES[priority]
-        at = self._finder.opens_at(theirs, share, last_at, guard)
+        at = self._finder.opens_at(theirs, share, last_at, guard, len(self._flying))
         if self._told is not None:
             at = max(at, self._told.opens_at(theirs, share, last_at, guard))
         return now if at <= theirs else at + self._late
@@ -137,7 +137,8 @@ class Pool:
         is_told = self._hear_told(hints, now)
         at = permit.at - self._late
         if status != 429:
-            self._tries = 0
+            if permit.at >= self._tried_at:
+                self._tries = 0
             finder.passed(permit.number, at, is_probe=is_probe)
             return
         self._refused += 1
