@@ -15,9 +15,10 @@ from tests.sandbox.client import client
 from segue.catalog.braze.classic import BRAZE_CLASSIC
 from segue.catalog.braze.classic_settings import DATACENTERS, SETTINGS
 from segue.catalog.contents import catalogue
-from segue.engine.plan import Plan, find_page, prepare
+from segue.engine.plan import Plan, prepare
 from segue.engine.preview import DestinationPreview, preview
 from segue.engine.route import is_wanted
+from segue.engine.setup import find_page
 from segue.kit.coerce import check_settings
 from segue.kit.partner import Person
 from segue.model.delivery import Response, Row, Verdict

@@ -3,10 +3,11 @@
 from importlib.metadata import EntryPoint
 
 from segue.catalog import segment
-from segue.catalog.contents import GROUP, catalogue, load
+from segue.catalog.contents import CONTENTS, GROUP, catalogue, load
 from segue.catalog.webhook import WEBHOOK
 from segue.kit.partner import Destination
 
+OURS = ["braze", "braze-web", "braze-mobile", "braze-classic", "braze-classic-web", "webhook"]
 ANOTHER = Destination(slug="another", title="Another", description="A page.", settings={}, actions=())
 
 
@@ -16,7 +17,7 @@ def entry(value: str, name: str = "x") -> EntryPoint:
 
 def test_the_catalogue_lists_our_pages_by_slug() -> None:
     """Reading the list is reading the product."""
-    assert list(catalogue())[:3] == ["braze", "braze-classic", "webhook"]
+    assert list(catalogue())[:6] == [page.slug for page in CONTENTS] == OURS
 
 
 def test_a_package_adds_a_page_by_entry_point() -> None:
@@ -30,7 +31,7 @@ def test_a_broken_package_is_a_fault_that_names_it_and_the_rest_works() -> None:
     """A module that is missing, an object that is no page, a slug that is taken."""
     missing = EntryPoint(name="m", value="segue_no_such_package:PAGE", group=GROUP)
     pages, faults = load([missing, entry("entry", "wrong"), entry("WEBHOOK", "taken"), entry("ANOTHER")])
-    assert set(pages) == {"braze", "braze-classic", "webhook", "another"}
+    assert set(pages) == {*OURS, "another"}
     assert pages["webhook"] is WEBHOOK
     assert [fault.place for fault in faults] == [
         "packages.segue_no_such_package",

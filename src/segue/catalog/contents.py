@@ -13,11 +13,12 @@ from typing import Final
 
 from segue.catalog.braze.classic import BRAZE_CLASSIC
 from segue.catalog.braze.destination import BRAZE
+from segue.catalog.braze.device import BRAZE_CLASSIC_WEB, BRAZE_MOBILE, BRAZE_WEB
 from segue.catalog.webhook import WEBHOOK
 from segue.kit.partner import Destination
 from segue.model.errors import Fault
 
-CONTENTS: Final = (BRAZE, BRAZE_CLASSIC, WEBHOOK)
+CONTENTS: Final = (BRAZE, BRAZE_WEB, BRAZE_MOBILE, BRAZE_CLASSIC, BRAZE_CLASSIC_WEB, WEBHOOK)
 
 GROUP: Final = "segue.destinations"
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from segue import __version__
-from segue.cli import dead, demo, look, migrate, run, workspace
+from segue.cli import dead, demo, look, migrate, run, sdk, workspace
 from segue.cli.show import out, print_error
 from segue.model.errors import SegueError, UnavailableError
 
@@ -28,6 +28,7 @@ for chapter in (workspace, run, look, demo):
     chapter.add_to(app)
 app.add_typer(dead.app, name="dead")
 app.add_typer(migrate.app, name="import")
+app.add_typer(sdk.app, name="sdk")
 
 
 def _version(value: bool) -> None:

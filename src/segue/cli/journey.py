@@ -117,7 +117,9 @@ def _tree(destination: DestinationPreview, every: bool) -> Tree:
     for deed in destination.changes:
         tree.add(Text(f"filter   {deed.filter} {deed.action}: {deed.effect}", "yellow"))
     for subscription in destination.subscriptions:
-        colour = {"sends": "green", "dead": "red", "filtered": "yellow"}.get(subscription.result, "dim")
+        colour = {"sends": "green", "on the device": "green", "dead": "red", "filtered": "yellow"}.get(
+            subscription.result, "dim"
+        )
         label = Text.from_markup(f"[{colour}]{subscription.result}[/] [bold]{subscription.id}[/] ")
         label.append(f"({subscription.action})")
         if subscription.reason:

@@ -16,17 +16,23 @@ import structlog
 from segue import __version__
 from segue.model.errors import MisconfiguredError, SegueError
 from segue.model.workspace import SANDBOX_KEY
+from segue.runtime.cdn import Cdn
 from segue.runtime.clock import Clock, SystemClock
 from segue.runtime.compose import House, opened
 from segue.runtime.current import Current, read_current, wants_sandbox
+from segue.runtime.folders import sdk_folder
 from segue.runtime.settings import Settings
 from segue.runtime.telemetry import Telemetry
 from segue.sandbox.app import create_app as create_sandbox
 from segue.sandbox.app import running as running_sandbox
+from segue.web import cdn as downloads
 from segue.web.app import App, Receive, Scope, Send, as_json, create_app, reply
 from segue.web.control import create_control_app
 from segue.web.sdk import create_sdk_app
 from segue.web.server import serving
+
+PLUGINS: Final = Path(downloads.__file__).parent / "plugins"
+"""Our scripts for the browser, built when Segue is released."""
 
 COLLECT_AFTER: Final = (50_000, 50, 100)
 """Objects and rounds after which the three generations are looked through; Python's own are 700, 10, 10."""
@@ -120,7 +126,13 @@ def _door(house: House, settings: Settings, current: Current) -> App:
     if house.receiver is None:
         sdk: App = _closed
     else:
-        sdk = create_sdk_app(house.receiver, ingest.prefix, trust_forwarded=ingest.trust_forwarded)
+        trusted = ingest.trust_forwarded
+        sdk = downloads.create_cdn_app(
+            Cdn(current, sdk_folder(settings), PLUGINS),
+            behind=create_sdk_app(house.receiver, ingest.prefix, trust_forwarded=trusted),
+            prefix=ingest.prefix,
+            trust_forwarded=trusted,
+        )
     control = create_control_app(
         house.token, rejections=house.receiver.rejections if house.receiver is not None else None
     )

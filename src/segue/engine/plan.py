@@ -10,14 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from segue.engine.filter import BoundFilters, bind
+from segue.engine.setup import Catalogue, check_together, choose
 from segue.engine.subscription import BoundSubscription, bind_subscription
 from segue.kit.coerce import check_settings
 from segue.kit.partner import Destination as Page
 from segue.kit.partner import Preset
 from segue.model.errors import Fault, MisconfiguredWorkspace
-from segue.model.workspace import Destination, Source, Subscription, Workspace
-
-Catalogue = Mapping[str, Page]
+from segue.model.workspace import Delivery, Destination, Source, Subscription, Workspace
 
 MOST_SUBSCRIPTIONS: Final = 50
 """Source  Segment docs, "Destination Actions", mappings per destination, read 2026-11-23."""
@@ -27,14 +26,18 @@ __all__ = [
     "BoundSubscription",
     "Catalogue",
     "Plan",
-    "find_page",
     "from_presets",
     "prepare",
 ]
 
 
 class BoundDestination:
-    """A destination ready to run: its page, its checked settings, its enabled subscriptions."""
+    """A destination ready to run: its page, its checked settings, its enabled subscriptions.
+
+    scripted       subscriptions that a script in the browser runs
+    devices        destinations of the same partner and source that the device itself delivers
+    routing_rules  its filters as SDKs read them, when it is one of those
+    """
 
     def __init__(
         self,
@@ -48,11 +51,21 @@ class BoundDestination:
         self.filters = filters
         self.page = page
         self.settings = settings
+        on_device = page.device.actions if page.device is not None else {}
+        self.scripted = tuple(each for each in subscriptions if each.action.slug in on_device)
+        if page.mode == "cloud":
+            subscriptions = [each for each in subscriptions if each.action.slug not in on_device]
+        self.devices: tuple[BoundDestination, ...] = ()
+        self.routing_rules: tuple[Mapping[str, Any], ...] = ()
         self.subscriptions = tuple(subscriptions)
         self.by_id = {subscription.id: subscription for subscription in subscriptions}
         self.actions = {subscription.action.slug: subscription.action for subscription in subscriptions}
         self.names = tuple(
-            dict.fromkeys((config.id, config.name, page.slug, page.title, *page.names, *page.slugs))
+            dict.fromkeys(
+                name
+                for name in (config.id, config.name, page.slug, page.title, *page.names, *page.slugs)
+                if name
+            )
         )
         self._named_events = frozenset(
             name for subscription in subscriptions for name in subscription.events or ()
@@ -82,13 +95,17 @@ class BoundDestination:
 
 
 class Plan:
-    """What runs. `warnings` are faults that do not stop it."""
+    """What runs. `warnings` are faults that do not stop it.
+
+    destinations  those this server delivers to; devices: those SDKs on the device deliver to
+    """
 
     def __init__(
         self, workspace: Workspace, destinations: Mapping[str, BoundDestination], warnings: Sequence[Fault]
     ) -> None:
         self.workspace = workspace
-        self.destinations = destinations
+        self.destinations = {name: each for name, each in destinations.items() if each.page.mode == "cloud"}
+        self.devices = {name: each for name, each in destinations.items() if each.page.mode == "device"}
         self.warnings = tuple(warnings)
         self._sources = {key: source for source in workspace.sources for key in source.write_keys}
 
@@ -109,7 +126,8 @@ def prepare(workspace: Workspace, catalogue: Catalogue) -> Plan:
     """
     faults: list[Fault] = []
     destinations: dict[str, BoundDestination] = {}
-    sources = {source.id for source in workspace.sources}
+    sources = {source.id: source for source in workspace.sources}
+    found: dict[str, BoundDestination] = {}
     for config in workspace.destinations:
         place = f"destinations.{config.id}"
         if config.source not in sources:
@@ -121,19 +139,20 @@ def prepare(workspace: Workspace, catalogue: Catalogue) -> Plan:
                     remedy="Name one of them, or add it under sources.",
                 )
             )
-        bound = _bind_destination(config, catalogue, place, faults)
-        if bound is not None and config.enabled:
-            destinations[config.id] = bound
+        bound = _bind_destination(config, catalogue, sources.get(config.source), place, faults)
+        if bound is not None:
+            found[config.id] = bound
+            if config.enabled:
+                destinations[config.id] = bound
+    faults += check_together(
+        workspace,
+        {name: each.page for name, each in found.items()},
+        {name: each.settings for name, each in found.items()},
+    )
+    _pair(destinations)
     if any(not fault.warning for fault in faults):
         raise MisconfiguredWorkspace(faults)
     return Plan(workspace, destinations, faults)
-
-
-def find_page(catalogue: Catalogue, name: str) -> Page | None:
-    """A page by its slug or any other name it answers to."""
-    if name in catalogue:
-        return catalogue[name]
-    return next((page for page in catalogue.values() if name in page.slugs), None)
 
 
 def from_presets(presets: Sequence[Preset]) -> tuple[Subscription, ...]:
@@ -151,19 +170,21 @@ def from_presets(presets: Sequence[Preset]) -> tuple[Subscription, ...]:
     )
 
 
-def _bind_destination(
-    config: Destination, catalogue: Catalogue, place: str, faults: list[Fault]
-) -> BoundDestination | None:
-    page = find_page(catalogue, config.type)
-    if page is None:
-        faults.append(
-            Fault(
-                place=f"{place}.type",
-                problem=f'there is no destination type "{config.type}" in the catalogue.',
-                remedy=f"The types are {', '.join(sorted(catalogue))}.",
+def _pair(destinations: Mapping[str, BoundDestination]) -> None:
+    """Tell each cloud destination which ones of its partner the same source's devices deliver."""
+    for each in destinations.values():
+        if each.page.mode == "cloud" and each.page.family:
+            each.devices = tuple(
+                other
+                for other in destinations.values()
+                if other.page.mode == "device"
+                and other.page.family == each.page.family
+                and other.config.source == each.config.source
             )
-        )
-        return None
+
+
+def _check_settings(config: Destination, page: Page, place: str, faults: list[Fault]) -> dict[str, Any]:
+    """The settings made to fit, and repaired where the page knows how."""
     settings, problems = check_settings(page.settings, config.settings)
     for name, problem in problems:
         setting = page.settings.get(name.split(".")[0])
@@ -177,12 +198,50 @@ def _bind_destination(
                 warning=name.split(".")[0] not in page.settings,
             )
         )
+    if page.check is not None and all(name.split(".")[0] not in page.settings for name, _ in problems):
+        faults.extend(
+            Fault(
+                place=f"{place}.settings.{advice.setting}",
+                problem=f"{advice.problem}.",
+                remedy=advice.remedy,
+                warning=advice.warning,
+            )
+            for advice in page.check(config.settings, settings)
+        )
+    return settings
+
+
+def _bind_destination(
+    config: Destination, catalogue: Catalogue, source: Source | None, place: str, faults: list[Fault]
+) -> BoundDestination | None:
+    page = choose(catalogue, config, source, place, faults)
+    if page is None:
+        return None
+    settings = _check_settings(config, page, place, faults)
     _check_delivery(config, f"{place}.delivery", faults)
     filters, filter_faults = bind(config.filters, f"{place}.filters")
     faults.extend(filter_faults)
     subscriptions = config.subscriptions
     if subscriptions is None:
         subscriptions = from_presets(page.presets.get(config.presets, ()))
+    if page.mode == "device" and config.delivery != Delivery():
+        faults.append(
+            Fault(
+                place=f"{place}.delivery",
+                problem="nothing is sent from here in device mode, so these do nothing.",
+                remedy="Remove them.",
+                warning=True,
+            )
+        )
+    if subscriptions and not page.actions:
+        faults.append(
+            Fault(
+                place=f"{place}.subscriptions",
+                problem=f"what {page.title} does with events is built into the SDK's plugin.",
+                remedy="Remove the subscriptions.",
+            )
+        )
+        subscriptions = ()
     if len(subscriptions) > MOST_SUBSCRIPTIONS:
         faults.append(
             Fault(
@@ -207,7 +266,7 @@ def _bind_destination(
         ready = bind_subscription(subscription, config.delivery, page, settings, where, faults)
         if ready is not None and subscription.enabled:
             bound.append(ready)
-    if not bound and config.enabled and not faults:
+    if not bound and page.actions and config.enabled and not faults:
         faults.append(
             Fault(
                 place=f"{place}.subscriptions",

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from segue.engine.device import judge
 from segue.engine.filter import Deed, Judged, apply, explain
 from segue.engine.plan import BoundDestination, BoundSubscription, Plan
 from segue.engine.route import Position, people_of, route
@@ -35,7 +36,7 @@ class SubscriptionPreview(msgspec.Struct, frozen=True, kw_only=True):
     coerced  fields whose value was made to fit: (field, value before, value after)
     notes    what was changed or left out: (field, sentence)
     items    the partner's objects
-    result   "sends", "not matched", "filtered" or "dead", with reason and message
+    result   "sends", "not matched", "filtered", "dead" or "on the device", with reason and message
     """
 
     id: str
@@ -90,10 +91,14 @@ def preview(plan: Plan, source: str, event: Event, *, destination: str | None = 
     person = person_key(
         user if isinstance(user, str) else None, anonymous if isinstance(anonymous, str) else None
     )
-    found = [
-        _destination(each, event, person)
-        for each in plan.destinations.values()
+    wanted = [
+        each
+        for each in (*plan.destinations.values(), *plan.devices.values())
         if each.config.source == source and destination in (None, each.id)
+    ]
+    found = [
+        _destination(each, event, person) if each.page.mode == "cloud" else _device(each, event)
+        for each in wanted
     ]
     return Journey(event=event, person=person, people=people_of(event, person), destinations=found)
 
@@ -116,6 +121,26 @@ def _destination(destination: BoundDestination, event: Event, person: str) -> De
         changes=filtered.trail,
         subscriptions=previews,
         requests=requests,
+    )
+
+
+def _device(device: BoundDestination, event: Event) -> DestinationPreview:
+    """What the SDK on the device makes of it; nothing leaves from here."""
+    side = judge(event, device)
+    filtered = apply(device.filters, event)
+    seen = filtered.event if filtered.event is not None else event
+    return DestinationPreview(
+        id=device.id,
+        name=device.config.name or device.page.title,
+        reason=side.reason,
+        message=side.message,
+        filters=explain(device.filters, event),
+        changes=filtered.trail,
+        subscriptions=[
+            msgspec.structs.replace(told, result="on the device") if told.result == "sends" else told
+            for told in (_subscription(each, seen) for each in device.subscriptions)
+        ],
+        requests=(),
     )
 
 

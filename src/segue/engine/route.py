@@ -17,6 +17,7 @@ import orjson
 from segue.engine.batch import Travel
 from segue.engine.consent import BY_CONSENT, ON_DEVICE, refuse_sent_on_device, refuse_without_consent
 from segue.engine.dead import bury
+from segue.engine.device import BY_INTEGRATIONS, NO_MATCH, judge
 from segue.engine.filter import apply as filter_event
 from segue.engine.moment import moment_ms
 from segue.engine.plan import BoundDestination, BoundSubscription
@@ -26,8 +27,6 @@ from segue.model.delivery import DeadLetter, Row
 from segue.model.errors import InvalidMapping, InvalidPayload
 from segue.model.event import Event, Record, person_key
 
-BY_INTEGRATIONS: Final = "FILTERED_BY_INTEGRATIONS_OBJECT"
-NO_MATCH: Final = "NO_MATCHING_MAPPING"
 AT_MAPPING: Final = "FILTERED_AT_MAPPING"
 MAPPING_FAILED: Final = "MAPPING_FAILED"
 TOO_LARGE: Final = "PAYLOAD_TOO_LARGE"
@@ -104,6 +103,10 @@ def route(event: Event, destination: BoundDestination, at: Position) -> Routed:
     """
     if "_metadata" in event and refuse_sent_on_device(event, destination.names, (destination.id,)):
         return SENT_BY_DEVICE
+    for device in destination.devices:
+        side = judge(event, device)
+        if side.reason == ON_DEVICE:
+            return Routed(reason=ON_DEVICE, message=side.message)
     integrations = event.get("integrations")
     if integrations and not is_wanted(integrations, destination.names):
         return SWITCHED_OFF

@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 
 from segue.kit.action import Action, Choices, Settings
+from segue.kit.device import Check, OnDevice
 from segue.kit.field import Field
 from segue.model.delivery import Request
+from segue.model.workspace import Framework, Mode, Platform
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +55,11 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     choices   how to list the values of dynamic fields, by the name the field gives
     quotas    documented rate limits, by the pool requests count against
     account   settings that together say whose limits these are
+    creation_name  what SDKs know it by (``_metadata``, served settings); the title when ""
+    family    the `type` it can be chosen by, with framework, mode and the source's platform; "" for none
+    platforms sources it works with; none: all
+    device    what the partner's own SDK is told; every page in device mode has it
+    check     what fields cannot say about settings: repairs them and names what is wrong
     """
 
     slug: str
@@ -67,6 +74,13 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     choices: Mapping[str, Choices] = {}
     quotas: Mapping[str, Quota] = {}
     account: tuple[str, ...] = ()
+    creation_name: str = ""
+    family: str = ""
+    frameworks: Sequence[Framework] = ("actions",)
+    mode: Mode = "cloud"
+    platforms: Sequence[Platform] = ()
+    device: OnDevice | None = None
+    check: Check | None = None
 
     def action(self, slug: str) -> tuple[Action, str | None] | None:
         """Find an action by any of its slugs, with the sync mode a new subscription under that slug

@@ -11,7 +11,14 @@ import msgspec
 
 from segue.model.event import DEFAULT_LANES
 
-Platform = Literal["server", "web", "android", "ios", "react-native"]
+Platform = Literal[
+    "server", "web", "android", "ios", "react-native", "react-native-android", "react-native-ios"
+]
+"""Where a source's SDK runs. Braze knows one app per operating system, so a React Native app has a source
+for each: ``react-native`` alone is for workspaces that only use cloud mode."""
+
+Framework = Literal["actions", "classic"]
+Mode = Literal["cloud", "device"]
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +92,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     """One instance of a catalogue destination, belonging to one source.
 
     type      slug of a catalogue page, for instance ``braze`` or ``webhook``
+    framework, mode  which of the type's pages is meant; None: the type's own (`segue.engine.setup`)
     settings  as the catalogue page declares them, secrets already filled in
     presets   which presets to start from when no subscriptions are written: "ours", "published" or "none"
     consent_categories  what a person must have agreed to, all of it, when an event carries their consent
@@ -94,6 +102,8 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     type: str
     source: str
+    framework: Framework | None = None
+    mode: Mode | None = None
     enabled: bool = True
     settings: Mapping[str, Any] = {}
     subscriptions: tuple[Subscription, ...] | None = None
@@ -110,6 +120,8 @@ class Ingest(msgspec.Struct, frozen=True, kw_only=True):
     lanes           lanes of the log; fixed when the log is first made
     trust_forwarded read the client address from X-Forwarded-For (only behind a proxy of yours)
     retention_hours, retention_bytes  the log's bounds; whichever is reached first
+    public_url      where SDKs reach this server, for instance https://events.example.com; "" for the host
+                    each request names
     """
 
     prefix: str = "/v1"
@@ -117,6 +129,7 @@ class Ingest(msgspec.Struct, frozen=True, kw_only=True):
     trust_forwarded: bool = False
     retention_hours: float = 168.0
     retention_bytes: int = 20 * 1024**3
+    public_url: str = ""
 
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ import msgspec
 
 from segue.catalog.contents import catalogue
 from segue.engine.plan import Plan, prepare
+from segue.engine.setup import find_page
 from segue.io.storage.workspace import Positions, examine_workspace, locate, read_content, starter
 from segue.model.errors import Fault, MisconfiguredWorkspace
 from segue.model.workspace import SANDBOX_KEY, Destination, Workspace
@@ -24,6 +25,8 @@ from segue.runtime.settings import Settings, override, read_environment
 __all__ = ["Current", "at_sandbox", "read_current", "starter", "wants_sandbox"]
 
 SANDBOX_SETTINGS: Final = {"api_key": SANDBOX_KEY}
+SANDBOX_APP: Final = "sandbox-app"
+"""The app identifier the sandbox knows."""
 
 
 class Current(msgspec.Struct, frozen=True):
@@ -78,16 +81,30 @@ def _together(shape: Sequence[Fault], plan: Sequence[Fault]) -> list[Fault]:
 
 
 def wants_sandbox(destination: Destination) -> bool:
-    """True when a destination is to be delivered to the embedded sandbox."""
-    return destination.settings.get("endpoint") == SANDBOX_KEY
+    """True when a destination is to be delivered to the embedded sandbox, by us or by the device."""
+    return SANDBOX_KEY in (destination.settings.get("endpoint"), destination.settings.get("customEndpoint"))
 
 
 def at_sandbox(workspace: Workspace, url: str) -> Workspace:
     """The workspace with every destination that wants the sandbox pointed at `url`."""
+    pages = {source.id for source in workspace.sources if source.platform == "web"}
     destinations = tuple(
-        msgspec.structs.replace(each, settings={**each.settings, **SANDBOX_SETTINGS, "endpoint": url})
+        msgspec.structs.replace(
+            each, settings={**each.settings, **_sandbox_settings(each, url, web=each.source in pages)}
+        )
         if wants_sandbox(each)
         else each
         for each in workspace.destinations
     )
     return msgspec.structs.replace(workspace, destinations=destinations)
+
+
+def _sandbox_settings(destination: Destination, url: str, *, web: bool) -> dict[str, str]:
+    """What points a destination at the sandbox: its REST API, or its SDK endpoint; an SDK in an app takes
+    that without a scheme."""
+    if destination.settings.get("customEndpoint") == SANDBOX_KEY:
+        return {"apiKey": SANDBOX_APP, "customEndpoint": url if web else url.rpartition("://")[2]}
+    page = find_page(catalogue(), destination.type)
+    if "device" in (destination.mode, page.mode if page is not None else ""):
+        return {"api_key": SANDBOX_APP, "endpoint": url}
+    return {**SANDBOX_SETTINGS, "endpoint": url}

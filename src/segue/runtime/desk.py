@@ -110,11 +110,12 @@ def try_event(
     """
     workspace = current.workspace
     sources = {each.id: each for each in workspace.sources}
-    if destination is not None and destination not in current.plan.destinations:
-        known = ", ".join(current.plan.destinations) or "none"
+    destinations = {**current.plan.destinations, **current.plan.devices}
+    if destination is not None and destination not in destinations:
+        known = ", ".join(destinations) or "none"
         raise MisconfiguredError(f'there is no enabled destination "{destination}"; there is: {known}')
     if source is None and destination is not None:
-        source = current.plan.destinations[destination].config.source
+        source = destinations[destination].config.source
     if source is None:
         source = next(iter(sources))
     if source not in sources:

@@ -68,6 +68,9 @@ EXPLAINED: Final[Mapping[str, str]] = {
     "Delivery.ahead_seconds": "How far after its receipt an event may say it happened.",
     "Delivery.uncertain": "After a crash, what becomes of events that may have arrived: resend or hold.",
     "Delivery.dedupe_hours": "How long a messageId is remembered, so that its event is delivered once.",
+    "Destination.framework": "actions or classic, where a type has both; the type's own when left out.",
+    "Destination.mode": "cloud: Segue delivers; device: the SDK in the page or app does.",
+    "Ingest.public_url": "Where SDKs reach this server; the host of each request when left out.",
     "Ingest.prefix": "Path the tracking API is served under.",
     "Ingest.lanes": "Parallel lanes of the event log; fixed once the log exists.",
     "Ingest.trust_forwarded": "Take the sender's address from X-Forwarded-For; only behind a proxy of yours.",
@@ -168,7 +171,7 @@ def _destination(pages: Mapping[str, Page]) -> Json:
     whole = _open(whole)
     whole["allOf"] = [
         {
-            "if": {"required": ["type"], "properties": {"type": {"enum": [slug, *page.slugs]}}},
+            "if": _is_of(page),
             "then": {
                 "properties": {
                     "settings": {"$ref": f"#/$defs/{slug}.settings"},
@@ -180,6 +183,19 @@ def _destination(pages: Mapping[str, Page]) -> Json:
         for slug, page in pages.items()
     ]
     return whole
+
+
+def _is_of(page: Page) -> Json:
+    """Whether a destination is certainly of this page. Where one type stands for several pages, framework,
+    mode and the source's platform choose among them; the last of these a schema cannot know."""
+    named: Json = {"required": ["type"], "properties": {"type": {"enum": [page.slug, *page.slugs]}}}
+    if page.slug != page.family:
+        return named
+    others = [
+        {"required": [key], "properties": {key: {"const": value}}}
+        for key, value in (("mode", "device"), ("framework", "classic"))
+    ]
+    return {"allOf": [named, {"not": {"anyOf": others}}]}
 
 
 def _settings(page: Page) -> Json:
@@ -207,6 +223,8 @@ def _lenient(schema: Json, field: Field) -> Json:
 
 def _subscription(slug: str, page: Page) -> Json:
     """A subscription of this page; its mapping's fields are chosen by its action."""
+    if not page.actions:
+        return {"not": {}}
     schema = _object(Subscription)
     names = [name for action in page.actions for name in (action.slug, *action.slugs)]
     schema["required"].remove("id")

@@ -8,9 +8,15 @@ from segue.runtime.settings import Settings
 LOG_FOLDER: Final = "log"
 STATE_FOLDER: Final = "state"
 REVISIONS_FOLDER: Final = "revisions"
+SDK_FOLDER: Final = "sdk"
 
 
 def state_path(settings: Settings, destination: str) -> Path:
     """The state file of a destination; couriers that share its lanes between processes have one each."""
     lanes = f"@{'-'.join(map(str, settings.lanes))}" if settings.lanes else ""
     return settings.data / STATE_FOLDER / f"{destination}{lanes}.db"
+
+
+def sdk_folder(settings: Settings) -> Path:
+    """Where the installed versions of analytics.js are."""
+    return settings.data / SDK_FOLDER

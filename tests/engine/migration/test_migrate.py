@@ -36,7 +36,8 @@ def said(migration: Migration, what: str) -> list[str]:
 def test_a_whole_workspace_can_be_planned() -> None:
     """Sources, destinations, subscriptions and filters arrive as they were, ready to run."""
     workspace = moved_folder().workspace
-    assert prepare(workspace, catalogue()).destinations.keys() == {"braze-eu"}
+    plan = prepare(workspace, catalogue())
+    assert (plan.destinations.keys(), plan.devices.keys()) == ({"braze-eu"}, {"braze-web"})
     assert [(each.id, each.platform, each.enabled) for each in workspace.sources] == [
         ("shop-web", "web", True),
         ("shop-ios", "ios", True),
@@ -46,6 +47,7 @@ def test_a_whole_workspace_can_be_planned() -> None:
     assert [(each.id, each.source, each.enabled) for each in workspace.destinations] == [
         ("braze-eu", "shop-web", True),
         ("braze-eu-shop-ios", "shop-ios", False),
+        ("braze-web", "shop-web", True),
     ]
     subscriptions = workspace.destinations[0].subscriptions or ()
     assert [(each.id, each.action, each.enabled) for each in subscriptions] == [
@@ -80,15 +82,14 @@ def test_no_secret_comes_along() -> None:
     assert [(each.name, each.place) for each in migration.variables] == [
         ("BRAZE_EU_API_KEY", "destinations.braze-eu.settings.api_key"),
         ("BRAZE_EU_SHOP_IOS_API_KEY", "destinations.braze-eu-shop-ios.settings.api_key"),
+        ("BRAZE_WEB_ENDPOINT", "destinations.braze-web.settings.endpoint"),
     ]
 
 
 @pytest.mark.parametrize(
     "named",
     [
-        "Braze web",
         "Slack",
-        "debouncePlugin",
         "reverse ETL",
         "no trigger",
         "broken-trigger",

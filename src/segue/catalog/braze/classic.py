@@ -13,7 +13,7 @@ from segue.kit.action import Settings
 from segue.kit.partner import Destination, Person, Preset
 from segue.model.delivery import Request
 
-from . import classic_calls, deletion
+from . import classic_calls, deletion, sdk_endpoint
 from .classic_settings import SETTINGS, connection
 
 ACTIONS: Final = (
@@ -42,6 +42,12 @@ BRAZE_CLASSIC: Final = Destination(
     description="Profiles, events and purchases in Braze, as Segment's classic destination sends them.",
     slugs=("appboy", "54efbf12db31d978f14aa8b5"),
     names=("Braze", "Appboy"),
+    creation_name="Appboy",
+    family="braze",
+    frameworks=("classic",),
+    check=lambda written, settings: sdk_endpoint.check_rest_endpoint(
+        settings.get("restCustomEndpoint", ""), "restCustomEndpoint"
+    ),
     settings=SETTINGS,
     actions=ACTIONS,
     presets={"ours": FIXED, "published": FIXED},

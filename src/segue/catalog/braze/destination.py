@@ -6,12 +6,14 @@ Source  Braze docs, "API overview", endpoints; Segment docs, "Braze Cloud Mode (
 
 from typing import Final
 
+from segue.kit.device import OnDevice
 from segue.kit.field import Choice, Field
 from segue.kit.partner import Destination
 from segue.model.workspace import SANDBOX_KEY
 
-from . import catalogs, deletion, listings, presets
+from . import catalogs, deletion, listings, presets, sdk_endpoint
 from .actions.create_alias import CREATE_ALIAS
+from .actions.debounce import DEBOUNCE
 from .actions.ecommerce_event import ECOMMERCE_EVENT
 from .actions.ecommerce_product_event import ECOMMERCE_PRODUCT_EVENT
 from .actions.identify_user import IDENTIFY_USER
@@ -73,6 +75,9 @@ BRAZE: Final = Destination(
     description="Profiles, events and purchases in Braze, through its REST API.",
     slugs=("actions-braze-cloud", "60f9d0d048950c356be2e4da"),
     names=("Appboy", "Braze Cloud Mode (Actions)"),
+    creation_name="Braze Cloud Mode (Actions)",
+    family="braze",
+    check=lambda written, settings: sdk_endpoint.check_rest_endpoint(settings["endpoint"], "endpoint"),
     settings=SETTINGS,
     actions=(
         UPDATE_USER_PROFILE,
@@ -86,6 +91,13 @@ BRAZE: Final = Destination(
         UPSERT_CATALOG_ITEM,
         TRIGGER_CAMPAIGN,
         TRIGGER_CANVAS,
+        DEBOUNCE,
+    ),
+    device=OnDevice(
+        kind="plugin",
+        folder="braze-cloud-plugins",
+        library="braze-cloud-pluginsDestination",
+        actions={"debounce": "debouncePlugin"},
     ),
     presets={"ours": presets.OURS, "published": presets.PUBLISHED},
     erase=deletion.erase,

@@ -222,7 +222,7 @@ def _stranger(metadata: Mapping[str, Any], catalogue: Catalogue) -> str:
     """Why a destination of this type cannot come along."""
     name = next(filter(None, (text(metadata, key) for key in ("name", "slug", "id"))), "unnamed")
     if member(metadata, "supportedFeatures").get("cloudModeInstances") in ("0", "NONE"):
-        return f'"{name}" runs in the browser or app (device mode), which Segue does not serve yet.'
+        return f'"{name}" runs in the browser or app (device mode); only Braze does here.'
     known = ", ".join(sorted(page.title for page in catalogue.values()))
     return f'the catalogue has no page for "{name}"; its pages are {known}.'
 

@@ -35,6 +35,8 @@ ID: Final = r"[a-z0-9][a-z0-9-]{0,63}"
 WRITE_KEY: Final = r"[A-Za-z0-9._~-]{1,128}"
 """A write key travels in addresses and as a user name, so it keeps to characters safe in both."""
 
+PUBLIC_URL: Final = r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?"
+
 PREFIX: Final = r"(/[A-Za-z0-9._~-]+)*"
 
 BOUNDS: Final[Bounds] = {
@@ -167,6 +169,9 @@ class _Reader:
         if ingest and not re.fullmatch(PREFIX, ingest.prefix):
             problem = f"{found(ingest.prefix)} cannot be the prefix of an address."
             self.form.fault(f"{place}.prefix", problem, 'Write for instance "/v1", or "" for none.')
+        if ingest and ingest.public_url and not re.fullmatch(PUBLIC_URL, ingest.public_url):
+            problem = f"{found(ingest.public_url)} is not the address of a server."
+            self.form.fault(f"{place}.public_url", problem, "Write for instance https://events.example.com.")
         return ingest or Missing()
 
     def sources(self, given: Mapping[str, Any]) -> tuple[Source, ...]:
