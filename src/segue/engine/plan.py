@@ -16,7 +16,7 @@ from segue.kit.coerce import check_settings
 from segue.kit.partner import Destination as Page
 from segue.kit.partner import Preset
 from segue.model.errors import Fault, MisconfiguredWorkspace
-from segue.model.workspace import Delivery, Destination, Source, Subscription, Workspace
+from segue.model.workspace import CONCEALED, Delivery, Destination, Source, Subscription, Workspace
 
 MOST_SUBSCRIPTIONS: Final = 50
 """Source  Segment docs, "Destination Actions", mappings per destination, read 2026-11-23."""
@@ -207,6 +207,7 @@ def _check_settings(config: Destination, page: Page, place: str, faults: list[Fa
                 warning=advice.warning,
             )
             for advice in page.check(config.settings, settings)
+            if config.settings.get(advice.setting) != CONCEALED
         )
     return settings
 

@@ -8,11 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
-from segue.engine.plan import Catalogue, find_page
+from segue.engine.plan import Catalogue
+from segue.engine.setup import find_page
 from segue.kit.field import Field
-from segue.model.workspace import Destination, Workspace
-
-CONCEALED: Final = "***"
+from segue.model.workspace import CONCEALED, Destination, Workspace
 
 CONCEALED_URL: Final = "https://concealed.invalid"
 """Where a setting must be an address."""

@@ -142,5 +142,8 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     revision: str = ""
 
 
+CONCEALED: Final = "***"
+"""Stands for a value that came from a variable, in a workspace kept to look at."""
+
 SANDBOX_KEY: Final = "sandbox"
 """The ``endpoint`` value that stands for the embedded sandbox."""
