@@ -1,8 +1,8 @@
 /**
  * Build every plugin into one file each, which the wheel carries and the server serves:
  *
- *     src/segue/web/plugins/braze.0123456789abcdef0123.js     the name holds the content's SHA-256
- *     src/segue/web/plugins/manifest.json                     {"braze": "braze.0123456789abcdef0123.js", …}
+ *     src/segue/web/plugins/braze/0123456789abcdef0123.js     the name is the content's SHA-256
+ *     src/segue/web/plugins/manifest.json                     {"braze": "0123456789abcdef0123.js", …}
  *
  * The same sources and the same lock give the same bytes; a test compares.
  *
@@ -11,7 +11,7 @@
 
 import { build } from 'esbuild'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -48,12 +48,12 @@ const { outputFiles } = await build({
 })
 
 const manifest = {}
-mkdirSync(FOLDER, { recursive: true })
-for (const old of readdirSync(FOLDER)) if (old.endsWith('.js')) rmSync(join(FOLDER, old))
 for (const { path, contents } of outputFiles) {
   const name = basename(path, '.js')
-  manifest[name] = `${name}.${createHash('sha256').update(contents).digest('hex').slice(0, 20)}.js`
-  writeFileSync(join(FOLDER, manifest[name]), contents)
+  manifest[name] = `${createHash('sha256').update(contents).digest('hex').slice(0, 20)}.js`
+  rmSync(join(FOLDER, name), { recursive: true, force: true })
+  mkdirSync(join(FOLDER, name), { recursive: true })
+  writeFileSync(join(FOLDER, name, manifest[name]), contents)
 }
 const text = JSON.stringify(Object.fromEntries(Object.entries(manifest).sort()), null, 2)
 writeFileSync(join(FOLDER, 'manifest.json'), `${text}\n`)

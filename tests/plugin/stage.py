@@ -17,7 +17,7 @@ LIBRARIES: Final = {"braze": "brazeDestination", "braze-cloud-plugins": "braze-c
 def script(name: str) -> Path:
     """The built file of a plugin."""
     manifest = json.loads((BUILT / "manifest.json").read_text(encoding="utf-8"))
-    return BUILT / str(manifest[name])
+    return BUILT / name / str(manifest[name])
 
 
 def play(name: str, cases: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

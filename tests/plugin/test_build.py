@@ -41,8 +41,8 @@ def test_a_file_is_named_after_its_content() -> None:
     manifest = json.loads((BUILT / "manifest.json").read_text(encoding="utf-8"))
     assert sorted(manifest) == ["appboy", "braze", "braze-cloud-plugins"]
     for name, file in manifest.items():
-        content = (BUILT / file).read_bytes()
-        assert file == f"{name}.{hashlib.sha256(content).hexdigest()[:20]}.js"
+        content = (BUILT / name / file).read_bytes()
+        assert file == f"{hashlib.sha256(content).hexdigest()[:20]}.js"
 
 
 def test_a_plugin_is_small() -> None:

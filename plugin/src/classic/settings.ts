@@ -48,11 +48,13 @@ export function readSettings(settings: Dictionary): Choices {
   }
 }
 
-/** The custom endpoint with a scheme, else the region's. */
+/** The custom endpoint with a scheme, else the region's; this machine's own has no https. */
 function endpoint(custom: string, region: string): string {
   const numbered = /^us(\d\d)$/.exec(region)
-  const host = custom || REGIONS[region] || (numbered ? `sdk.iad-${numbered[1]}.braze.com` : REGIONS.us)
-  return `${/^https?:/.test(host ?? '') ? '' : 'https://'}${(host ?? '').replace(/\/+$/, '')}/api/v3`
+  const usual = REGIONS[region] ?? `sdk.iad-${numbered?.[1] ?? '01'}.braze.com`
+  const host = (custom || usual).replace(/\/+$/, '')
+  const scheme = /^(127(\.\d+){3}|localhost)(:\d+)?$/.test(host) ? 'http://' : 'https://'
+  return `${/^https?:/.test(host) ? '' : scheme}${host}/api/v3`
 }
 
 function address(version: string): string {
