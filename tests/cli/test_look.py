@@ -1,4 +1,4 @@
-"""tail, trace and doctor: see what came in, what became of it, and whether all is well."""
+"""tail and doctor: see what came in, and whether all is well."""
 
 import asyncio
 import contextlib
@@ -141,37 +141,6 @@ def test_tail_before_the_first_start_says_so(folder: Path) -> None:
     ran = segue("tail", folder=folder)
     assert ran.code == 3
     assert 'there is no log in "segue-data/log" yet' in ran.err
-
-
-@pytest.mark.parametrize(
-    ("message_id", "result", "reason"),
-    [
-        ("tr-1", "delivered", ""),
-        ("pg-1", "filtered", "NO_MATCHING_MAPPING"),
-        ("or-1", "dead", "PAYLOAD_VALIDATION_FAILED"),
-        ("rf-1", "dead", "BAD_REQUEST"),
-    ],
-)
-def test_trace_tells_what_became_of_an_event(
-    furnished: Path, message_id: str, result: str, reason: str
-) -> None:
-    """At each destination, with the reason when it was not delivered; as text and as data."""
-    text = segue("trace", message_id, folder=furnished)
-    assert text.code == 0
-    assert result in text.out
-    assert reason in text.out
-    [found] = segue("trace", message_id, "--json", folder=furnished).json
-    assert found["destination"] == "braze"
-    assert (found["receipt"]["result"], found["receipt"]["reason"]) == (result, reason)
-
-
-def test_trace_of_an_unknown_event_says_where_to_look_next(furnished: Path) -> None:
-    """Exit code 1: the command ran, the answer is no."""
-    ran = segue("trace", "[/nowhere]", folder=furnished)
-    assert ran.code == 1
-    assert '"[/nowhere]"' in ran.err
-    assert "segue tail --grep" in ran.err
-    assert segue("trace", "nowhere", "--json", folder=furnished).json == []
 
 
 def test_doctor_is_content_with_a_healthy_segue(folder: Path) -> None:

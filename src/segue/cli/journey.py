@@ -56,7 +56,7 @@ def as_data(journey: Journey, answers: Sequence[Sequence[Response]]) -> dict[str
                         "if": judged.condition,
                         "matched": judged.matched,
                         "problem": judged.problem,
-                        "truth": [_truth_data(line) for line in judged.truth],
+                        "truth": [truth_data(line) for line in judged.truth],
                     }
                     for judged in each.filters
                 ],
@@ -64,7 +64,7 @@ def as_data(journey: Journey, answers: Sequence[Sequence[Response]]) -> dict[str
                     {"filter": deed.filter, "action": deed.action, "effect": deed.effect}
                     for deed in each.changes
                 ],
-                "subscriptions": [_subscription_data(one) for one in each.subscriptions],
+                "subscriptions": [subscription_data(one) for one in each.subscriptions],
                 "requests": [
                     {
                         "method": request.method,
@@ -180,7 +180,8 @@ def _print_response(response: Response) -> None:
     out.print(printable(response.body.decode("utf-8", "replace")), markup=False, soft_wrap=True)
 
 
-def _subscription_data(one: SubscriptionPreview) -> dict[str, Any]:
+def subscription_data(one: SubscriptionPreview) -> dict[str, Any]:
+    """What one subscription made of an event, as plain data."""
     return {
         "id": one.id,
         "action": one.action,
@@ -189,7 +190,7 @@ def _subscription_data(one: SubscriptionPreview) -> dict[str, Any]:
         "result": one.result,
         "reason": one.reason,
         "message": one.message,
-        "truth": [_truth_data(line) for line in one.truth],
+        "truth": [truth_data(line) for line in one.truth],
         "steps": [
             {
                 "pointer": step.pointer,
@@ -207,9 +208,10 @@ def _subscription_data(one: SubscriptionPreview) -> dict[str, Any]:
     }
 
 
-def _truth_data(line: Truth | FilterTruth) -> dict[str, Any]:
+def truth_data(line: Truth | FilterTruth) -> dict[str, Any]:
+    """A line of a truth table as plain data."""
     found = {} if is_absent(line.actual) or line.children else {"found": line.actual}
-    children = {"of": [_truth_data(child) for child in line.children]} if line.children else {}
+    children = {"of": [truth_data(child) for child in line.children]} if line.children else {}
     return {"text": line.text, "holds": line.result, **found, **children}
 
 

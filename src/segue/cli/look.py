@@ -1,4 +1,4 @@
-"""`segue try`, `segue send`, `segue tail`, `segue trace`, `segue doctor`: see what happens."""
+"""`segue try`, `segue send`, `segue tail`, `segue doctor`: see what happens."""
 
 import asyncio
 import os
@@ -159,40 +159,6 @@ def tail(
         return
 
 
-def trace(
-    message_id: Annotated[str, typer.Argument(help="The event's messageId.")],
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
-    """Tell what became of one event at each destination."""
-    settings = read_settings(Path(), os.environ, config=config)
-    destinations = [each.id for each in read_current(settings, Path(), os.environ).workspace.destinations]
-    found = asyncio.run(desk.receipts(settings, destinations, message_id))
-    if as_json:
-        print_json([{"destination": name, "receipt": receipt} for name, receipt in found])
-        return
-    if not found:
-        err.print(f'No destination has settled an event with messageId "{message_id}" (yet).', markup=False)
-        err.print("segue tail --grep shows whether it came in.", style="dim")
-        raise typer.Exit(1)
-    shown = table(
-        "destination", "subscription", "result", "reason", ">request", ">place", ">status", ">tries"
-    )
-    for name, receipt in found:
-        row(
-            shown,
-            name,
-            receipt.subscription or "-",
-            receipt.result,
-            receipt.reason or "-",
-            receipt.request or "-",
-            str(receipt.position) if receipt.request else "-",
-            str(receipt.status) if receipt.status else "-",
-            str(receipt.attempts),
-        )
-    print_table(shown)
-
-
 def doctor(config: Config = None, as_json: AsJson = False) -> None:
     """Check everything that can be checked from here; exit code 1 when something needs you."""
     settings = read_settings(Path(), os.environ, config=config)
@@ -249,7 +215,7 @@ def choices(
 def add_to(app: typer.Typer) -> None:
     """Put this chapter's commands on the command line."""
     app.command("try")(try_event)
-    for command in (send, tail, trace, choices, doctor):
+    for command in (send, tail, choices, doctor):
         app.command()(command)
 
 

@@ -133,8 +133,15 @@ def _door(house: House, settings: Settings, current: Current) -> App:
             prefix=ingest.prefix,
             trust_forwarded=trusted,
         )
+
+    def waiting(destination: str, lane: int, offset: int) -> dict[str, Any] | None:
+        found = house.waits(destination, lane, offset)
+        return msgspec.to_builtins(found) if found is not None else None
+
     control = create_control_app(
-        house.token, rejections=house.receiver.rejections if house.receiver is not None else None
+        house.token,
+        rejections=house.receiver.rejections if house.receiver is not None else None,
+        waiting=waiting,
     )
     checks = {"log": house.ready, "roles": house.alive}
     return create_app(sdk, checks=checks, metrics=metrics, control=control)

@@ -9,7 +9,8 @@ blocked hurries whatever stands before it.
 Times are seconds of the caller's monotonic clock.
 """
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -148,6 +149,21 @@ class Batcher:
     def is_waiting(self, people: Iterable[str]) -> bool:
         """Whether a row of any of these people waits or is on its way."""
         return any(person in self._chains for person in people)
+
+    def entries(self) -> Iterator[Waiting]:
+        """Every row there is, those in flight included, each once, in no order. For people who ask: it
+        walks through everything."""
+        seen: set[int] = set()
+        again = (entry for batch in self._again for entry in batch.waiting)
+        queued = (entry for queue in self._queues.values() for entry in queue.entries)
+        for entry in itertools.chain(*self._chains.values(), queued, again):
+            if id(entry) not in seen:
+                seen.add(id(entry))
+                yield entry
+
+    def blocker(self, entry: Waiting) -> Waiting | None:
+        """The earlier row of one of its people that a row waits for; None when it waits for none."""
+        return self._blocker(entry, set())
 
     def hurry(self) -> None:
         """Make every queue due now: the caller needs room, or is stopping."""

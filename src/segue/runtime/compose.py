@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 
 from segue.catalog.contents import catalogue
+from segue.engine.delay import Waits
 from segue.engine.revision import conceal
 from segue.io.log.sqlite import SqliteLog
 from segue.io.log.stream import Log
@@ -100,6 +101,11 @@ class House:
             dead = sum((await self._states[name].count_dead()).values())
             self.telemetry.set("segue_dead_letters", dead, destination=name)
             self.telemetry.set("segue_retries_total", courier.retries, destination=name)
+
+    def waits(self, destination: str, lane: int, offset: int) -> Waits | None:
+        """Why an event waits at a destination; None when its courier does not run in this process."""
+        courier = self.couriers.get(destination)
+        return courier.waits(lane, offset) if courier is not None and lane in courier.lanes else None
 
     async def ready(self) -> None:
         """Raises LogUnavailable when events cannot be taken in now."""

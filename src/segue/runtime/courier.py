@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from segue.engine import intake
 from segue.engine.batch import Batcher
+from segue.engine.delay import Waits, waits
 from segue.engine.ledger import Ledger, Place
 from segue.engine.plan import BoundDestination
 from segue.engine.retry import Hold
@@ -76,8 +77,8 @@ class Courier:
         self._state = state
         self._clock = clock
         self._meter = meter
-        self._lanes = tuple(range(stream.lanes)) if lanes is None else tuple(lanes)
-        self._reader = Reader(stream, self._lanes)
+        self.lanes = tuple(range(stream.lanes)) if lanes is None else tuple(lanes)
+        self._reader = Reader(stream, self.lanes)
         self._revival = Revival(stream, state)
         self._batcher = Batcher()
         self.memory = Memory(destination, state, meter)
@@ -119,6 +120,11 @@ class Courier:
         """The same as told to whoever asks; None while it sends."""
         return self.hold.told(self._clock.monotonic(), self._clock.now_ms())
 
+    def waits(self, lane: int, offset: int) -> Waits:
+        """Why an event that is not settled waits."""
+        now = self._clock.monotonic()
+        return waits(self._batcher, lane, offset, self.ledger.read_to(lane), now, self.halt)
+
     @property
     def retries(self) -> int:
         """Rows that had to leave again, in this run."""
@@ -136,16 +142,16 @@ class Courier:
 
     def lag(self, heads: Sequence[int]) -> int:
         """Events in the log, up to these heads, that were not read yet."""
-        return sum(heads[lane] - self.ledger.read_to(lane) for lane in self._lanes)
+        return sum(heads[lane] - self.ledger.read_to(lane) for lane in self.lanes)
 
     async def start(self) -> None:
         """Load where the last run stopped."""
-        origins = {lane: self._origins[lane] for lane in self._lanes}
+        origins = {lane: self._origins[lane] for lane in self.lanes}
         cursors = await self._state.load()
         places = {lane: Place(offset) for lane, offset in origins.items()} | {
             lane: Place(cursor.next_offset, cursor.settled)
             for lane, cursor in cursors.items()
-            if lane in self._lanes
+            if lane in self.lanes
         }
         ledger = Ledger(self.destination.config.source, places, origins, await self._state.totals())
         generation = int(await self._state.value("journal") or b"0")

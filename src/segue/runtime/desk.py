@@ -9,19 +9,18 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import msgspec
 
 from segue.engine import intake
+from segue.engine.delay import Waits
 from segue.engine.preview import DestinationPreview, Journey, SubscriptionPreview, preview
 from segue.io.log.sqlite import SqliteLog
 from segue.io.storage.state import StateReader
-from segue.io.storage.token import read_token
 from segue.language.filter import Truth as FilterTruth
 from segue.language.path import UNDEFINED
 from segue.language.trigger import Truth
-from segue.model.delivery import DeadLetter, Receipt, Request, Response
+from segue.model.delivery import DeadLetter, Request, Response
 from segue.model.errors import (
     InvalidRequest,
     LogUnavailable,
@@ -31,10 +30,13 @@ from segue.model.errors import (
 )
 from segue.model.event import KIND_BIT, Event, Record
 from segue.model.workspace import Source
+from segue.runtime.archive import opened as archived
 from segue.runtime.clock import Clock
 from segue.runtime.current import Current
+from segue.runtime.enquiry import Refused, rejections, waits
 from segue.runtime.folders import LOG_FOLDER, STATE_FOLDER
 from segue.runtime.settings import Settings
+from segue.runtime.story import Live, Progress, Story, tell
 
 __all__ = [
     "Counted",
@@ -50,15 +52,14 @@ __all__ = [
     "dead_letter",
     "dead_letters",
     "is_absent",
-    "receipts",
     "rejections",
     "send_requests",
     "tail",
+    "trace",
     "try_event",
 ]
 
 FOLLOW_SECONDS: Final = 0.5
-ASK_SECONDS: Final = 5.0
 TAKEN: Final = "segue_try"
 
 
@@ -70,22 +71,6 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     received_ms: int
     event: Event
-
-
-class Refused(msgspec.Struct, frozen=True, kw_only=True):
-    """An event, or a whole request with source and kind "", that the receiver refused.
-
-    sample  the beginning of what was refused; count  how many events were refused together
-    """
-
-    at_ms: int
-    source: str
-    kind: str
-    code: str
-    message: str
-    message_id: str
-    count: int
-    sample: str
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,37 +188,6 @@ async def tail(
         await stream.close()
 
 
-async def rejections(
-    settings: Settings, *, source: str | None = None, code: str | None = None
-) -> list[Refused]:
-    """The newest refusals of the receiver that runs with these settings, oldest first.
-
-    They are in its memory only, so it is asked through its control API.
-    Raises UnavailableError when nobody answers, MisconfiguredError when whoever answers is another one.
-    """
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    asked = urlencode({name: value for name, value in (("source", source), ("code", code)) if value})
-    url = f"http://{host}:{settings.port}/control/rejections"
-    token = read_token(settings.data)
-    headers = {"authorization": f"Bearer {token}"}
-    request = Request(method="GET", url=f"{url}?{asked}", headers=headers, timeout_seconds=ASK_SECONDS)
-    from segue.io.outside.http import Sender  # here: most questions need no HTTP client
-
-    async with Sender() as sender:
-        response = await sender.send(request)
-    if response.error or not token:
-        raise UnavailableError(
-            f"nobody answers at {url} ({response.error or 'no token'}): what is refused is in the memory of "
-            f"the running receiver. Is segue run running, with the data folder {settings.data}?"
-        )
-    if response.status != 200:
-        raise MisconfiguredError(
-            f"{url} answered {response.status}: it is not the receiver of the data folder {settings.data}. "
-            "Give SEGUE_HOST, SEGUE_PORT and SEGUE_DATA as segue run has them."
-        )
-    return msgspec.json.decode(response.body, type=dict[str, list[Refused]])["rejections"]
-
-
 async def counted(settings: Settings, current: Current) -> list[Counted]:
     """What every destination's book says, as of its last checkpoint."""
     heads: list[int] = []
@@ -312,15 +266,47 @@ async def ask(
     return asked
 
 
-async def receipts(
-    settings: Settings, destinations: Sequence[str], message_id: str
-) -> list[tuple[str, Receipt]]:
-    """What became of a messageId at each destination."""
-    found: list[tuple[str, Receipt]] = []
-    for destination in destinations:
-        async for state in _states(settings, destination):
-            found += [(destination, receipt) for receipt in await state.receipts(message_id)]
-    return found
+async def trace(
+    settings: Settings,
+    current: Current,
+    message_id: str,
+    *,
+    destination: str | None = None,
+    scan: bool = True,
+    progress: Progress = lambda _: None,
+) -> tuple[Story, list[Refused]]:
+    """The story of a messageId, and what the running receiver refused under it.
+
+    Raises LogUnavailable, StorageUnavailable, MisconfiguredError for a destination there is not.
+    """
+    refused: list[Refused] = []
+    with contextlib.suppress(UnavailableError, MisconfiguredError):  # then nobody remembers any
+        refused = [each for each in await rejections(settings) if each.message_id == message_id]
+    async with archived(settings, current) as archive:
+        if destination is not None and destination not in archive.destinations:
+            known = ", ".join(archive.destinations)
+            raise MisconfiguredError(f'there is no destination "{destination}"; there is: {known}')
+        story = await tell(
+            archive, message_id, live(settings), destination=destination, scan=scan, progress=progress
+        )
+    return story, refused
+
+
+def live(settings: Settings) -> Live:
+    """Asks the running courier why an event waits; once nobody answered, nobody is asked again."""
+    is_there = True
+
+    async def ask_courier(destination: str, lane: int, offset: int) -> Waits | None:
+        nonlocal is_there
+        if not is_there:
+            return None
+        try:
+            return await waits(settings, destination, lane, offset)
+        except (UnavailableError, MisconfiguredError):
+            is_there = False
+            return None
+
+    return ask_courier
 
 
 def _require_one_json(body: bytes) -> None:

@@ -3,6 +3,7 @@
     control = create_control_app(token, rejections=receiver.rejections)
 
     GET /control/rejections?source=website&code=no_user_anon_id    events refused at the door, newest last
+    GET /control/waiting?destination=braze&lane=3&offset=1204      why an event has not left yet
 
 Every request needs ``Authorization: Bearer TOKEN`` with the token of the data folder; without it the answer
 is 401, whatever the path, so that a stranger learns nothing. What is answered may hold personal data: it is
@@ -21,7 +22,13 @@ Rejections = Callable[[str | None, str | None], Sequence[Sample]]
 """(source, code) in, None for all; the newest refusals out, oldest first."""
 
 
-def create_control_app(token: str, *, rejections: Rejections | None) -> App:
+Waiting = Callable[[str, int, int], dict[str, Any] | None]
+"""(destination, lane, offset) in; why that event waits out, None when no courier here knows."""
+
+
+def create_control_app(
+    token: str, *, rejections: Rejections | None, waiting: Waiting = lambda *_: None
+) -> App:
     """Make the control API.
 
     token       what a request must carry; never empty
@@ -42,7 +49,18 @@ def create_control_app(token: str, *, rejections: Rejections | None) -> App:
         found = rejections(query.get("source") or None, query.get("code") or None)
         return as_json(200, {"rejections": [shown(sample) for sample in found]})
 
-    routes = {f"{CONTROL}/rejections": refused}
+    def waits(query: Mapping[str, str]) -> Answer:
+        problem = _misasked(query, ("destination", "lane", "offset"))
+        if problem:
+            return as_json(400, {"error": problem})
+        lane, offset = int(query["lane"]), int(query["offset"])
+        found = waiting(query["destination"], lane, offset)
+        if found is None:
+            problem = f'no courier of "{query["destination"]}" for lane {lane} runs in this process'
+            return as_json(404, {"error": problem})
+        return as_json(200, found)
+
+    routes = {f"{CONTROL}/rejections": refused, f"{CONTROL}/waiting": waits}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if not holds(dict(scope["headers"]).get(b"authorization", b""), expected):
@@ -62,6 +80,16 @@ def create_control_app(token: str, *, rejections: Rejections | None) -> App:
             await reply(send, route(query), head=method == "HEAD")
 
     return app
+
+
+def _misasked(query: Mapping[str, str], wanted: Sequence[str]) -> str:
+    """What is wrong with a query whose parameters are an id and numbers; "" when nothing is."""
+    if set(query) != set(wanted):
+        return f"the parameters are {', '.join(wanted)}; found {', '.join(sorted(query)) or 'none'}"
+    for name in wanted[1:]:
+        if not query[name].isdecimal() or len(query[name]) > 18:
+            return f'{name} must be a number from 0 on, found "{query[name]}"'
+    return ""
 
 
 def holds(authorization: bytes, token: bytes) -> bool:

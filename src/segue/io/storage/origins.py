@@ -27,3 +27,17 @@ def settle_origins(folder: Path, destination: str, heads: Sequence[int]) -> dict
     except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
         raise StorageUnavailable(f'"{path}" cannot be read or written: {error}') from error
     return dict(enumerate(offsets))
+
+
+def read_origins(folder: Path, destination: str) -> dict[int, int]:
+    """Lane -> first offset that concerns the destination; empty when it was never seen.
+
+    Blocks. Raises StorageUnavailable.
+    """
+    path = folder / f"{destination}.origins"
+    try:
+        return dict(enumerate(msgspec.json.decode(path.read_bytes(), type=list[int])))
+    except FileNotFoundError:
+        return {}
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise StorageUnavailable(f'"{path}" cannot be read: {error}') from error

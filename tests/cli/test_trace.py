@@ -1,0 +1,174 @@
+"""trace: the whole story of one event, while Segue runs and when it is stopped."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.house import IDENTIFY, KEY, TRACK, WORKSPACE, Ran, beside, control, segue, settled, workspace
+
+from segue.cli.post import post_events
+from segue.cli.serve import Running
+
+
+def chapter(folder: Path, message_id: str, **environ: str) -> Any:
+    """The one destination's part in the story of the newest event with this id."""
+    ran = segue("trace", message_id, "--json", folder=folder, **environ)
+    assert ran.code == 0, ran.err
+    [told] = ran.json["events"][-1]["destinations"]
+    return told
+
+
+def post(process: Running, *events: dict[str, Any]) -> str:
+    """Send events to a Segue beside; gives its port."""
+    door = f"{process.addresses.door}{process.addresses.prefix}"
+    asyncio.run(post_events(json.dumps(events).encode(), door, KEY))
+    return process.addresses.door.rpartition(":")[2]
+
+
+def wait_for(folder: Path, message_id: str, reason: str, port: str) -> Any:
+    """The story once it gives this reason."""
+    for _ in range(200):
+        told = chapter(folder, message_id, SEGUE_PORT=port)
+        if told["reason"] == reason:
+            return told
+    raise AssertionError(told)
+
+
+@pytest.mark.parametrize(
+    ("message_id", "state", "reason", "says"),
+    [
+        ("tr-1", "delivered", "", "request 2, position 0, status 201"),
+        ("pg-1", "filtered", "NO_MATCHING_MAPPING", 'type = "track", found "page"'),
+        ("or-1", "dead", "PAYLOAD_VALIDATION_FAILED", 'field "products[0].price" must be a number'),
+        ("rf-1", "dead", "BAD_REQUEST", "request 3: 400 BAD_REQUEST not today"),
+    ],
+)
+def test_a_settled_event_is_told_whole(
+    furnished: Path, message_id: str, state: str, reason: str, says: str
+) -> None:
+    """When and from where it came, by what it was routed, each verdict, request, place and answer."""
+    text = segue("trace", message_id, folder=furnished)
+    assert text.code == 0
+    for part in (state, reason, says, "received 20", "from web", "in the log at lane 5", "in force since 20"):
+        assert part in text.out, text.out
+    assert "\x1b" not in text.out
+    told = chapter(furnished, message_id)
+    assert (told["destination"], told["state"], told["reason"]) == ("braze", state, reason)
+    assert [each["id"] for each in told["subscriptions"]] == [
+        "identify-calls",
+        "track-calls",
+        "order-completed",
+    ]
+    assert len(told["revision"]["id"]) == 16
+
+
+def test_an_unknown_id_says_how_far_was_looked(furnished: Path) -> None:
+    """Exit code 1: the command ran, the answer is no; the whole log was read, or not when not wanted."""
+    ran = segue("trace", "[/nowhere]", folder=furnished)
+    assert ran.code == 1
+    assert '"[/nowhere]"' in ran.err
+    assert "5 events of the log were looked through" in " ".join(ran.err.split())
+    none = segue("trace", "nowhere", "--json", "--no-scan", folder=furnished)
+    assert none.json == {"message_id": "nowhere", "refused": [], "scanned": 0, "events": []}
+    wrong = segue("trace", "tr-1", "-d", "brase", folder=furnished)
+    assert (wrong.code, 'there is no destination "brase"; there is: braze' in wrong.err) == (2, True)
+
+
+def test_why_an_event_never_left_is_told(folder: Path) -> None:
+    """By integrations object, filter, duplicate; the SDK's name; and what the receiver refused."""
+    filtered = (
+        WORKSPACE
+        + """\
+    filters:
+      - {title: No tests, if: 'properties.test = true', actions: [{type: DROP}]}
+"""
+    )
+    (folder / "segue.yaml").write_text(filtered, encoding="utf-8")
+    switched_off = {**TRACK, "messageId": "off", "integrations": {"All": False}}
+    library = {"context": {"library": {"name": "analytics-test", "version": "9.1"}}}
+    tested = {**TRACK, "messageId": "test", "properties": {"test": True}, **library}
+    lost = {"type": "track", "event": "Lost", "messageId": "lost-1"}
+    with beside(folder) as process:
+        port = post(process, TRACK, switched_off, tested, TRACK, lost)
+        asyncio.run(settled(process, 4))
+        refused = segue("trace", "lost-1", folder=folder, SEGUE_PORT=port)
+    assert refused.code == 0
+    assert "refused at" in refused.out
+    assert "no_user_anon_id" in refused.out
+    assert chapter(folder, "off")["reason"] == "FILTERED_BY_INTEGRATIONS_OBJECT"
+    told = chapter(folder, "test")
+    assert (told["state"], told["reason"]) == ("filtered", "FILTERED_BY_RULES")
+    text = segue("trace", "test", folder=folder).out
+    assert "No tests" in text
+    assert "by analytics-test 9.1 (server)" in text
+    first, second = segue("trace", "tr-1", "--json", folder=folder).json["events"]
+    assert first["destinations"][0]["state"] == "delivered"
+    assert second["destinations"][0]["state"] == "duplicate"
+    assert second["destinations"][0]["duplicate_of"] == [first["lane"], first["offset"]]
+
+
+def test_what_an_event_waits_for_is_told(folder: Path) -> None:
+    """A batch that is not due, an earlier row of the same person, a partner that refuses the key; after the
+    stop, that nobody runs and since when the destination is held."""
+    (folder / "segue.yaml").write_text(WORKSPACE.replace("wait_seconds: 0", "wait_seconds: 600"), "utf-8")
+    with beside(folder) as process:
+        fault = {"status": 401, "path": "/users/track", "body": {"message": "Invalid API key"}}
+        control(process.addresses.sandbox, "POST", "/faults", fault)
+        port = post(process, IDENTIFY, TRACK)
+        told = wait_for(folder, "id-1", "BATCH_NOT_DUE", port)
+        assert 0 < told["delays"][0]["seconds"] <= 600
+        told = wait_for(folder, "tr-1", "BEHIND_EARLIER_ROW", port)
+        assert (told["delays"][0]["person"], told["delays"][0]["behind"]) == ("u:u1", "id-1 (identify-calls)")
+        assert (
+            "waits for an earlier row of u:u1: id-1"
+            in segue("trace", "tr-1", folder=folder, SEGUE_PORT=port).out
+        )
+        crowd = [{**TRACK, "userId": f"c{n}", "messageId": f"c{n}"} for n in range(75)]
+        post(process, *crowd)
+        told = wait_for(folder, "c5", "HALTED", port)
+        assert (told["halt"]["kind"], told["halt"]["code"]) == ("held", "UNAUTHORIZED")
+        assert [tried["code"] for tried in told["delays"][0]["attempts"]] == ["UNAUTHORIZED"]
+    told = chapter(folder, "c5")
+    assert (told["state"], told["reason"]) == ("waiting", "NOT_RUNNING")
+    assert told["halt"]["code"] == "UNAUTHORIZED"
+    text = segue("trace", "c5", folder=folder).out
+    assert "Segue does not run here now" in text
+    assert "the destination is held: UNAUTHORIZED since 20" in text
+    assert "Invalid API key" in text
+
+
+def test_an_event_is_told_by_the_workspace_of_its_time(lived_in: Path) -> None:
+    """The mapping was changed afterwards: old events are told by the old one, and no secret is kept."""
+    before = segue("trace", "tr-1", folder=lived_in).out
+    changed = (
+        WORKSPACE.replace("api_key: sandbox", "api_key: sandbox-key-2")
+        + """\
+    subscriptions:
+      - {id: everything, action: track-event, trigger: 'type = "track"'}
+"""
+    )
+    workspace(lived_in, changed)
+    with beside(lived_in) as process:
+        post(process, {**TRACK, "messageId": "tr-9", "event": "Cup Washed"})
+        asyncio.run(settled(process, 6))
+        assert segue("trace", "tr-1", folder=lived_in).out == before
+        new = chapter(lived_in, "tr-9")
+    assert [each["id"] for each in new["subscriptions"]] == ["everything"]
+    kept = sorted((lived_in / "segue-data" / "revisions").iterdir())
+    assert len(kept) == 2
+    assert not any("sandbox-key-2" in path.read_text(encoding="utf-8") for path in kept)
+
+
+def test_an_event_no_courier_has_read_is_found_in_the_log(folder: Path) -> None:
+    """Taken in by a receiver alone: the log is looked through, and the destination has never run."""
+    with beside(folder) as process:
+        post(process, TRACK)
+        asyncio.run(settled(process, 1))
+    for path in (folder / "segue-data" / "state").glob("braze*"):
+        path.unlink()
+    ran: Ran = segue("trace", "tr-1", "--json", folder=folder)
+    assert ran.json["scanned"] == 1
+    [told] = ran.json["events"][0]["destinations"]
+    assert (told["state"], told["reason"]) == ("waiting", "NOT_READ")
