@@ -51,6 +51,7 @@ async def test_a_campaign_tells_the_whole_story():
         "Email Opened",
         "Email Link Clicked",
         "Unsubscribed",
+        "Global Subscription State Changed",
         "Email Marked as Spam",
     ]
     ann = await sandbox.person("ann")

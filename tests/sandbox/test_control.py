@@ -300,3 +300,30 @@ async def test_an_application_agrees_to_live_and_ends():
 
     await client().app({"type": "lifespan"}, receive, send)
     assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+async def test_a_workspace_is_changed_with_its_people_kept():
+    """By parts, or an app or group at a time; what cannot be changed is named, and nothing is."""
+    sandbox = client()
+    await sandbox.track(attributes=[{"external_id": "u", "secret": 1}])
+    patched = await sandbox.send(
+        "PATCH", "/_sandbox/workspaces/sandbox", {"blocklisted_attributes": ["secret"]}
+    )
+    assert (patched.status, patched.json["blocklisted_attributes"]) == (200, ["secret"])
+    for path, body in (("apps", {"app_id": "two"}), ("subscription_groups", {"id": "g", "channel": "sms"})):
+        assert (await sandbox.post(f"/_sandbox/{path}", body)).status == 201
+    await sandbox.track(
+        attributes=[{"external_id": "u", "secret": 2, "push_tokens": [{"app_id": "two", "token": "t"}]}]
+    )
+    person = await sandbox.person("u")
+    assert (person["custom"], person["push_tokens"][0]["app_id"]) == ({"secret": 1}, "two")
+    for path, body, status, says in (
+        ("nowhere", {}, 404, "workspace 'nowhere' is unknown; there are: sandbox"),
+        ("sandbox", {"id": "other"}, 400, "'id' cannot be changed"),
+        ("sandbox", {"color": "red"}, 400, "'color' cannot be changed"),
+        ("sandbox", {"apps": 3}, 400, "Expected `array`"),
+        ("sandbox", {"segments": [{"id": "s", "name": "S", "filter": {"kind": "x"}}]}, 400, "kind 'x'"),
+    ):
+        answer = await sandbox.send("PATCH", f"/_sandbox/workspaces/{path}", body)
+        assert answer.status == status, answer.json
+        assert says in answer.json["error"]

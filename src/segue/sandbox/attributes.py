@@ -13,8 +13,9 @@ from segue.sandbox.exchange import Call
 from segue.sandbox.fields import METERED, RESERVED, SKIP, ignored
 from segue.sandbox.identity import Target
 from segue.sandbox.person import Person
-from segue.sandbox.subscriptions import set_state
+from segue.sandbox.subscriptions import GLOBAL_STATES, set_state, tell_global_state
 from segue.sandbox.texts import Refused
+from segue.sandbox.tokens import keep_token
 from segue.sandbox.workspace import Workspace
 
 
@@ -81,8 +82,8 @@ def apply(call: Call, workspace: Workspace, deed: AttributeDeed, now_ms: int) ->
             return
     person.updated_ms = now_ms
     for name, value in deed.fields.items():
-        if name in _GLOBAL_STATES and value != person.fields.get(name, "subscribed") and workspace.streams:
-            _tell_state(workspace, person, name, value or "subscribed", now_ms, _source(call))
+        if name in GLOBAL_STATES and value != person.fields.get(name, "subscribed") and workspace.streams:
+            tell_global_state(workspace, person, name, value or "subscribed", now_ms, _source(call))
         set_field(workspace, person, name, value)
     if deed.changes:
         lengths = workspace.furnishing.array_lengths
@@ -100,7 +101,7 @@ def apply(call: Call, workspace: Workspace, deed: AttributeDeed, now_ms: int) ->
         members = {person.braze_id: person, **_sharing_email(workspace, person)}.values()
         set_state(workspace, members, group_id, state, now_ms, source=_source(call))
     for token in deed.tokens:
-        _keep_token(person, token)
+        keep_token(workspace, person, token, now_ms)
     person.data_points += deed.points
     workspace.registry.meter("attributes", deed.points, now_ms)
 
@@ -117,25 +118,9 @@ def set_field(workspace: Workspace, person: Person, name: str, value: Any) -> No
         person.fields[name] = value
 
 
-_GLOBAL_STATES = {"email_subscribe": "email", "push_subscribe": "push"}
-
-
 def _source(call: Call) -> str:
     """What Currents says a change came by: device SDKs have no REST key."""
     return "REST API" if call.key is not None else "SDK"
-
-
-def _tell_state(
-    workspace: Workspace, person: Person, name: str, state: str, now_ms: int, source: str
-) -> None:
-    """Tell Currents that somebody's email or push subscription changed."""
-    told = {
-        "subscription_status": state.replace("_", " ").title(),
-        "channel": _GLOBAL_STATES[name],
-        "channel_identifier": person.fields.get("email") if name == "email_subscribe" else None,
-        "state_change_source": source,
-    }
-    workspace.emit("users.behaviors.subscription.GlobalStateChange", person, now_ms, told)
 
 
 def _target(call: Call, item: Mapping[str, Any]) -> Target | None:
@@ -152,16 +137,9 @@ def _sharing_email(workspace: Workspace, person: Person) -> dict[str, Person]:
     return {other.braze_id: other for other in workspace.people.with_email(email)} if email else {}
 
 
-def _keep_token(person: Person, token: dict[str, Any]) -> None:
-    device = token["device_id"] or f"sandbox-device-{person.random_bucket:04d}-{len(person.push_tokens)}"
-    others = [held for held in person.push_tokens if held["token"] != token["token"]]
-    person.push_tokens = (*others, {**token, "device_id": device})
-
-
 def _import_tokens(workspace: Workspace, deed: AttributeDeed, now_ms: int) -> None:
-    known = {token["token"] for person in workspace.people for token in person.push_tokens}
-    fresh = [token for token in deed.tokens if token["token"] not in known]
+    fresh = [token for token in deed.tokens if workspace.people.by_token(token["token"]) is None]
     if fresh:
         person = workspace.people.create(now_ms)
         for token in fresh:
-            _keep_token(person, token)
+            keep_token(workspace, person, token, now_ms)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from segue.sandbox import operations, outreach
+from segue.sandbox import furniture, operations, outreach
 from segue.sandbox.clock import iso
 from segue.sandbox.dashboard import site
 from segue.sandbox.exchange import Reply, structured
@@ -99,6 +99,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", ""): Route("What this is and what it can do.", _index),
     ("GET", "/openapi.json"): Route("This API as OpenAPI.", _openapi),
     **operations.ROUTES,
+    **furniture.ROUTES,
     **outreach.ROUTES,
 }
 """Every operation: method and path below the root."""

@@ -11,8 +11,9 @@ from segue.sandbox import identity
 from segue.sandbox.aliases import IDS
 from segue.sandbox.clock import iso
 from segue.sandbox.exchange import Call, Reply, reply
-from segue.sandbox.person import DAY_MS, Person, Summary
+from segue.sandbox.person import DAY_MS, Person, Reception, Summary
 from segue.sandbox.texts import Refused
+from segue.sandbox.workspace import Canvas
 
 SUMMARY_DAYS = 90
 """Events and purchases are listed when the last one is no older than this."""
@@ -165,29 +166,70 @@ def _apps(call: Call, person: Person) -> list[dict[str, Any]]:
 
 
 def _campaigns(call: Call, person: Person) -> list[dict[str, Any]]:
+    known = call.workspace.campaigns
     return [
-        {
-            "name": campaign.name if (campaign := call.workspace.campaigns.get(campaign_id)) else campaign_id,
-            "api_campaign_id": campaign_id,
-            "last_received": iso(at_ms),
-            "engaged": {},
-            "converted": False,
-        }
-        for campaign_id, at_ms in person.campaigns_received.items()
+        _filled(
+            {
+                "name": known[name].name if name in known else name,
+                "api_campaign_id": name,
+                "last_received": iso(at_ms),
+                "engaged": reception.engaged,
+                "converted": reception.conversions > 0,
+                "multiple_converted": reception.conversions > 1 or None,
+                "variation_name": reception.variation or None,
+                "variation_api_id": f"{name}-1" if reception.variation else None,
+                "in_control": reception.in_control,
+            }
+        )
+        for name, at_ms, reception in _received(person, person.campaigns_received, known)
     ]
 
 
 def _canvases(call: Call, person: Person) -> list[dict[str, Any]]:
+    known = call.workspace.canvases
     return [
-        {
-            "name": canvas.name if (canvas := call.workspace.canvases.get(canvas_id)) else canvas_id,
-            "api_canvas_id": canvas_id,
-            "last_received_message": iso(at_ms),
-            "last_entered": iso(at_ms),
-            "in_control": False,
-        }
-        for canvas_id, at_ms in person.canvases_received.items()
+        _filled(
+            {
+                "name": known[name].name if name in known else name,
+                "api_canvas_id": name,
+                "last_received_message": None if reception.in_control else iso(at_ms),
+                "last_entered": iso(reception.entered_ms or at_ms),
+                "variation_name": reception.variation or None,
+                "in_control": reception.in_control,
+                "last_entered_control_at": iso(at_ms) if reception.in_control else None,
+                "last_exited": iso(reception.exited_ms) if reception.exited_ms is not None else None,
+                "steps_received": [
+                    {
+                        "name": _step_name(known.get(name), step),
+                        "api_canvas_step_id": step,
+                        "last_received": iso(step_ms),
+                    }
+                    for step, step_ms in reception.steps.items()
+                ],
+            }
+        )
+        for name, at_ms, reception in _received(person, person.canvases_received, known)
     ]
+
+
+def _received(
+    person: Person, received: Mapping[str, int], known: Mapping[str, Any]
+) -> Iterable[tuple[str, int, Reception]]:
+    """What somebody got or was held back from: its id, when, and what became of it."""
+    for name, at_ms in received.items():
+        yield name, at_ms, person.receptions.get(name, Reception())
+    for name, reception in person.receptions.items():
+        if name in known and name not in received and reception.in_control:
+            yield name, reception.entered_ms or person.updated_ms, reception
+
+
+def _step_name(canvas: Canvas | None, step: str) -> str:
+    steps = canvas.steps if canvas is not None else []
+    return next((one.name for one in steps if one.id == step), "Step 1")
+
+
+def _filled(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if value is not None}
 
 
 WRITERS: Mapping[str, Writer] = {
@@ -216,5 +258,6 @@ WRITERS: Mapping[str, Writer] = {
     "apps": _apps,
     "campaigns_received": _campaigns,
     "canvases_received": _canvases,
+    "cards_clicked": lambda call, person: [{"name": name} for name in person.cards_clicked],
 }  # fmt: skip
 """Every field of `fields_to_export` and how it is written."""

@@ -64,11 +64,17 @@ def combine(workspace: Workspace, gone: Person, kept: Person, now_ms: int, *, fi
     kept.data_points += gone.data_points
     _join_apps(kept, gone)
     _join_commerce(kept, gone)
+    for name, theirs_of in gone.receptions.items():
+        kept.receptions.setdefault(name, theirs_of)
+    kept.cards_clicked += tuple(name for name in gone.cards_clicked if name not in kept.cards_clicked)
     _join_messages(kept.campaigns_received, gone.campaigns_received)
     _join_messages(kept.canvases_received, gone.canvases_received)
     kept.cohorts += tuple(cohort for cohort in gone.cohorts if cohort not in kept.cohorts)
     known = {token["token"] for token in kept.push_tokens}
-    kept.push_tokens += tuple(token for token in gone.push_tokens if token["token"] not in known)
+    for token in gone.push_tokens:
+        if token["token"] not in known:
+            kept.push_tokens += (token,)
+            people.list_token(kept, token["token"])
     kept.devices += tuple(device for device in gone.devices if device not in kept.devices)
     kept.messages = tuple(sorted(kept.messages + gone.messages, key=lambda entry: entry.at_ms))[
         -MESSAGES_KEPT:

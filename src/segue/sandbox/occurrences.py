@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
-from segue.sandbox import ecommerce, identity, messages
+from segue.sandbox import campaigns, ecommerce, identity
 from segue.sandbox.dates import read_time
 from segue.sandbox.exchange import Call
 from segue.sandbox.identity import Target
@@ -114,8 +114,8 @@ def apply_event(call: Call, workspace: Workspace, deed: EventDeed, now_ms: int) 
     if order is not None:
         ecommerce.apply(person, name, order, time_ms)
         _sum_orders(workspace, name, order)
-    if workspace.converting:
-        messages.convert(workspace, person, name, time_ms)
+    if workspace.awaiting:
+        campaigns.heed(workspace, person, name, time_ms)
     if workspace.streams:
         workspace.emit(
             "users.behaviors.CustomEvent",

@@ -22,9 +22,10 @@ Named = TypeVar("Named", Segment, Campaign, Connector)
 
 
 class Launch(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Send a campaign to its segment, or to another."""
+    """Send a campaign or canvas to its segment, or to another."""
 
     campaign_id: str
+    """Of a campaign or a canvas."""
     segment_id: str | None = None
 
 
@@ -213,7 +214,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("DELETE", "/segments/{id}"): Route("Remove a segment.", _remove_segment, query=WHERE),
     ("GET", "/campaigns"): Route("Campaigns, what was sent, what converted.", _campaigns, query=WHERE),
     ("POST", "/campaigns"): Route("Add a campaign or replace one.", _add_campaign, Campaign, WHERE, 201),
-    ("POST", "/campaigns/send"): Route("Send a campaign to a segment.", _launch, Launch, WHERE),
+    ("POST", "/campaigns/send"): Route("Send a campaign or canvas to a segment.", _launch, Launch, WHERE),
     ("GET", "/currents"): Route("Currents connectors and how they stand.", _currents, query=WHERE),
     ("POST", "/currents"): Route(
         "Add a connector, or mend one: it goes on at once.", _add_connector, Connector, WHERE, 201

@@ -53,6 +53,7 @@ class People:
         email: Shared | None = None,
         phone: Shared | None = None,
         device: MutableMapping[str, Person] | None = None,
+        token: MutableMapping[str, Person] | None = None,
     ) -> None:
         self.by_braze_id: MutableMapping[str, Person] = {} if profiles is None else profiles
         self._external: MutableMapping[str, Person] = {} if external is None else external
@@ -60,6 +61,9 @@ class People:
         self._email = Shared() if email is None else email
         self._phone = Shared() if phone is None else phone
         self._device: MutableMapping[str, Person] = {} if device is None else device
+        self._token: MutableMapping[str, Person] = {} if token is None else token
+        self.born: Callable[[Person], None] | None = None
+        """Told of every new profile, if anybody wants to know."""
         self.created = 0
         """Profiles ever made; also the running number in a braze_id."""
 
@@ -93,6 +97,10 @@ class People:
         """The visitor of a device: who acts on it without a user id."""
         return self._device.get(device_id)
 
+    def by_token(self, token: str) -> Person | None:
+        """The person with that push token."""
+        return self._token.get(token)
+
     def with_email(self, email: str) -> list[Person]:
         """Everyone with that address."""
         return self._email.find(email.lower())
@@ -120,6 +128,8 @@ class People:
             self.name(person, external_id)
         if alias is not None:
             self.add_alias(person, *alias)
+        if self.born is not None:
+            self.born(person)
         return person
 
     def insert(self, person: Person) -> None:
@@ -132,6 +142,8 @@ class People:
             self._alias[name, label] = person
         for device_id in person.anonymous_devices:
             self._device[device_id] = person
+        for token in person.push_tokens:
+            self._token[token["token"]] = person
         self._list(self._email, (person.fields.get("email") or "").lower(), person)
         self._list(self._phone, digits(person.fields.get("phone") or ""), person)
 
@@ -146,6 +158,8 @@ class People:
         for device_id in person.anonymous_devices:
             if self._device.get(device_id) is person:
                 del self._device[device_id]
+        for token in person.push_tokens:
+            self.unlist_token(person, token["token"])
         self._unlist(self._email, (person.fields.get("email") or "").lower(), person)
         self._unlist(self._phone, digits(person.fields.get("phone") or ""), person)
         self.by_braze_id.pop(person.braze_id, None)
@@ -176,6 +190,15 @@ class People:
             other for other in person.deprecated_external_ids if other != external_id
         )
         del self._external[external_id]
+
+    def list_token(self, person: Person, token: str) -> None:
+        """Let a push token lead to a person."""
+        self._token[token] = person
+
+    def unlist_token(self, person: Person, token: str) -> None:
+        """Let a push token of a person lead nowhere."""
+        if self._token.get(token) is person:
+            del self._token[token]
 
     def add_alias(self, person: Person, name: str, label: str) -> bool:
         """Give a person an alias; False when somebody has it or their label is taken."""

@@ -111,6 +111,21 @@ class Engagement(msgspec.Struct, gc=False, omit_defaults=True):
     at_ms: int
 
 
+class Reception(msgspec.Struct, omit_defaults=True):
+    """What became of one campaign or canvas for one person."""
+
+    engaged: dict[str, bool] = {}
+    """As an export says it, such as `{"opened_email": true}`."""
+    conversions: int = 0
+    in_control: bool = False
+    variation: str = ""
+    entered_ms: int | None = None
+    """A canvas: when it was entered, and when it was left."""
+    exited_ms: int | None = None
+    steps: dict[str, int] = {}
+    """Steps of a canvas received, and when."""
+
+
 class Membership(msgspec.Struct):
     """A subscription group's state and when it changed."""
 
@@ -147,6 +162,10 @@ class Person(msgspec.Struct):
     cohorts: tuple[str, ...] = ()
     campaigns_received: dict[str, int] = {}
     canvases_received: dict[str, int] = {}
+    receptions: dict[str, Reception] = {}
+    """By campaign or canvas."""
+    cards_clicked: tuple[str, ...] = ()
+    """Names of what their content cards belonged to."""
     messages: tuple[Engagement, ...] = ()
     """The latest message engagement."""
     data_points: int = 0

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
+from segue.sandbox.currents.connector import Standing
 from segue.sandbox.person import Person
 from segue.sandbox.switches import Switches
 from segue.sandbox.workspace import App, Furnishing, Registry, SubscriptionGroup, Workspace
@@ -60,6 +61,8 @@ class WorkspaceState(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     registry: Registry
     people: list[Person]
     created: int
+    currents: list[Standing] = []
+    """How each Currents connector stands, with what waits to be sent."""
 
 
 class Snapshot(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -2,7 +2,7 @@
 
 Source  Braze docs, "Send API-triggered campaigns", "Send API-triggered canvases", "API limits",
         read 2026-11-23
-Nothing leaves the sandbox: a send is noted on each recipient, counted by day and played out (messages.py).
+Nothing leaves the sandbox: a send is noted on each recipient, counted by day and played out (campaigns.py).
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from segue.sandbox import attributes, identity, messages
+from segue.sandbox import attributes, campaigns, identity
 from segue.sandbox.aliases import IDS
 from segue.sandbox.audience.connected import connected
 from segue.sandbox.audience.filters import Test
@@ -181,7 +181,7 @@ def _apply(
             call.warn("nobody", "recipients", f"no profile for this {recipient.target.kind}; not sent")
             continue
         people.append(person)
-    messages.dispatch(workspace, sent, people, dispatch_id, now_ms, call.world.at)
+    campaigns.dispatch(workspace, sent, people, dispatch_id, now_ms, call.world.at)
 
 
 def _person(call: Call, recipient: Recipient, now_ms: int) -> Person | None:

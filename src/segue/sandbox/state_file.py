@@ -9,12 +9,14 @@ keys, switches) as one document. One process at a time: a second one is refused 
 A crash loses what came after the last `save`.
 """
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from itertools import islice
 from pathlib import Path
 
 import apsw
 import msgspec
 
+from segue.sandbox.currents.connector import Happening, Standing, Stream
 from segue.sandbox.people import Alias, People, Shared
 from segue.sandbox.person import Person
 
@@ -26,10 +28,14 @@ create table if not exists people (
 create table if not exists names (
   workspace text not null, kind text not null, name text not null, braze_id text not null,
   primary key (workspace, kind, name, braze_id)) without rowid;
+create table if not exists waiting (
+  workspace text not null, connector text not null, number integer not null, body blob not null,
+  primary key (workspace, connector, number)) without rowid;
 """
 PEOPLE_IN_MEMORY = 50_000
 
 _ENCODE = msgspec.json.Encoder().encode
+_HAPPENING = msgspec.json.Decoder(Happening).decode
 _DECODE = msgspec.json.Decoder(Person).decode
 
 
@@ -44,6 +50,8 @@ class StateFile:
         self.limit = people_in_memory
         self.connection = apsw.Connection(str(path))
         self._shelves: list[Shelf] = []
+        self._written: dict[tuple[str, str], int] = {}
+        """By workspace and connector: the running number up to which waiting events are in the file."""
         execute = self.connection.execute
         execute("pragma locking_mode = exclusive")
         execute("pragma journal_mode = wal").fetchall()
@@ -69,18 +77,55 @@ class StateFile:
             Holders(shelf, "email"),
             Holders(shelf, "phone"),
             Names(shelf, "device"),
+            Names(shelf, "token"),
         )
 
-    def save(self, document: bytes) -> None:
-        """Write what was touched, and the rest of the world, in one transaction."""
+    def waiting(self, workspace: str, standing: Standing) -> list[Happening]:
+        """The Currents events that waited for a connector at the last save."""
+        rows: list[tuple[bytes]] = self.connection.execute(
+            "select body from waiting where workspace = ? and connector = ? and number >= ? order by number",
+            (workspace, standing.id, standing.gone),
+        ).fetchall()  # type: ignore[assignment]  # the column is never anything else
+        self._written[workspace, standing.id] = standing.gone + len(rows)
+        return [_HAPPENING(body) for (body,) in rows]
+
+    def save(self, document: bytes, streams: Mapping[str, Iterable[Stream]] | None = None) -> None:
+        """Write what was touched, and the rest of the world, in one transaction.
+
+        streams  by workspace: what waits for its Currents connectors
+        """
         for shelf in self._shelves:
             shelf.flush()
+        for workspace, listed in (streams or {}).items():
+            for stream in listed:
+                self._keep_waiting(workspace, stream)
         self.connection.execute(
             "insert into world values (1, ?) on conflict do update set document = excluded.document",
             (document,),
         )
         self.connection.execute("commit")
         self.connection.execute("begin immediate")
+
+    def _keep_waiting(self, workspace: str, stream: Stream) -> None:
+        """Write the events that came since the last save, and drop those that left."""
+        name, gone = stream.connector.id, stream.gone
+        end = gone + len(stream.waiting)
+        written = max(gone, self._written.get((workspace, name), 0))
+        if written > end:  # a connector made anew under a name that was in use
+            written = gone
+            self.connection.execute(
+                "delete from waiting where workspace = ? and connector = ?", (workspace, name)
+            )
+        self.connection.execute(
+            "delete from waiting where workspace = ? and connector = ? and number < ?",
+            (workspace, name, gone),
+        )
+        fresh = islice(stream.waiting, written - gone, None)
+        self.connection.executemany(
+            "insert into waiting values (?, ?, ?, ?) on conflict do update set body = excluded.body",
+            [(workspace, name, number, _ENCODE(one)) for number, one in enumerate(fresh, written)],
+        )
+        self._written[workspace, name] = end
 
     def trim(self) -> None:
         """Let people who were not touched for longest leave memory; called between requests."""
@@ -90,13 +135,14 @@ class StateFile:
 
     def forget(self, workspace: str) -> None:
         """Drop the people of a workspace."""
-        for table in ("people", "names"):
+        for table in ("people", "names", "waiting"):
             self.connection.execute(f"delete from {table} where workspace = ?", (workspace,))  # noqa: S608 - above
 
     def clear(self) -> None:
         """Empty the file."""
         self._shelves.clear()
-        for table in ("world", "people", "names"):
+        self._written.clear()
+        for table in ("world", "people", "names", "waiting"):
             self.connection.execute(f"delete from {table}")  # noqa: S608 - names of our own, above
 
     def close(self) -> None:

@@ -15,6 +15,8 @@ from segue.sandbox.texts import Refused
 from segue.sandbox.workspace import Workspace
 
 STATES = frozenset({"subscribed", "unsubscribed"})
+GLOBAL_STATES = {"email_subscribe": "email", "push_subscribe": "push"}
+"""The fields that hold somebody's state for a whole channel."""
 Order = tuple[str, str, list[str], list[str], list[str]]
 """group id, state, external ids, emails, phones"""
 
@@ -108,6 +110,19 @@ def set_state(
             "state_change_source": source,
         }
         workspace.emit("users.behaviors.subscriptiongroup.StateChange", person, now_ms, told)
+
+
+def tell_global_state(
+    workspace: Workspace, person: Person, name: str, state: str, now_ms: int, source: str
+) -> None:
+    """Tell Currents that somebody's email or push subscription changed."""
+    told = {
+        "subscription_status": state.replace("_", " ").title(),
+        "channel": GLOBAL_STATES[name],
+        "channel_identifier": person.fields.get("email") if name == "email_subscribe" else None,
+        "state_change_source": source,
+    }
+    workspace.emit("users.behaviors.subscription.GlobalStateChange", person, now_ms, told)
 
 
 def _order(

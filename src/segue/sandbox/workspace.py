@@ -18,6 +18,7 @@ from segue.sandbox.person import DAY_MS, Person
 
 HOUR_MS = 3_600_000
 DELETIONS_KEPT = 1_000
+BUCKET = "users.RandomBucketNumberUpdate"
 _NAMES = uuid.UUID("5e90e000-0000-4000-8000-000000000001")
 SHIPPED_BLOCKED_ID = "blocked-dummy-user"
 """An external id that is refused as a dummy user in every fresh workspace, so that a test can meet one."""
@@ -45,7 +46,10 @@ class SubscriptionGroup(msgspec.Struct, kw_only=True):
     channel: Literal["email", "sms", "whatsapp"] = "email"
 
 
-Channel = Literal["email", "sms", "push", "in_app_message", "content_card", "webhook", "whatsapp"]
+Channel = Literal[
+    "email", "sms", "push", "in_app_message", "content_card", "banner", "webhook", "whatsapp", "rcs", "line"
+]
+Chances = dict[str, Annotated[float, msgspec.Meta(ge=0, le=1)]]
 
 
 class Campaign(msgspec.Struct, kw_only=True):
@@ -61,7 +65,7 @@ class Campaign(msgspec.Struct, kw_only=True):
     messages: dict[str, dict[str, Any]] = {}
     segment_id: str | None = None
     """Who gets it when it is sent without naming anybody; everybody when left out."""
-    engagement: dict[str, Annotated[float, msgspec.Meta(ge=0, le=1)]] = {}
+    engagement: Chances = {}
     """Chances of what recipients do, such as `{"open": 1, "click": 0.5}`, instead of the usual ones."""
     control_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
     """Share of the audience that is held back as the control group."""
@@ -71,8 +75,17 @@ class Campaign(msgspec.Struct, kw_only=True):
     updated_at_ms: int = 0
 
 
+class CanvasStep(msgspec.Struct, kw_only=True):
+    """One step of a canvas: what is sent, how long after the entry."""
+
+    id: str
+    name: str = "Step"
+    after_seconds: Annotated[int, msgspec.Meta(ge=0)] = 0
+    channels: list[Channel] = msgspec.field(default_factory=lambda: ["email"])
+
+
 class Canvas(msgspec.Struct, kw_only=True):
-    """An API-triggered canvas."""
+    """A canvas: triggered over the API, or entered by a segment from the dashboard."""
 
     id: str
     name: str
@@ -80,6 +93,19 @@ class Canvas(msgspec.Struct, kw_only=True):
     archived: bool = False
     description: str = ""
     channels: list[Channel] = msgspec.field(default_factory=lambda: ["email"])
+    steps: list[CanvasStep] = []
+    """What follows the entry; one step at once over `channels` when left out."""
+    segment_id: str | None = None
+    """Who enters when it is sent without naming anybody; everybody when left out."""
+    engagement: Chances = {}
+    control_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+    conversion_event: str = ""
+    exit_event: str = ""
+    """A custom event after which a person leaves."""
+    exit_segment_id: str = ""
+    """A segment whose members leave when their next step comes."""
+    experiment_paths: Annotated[int, msgspec.Meta(ge=0, le=4)] = 0
+    """Paths of an experiment everybody enters; none below two."""
     created_at_ms: int = 0
     updated_at_ms: int = 0
 
@@ -284,10 +310,14 @@ class Workspace:
             connector.id: self._stream(connector, self.streams.get(connector.id))
             for connector in own.currents
         }
-        self.converting: dict[str, list[Campaign]] = {}
-        for campaign in own.campaigns:
-            if campaign.conversion_event:
-                self.converting.setdefault(campaign.conversion_event, []).append(campaign)
+        self.awaiting: dict[str, list[Campaign | Canvas]] = {}
+        """Custom events a campaign or canvas waits for, as conversion or to let people go."""
+        listed: list[Campaign | Canvas] = [*own.campaigns, *own.canvases]
+        for sent in listed:
+            for event in {sent.conversion_event, getattr(sent, "exit_event", "")} - {""}:
+                self.awaiting.setdefault(event, []).append(sent)
+        wants_bucket = any(stream.wants(BUCKET, identified=True) for stream in self.streams.values())
+        self.people.born = self._tell_bucket if wants_bucket else None
         self.segmentable = {name: frozenset(names) for name, names in own.segmentable.items()}
 
     def scope(self, now_ms: int) -> Scope:
@@ -344,6 +374,10 @@ class Workspace:
         too_large = is_too_large(happening)
         for stream in wanting:
             stream.take(happening, too_large=too_large)
+
+    def _tell_bucket(self, person: Person) -> None:
+        """Tell Currents of the random bucket a new profile fell into."""
+        self.emit(BUCKET, person, person.created_ms, {"random_bucket_number": person.random_bucket})
 
     @staticmethod
     def _stream(connector: Connector, held: Stream | None) -> Stream:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from segue.sandbox import messages
+from segue.sandbox import campaigns
 from segue.sandbox.clock import Clock, Source
 from segue.sandbox.currents.emitter import Post, deliver, post
 from segue.sandbox.exchange import Call
@@ -166,22 +166,21 @@ class World:
         return hashlib.sha256(seed.encode()).hexdigest()[:32]
 
     def launch(self, workspace: Workspace, campaign_id: str, segment_id: str | None = None) -> int:
-        """Send a campaign to its segment, to another, or to everybody; the number reached.
+        """Send a campaign or canvas to its segment, to another, or to everybody; the number reached.
 
-        Raises ValueError: there is no such campaign or segment.
+        Raises ValueError: there is no such campaign, canvas or segment.
         """
-        campaign = workspace.campaigns.get(campaign_id)
-        if campaign is None:
-            raise ValueError(f"campaign {campaign_id!r} is unknown in workspace {workspace.id!r}")
-        wanted = segment_id or campaign.segment_id
+        sent = workspace.campaigns.get(campaign_id) or workspace.canvases.get(campaign_id)
+        if sent is None:
+            raise ValueError(f"campaign or canvas {campaign_id!r} is unknown in workspace {workspace.id!r}")
+        wanted = segment_id or sent.segment_id
         segment = workspace.segments.get(wanted) if wanted else Segment(id="", name="Everybody")
         if segment is None:
             raise ValueError(f"segment {wanted!r} is unknown in workspace {workspace.id!r}")
         now_ms = self.clock.now_ms()
         people = workspace.touched(workspace.members(segment, now_ms))
-        return messages.dispatch(
-            workspace, campaign, people, self.next_dispatch(workspace, campaign_id), now_ms, self.at
-        )
+        dispatch_id = self.next_dispatch(workspace, campaign_id)
+        return campaigns.dispatch(workspace, sent, people, dispatch_id, now_ms, self.at)
 
     async def reach_out(self, post: Post = post) -> int:
         """Send what Currents has waiting and the callbacks that are due; the number of requests made."""
@@ -215,12 +214,17 @@ class World:
     def snapshot(self) -> Snapshot:
         """The world as a document; waiting work is carried out first."""
         self.settle(0, everything=True)
-        return self._described([list(workspace.people) for workspace in self.workspaces.values()])
+        described = self._described([list(workspace.people) for workspace in self.workspaces.values()])
+        for state, workspace in zip(described.workspaces, self.workspaces.values(), strict=True):
+            for standing in state.currents:
+                standing.waiting = list(workspace.streams[standing.id].waiting)
+        return described
 
     def save(self) -> None:
         """Write the state file, if there is one; what waits for its moment is not in it."""
         if self.file is not None:
-            self.file.save(msgspec.json.encode(self._described([])))
+            streams = {name: workspace.streams.values() for name, workspace in self.workspaces.items()}
+            self.file.save(msgspec.json.encode(self._described([])), streams)
 
     def close(self) -> None:
         """Apply what waits, write the state file and let go of it."""
@@ -249,6 +253,7 @@ class World:
                 registry=workspace.registry,
                 people=people[place] if people else [],
                 created=workspace.people.created,
+                currents=[stream.standing() for stream in workspace.streams.values()],
             )
             for place, workspace in enumerate(self.workspaces.values())
         ]
@@ -290,6 +295,10 @@ class World:
             workspace.people.created = state.created
             for person in state.people:
                 workspace.people.insert(person)
+            for standing in state.currents:
+                if standing.id in workspace.streams:
+                    kept = self.file.waiting(workspace.id, standing) if self.file is not None else []
+                    workspace.streams[standing.id].resume(standing, standing.waiting or kept)
         for key in snapshot.keys:
             self.add_key(key)
 

@@ -7,7 +7,7 @@ Source  Braze docs, "Custom Currents Export", "Segment for Currents", read 2026-
 
 import zlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -21,6 +21,8 @@ DAY_MS = 86_400_000
 DISABLED_AFTER_MS = 5 * DAY_MS
 QUEUE_KEPT_MS = {"custom": 7 * DAY_MS, "segment": 5 * DAY_MS}
 """Since the trouble began; then what waits is lost."""
+WAITING = 200_000
+"""Events that wait for one connector at most, so that memory stays bounded; the sandbox's own limit."""
 LONGEST_WAIT_MS = 300_000
 """Assumed: the pages promise an exponential wait with jitter and name no bounds."""
 
@@ -43,6 +45,8 @@ class Connector(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Also send sessions, custom events, purchases and what the partner page does not list."""
     include_anonymous: bool = False
     """Also send what people without external id do."""
+    names: dict[str, str] = {}
+    """Segment only: other names for events, by Currents type; the pages themselves do not agree on all."""
     timestamps: Literal["epoch", "iso"] = "epoch"
     """Segment only: seconds since the epoch as documented, or ISO 8601."""
 
@@ -73,12 +77,29 @@ class Told(NamedTuple):
     dropped: int = 0
 
 
+class Standing(msgspec.Struct, kw_only=True):
+    """How a stream stands, to be kept."""
+
+    id: str
+    state: State
+    told: Told
+    last_status: int | None
+    attempt: int
+    due_ms: int
+    troubled_since_ms: int | None
+    gone: int
+    waiting: list[Happening] = []
+    """Only in a snapshot: a state file has a table for them."""
+
+
 class Stream:
     """What waits for one connector and how the last requests went."""
 
     def __init__(self, connector: Connector) -> None:
         self.connector = connector
         self.waiting: deque[Happening] = deque()
+        self.gone = 0
+        """Events that waited and do no more: the running number of the first that waits."""
         self.state: State = "live"
         self.told = Told()
         self.last_status: int | None = None
@@ -96,16 +117,48 @@ class Stream:
         connector = self.connector
         if not identified and not connector.include_anonymous:
             return False
-        if "*" not in connector.events:
-            return kind in connector.events
-        return connector.behaviors or KINDS[kind].group in ("message", "subscription")
+        group = KINDS[kind].group
+        if group == "storage" and connector.kind == "segment":
+            return False
+        if kind in connector.events:
+            return True
+        if "*" not in connector.events or group in ("named", "storage"):
+            return False
+        return connector.behaviors or group in ("message", "subscription")
 
     def take(self, happening: Happening, *, too_large: bool = False) -> None:
-        """Queue an event; a disabled connector loses it, and so does any one that is over the size."""
+        """Queue an event; a disabled connector loses it, and so does any one that is over the size.
+
+        The oldest is lost when too many wait.
+        """
         if too_large or self.state == "disabled":
             self._count(dropped=1)
-        else:
-            self.waiting.append(happening)
+            return
+        self.waiting.append(happening)
+        if len(self.waiting) > WAITING and not self.is_busy:
+            self.waiting.popleft()
+            self.gone += 1
+            self._count(dropped=1)
+
+    def standing(self) -> "Standing":
+        """How it stands, without what waits."""
+        return Standing(
+            id=self.connector.id,
+            state=self.state,
+            told=self.told,
+            last_status=self.last_status,
+            attempt=self.attempt,
+            due_ms=self.due_ms,
+            troubled_since_ms=self.troubled_since_ms,
+            gone=self.gone,
+        )
+
+    def resume(self, standing: "Standing", waiting: Iterable[Happening]) -> None:
+        """Go on where another one stood."""
+        self.state, self.told, self.last_status = standing.state, standing.told, standing.last_status
+        self.attempt, self.due_ms = standing.attempt, standing.due_ms
+        self.troubled_since_ms, self.gone = standing.troubled_since_ms, standing.gone
+        self.waiting = deque(waiting)
 
     def reconnect(self, connector: Connector) -> None:
         """Go on under mended settings."""
@@ -161,6 +214,7 @@ class Stream:
             self.state = "disabled"
         if now_ms - self.troubled_since_ms > QUEUE_KEPT_MS[self.connector.kind]:
             self._count(dropped=len(self.waiting))
+            self.gone += len(self.waiting)
             self.waiting.clear()
 
     def _recover(self) -> None:
@@ -169,6 +223,7 @@ class Stream:
     def _leave(self, count: int) -> None:
         for _ in range(min(count, len(self.waiting))):
             self.waiting.popleft()
+            self.gone += 1
         self._small -= count
         if self._small <= 0:
             self._size, self._small = BATCH, 0

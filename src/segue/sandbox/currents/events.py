@@ -8,8 +8,10 @@ A connector sends what it has of the properties listed; the rest is not exported
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-Group = Literal["message", "subscription", "behavior", "newer"]
-"""`behavior` and `newer` are not on the partner page's list and off unless asked for."""
+Group = Literal["message", "subscription", "behavior", "newer", "named", "storage"]
+"""Only `message` and `subscription` are on the partner page's list; `behavior` and `newer` are off unless
+`behaviors` is on. `named` are sent only where a connector names them: retired products, and names the pages
+do not give. So is `storage`, which has no form at Segment, to custom connectors."""
 
 
 class Kind(NamedTuple):
@@ -70,6 +72,12 @@ _EMAIL: Mapping[str, Kind] = {
     "MarkAsSpam": Kind("Email Marked as Spam", _with(*_MAILER, "user_agent"), "email"),
     "Unsubscribe": Kind("Unsubscribed", _with("ip_pool"), "email"),
     "Abort": Kind("Email Aborted", _with(*_ABORT, "ip_pool"), "email"),
+    "Deferral": Kind(
+        "Email Deferred",
+        _with("attempt_count", "deferral_reason", "recipient_domain", "ip_pool"),
+        "email",
+        group="newer",
+    ),
 }
 _CARD: Mapping[str, Kind] = {
     "Send": Kind("Content Card Sent", _with("card_id", "message_extras", less=("app_id",))),
@@ -157,7 +165,46 @@ _BANNER_PROPERTIES = (
 _BANNER: Mapping[str, Kind] = {
     "Impression": Kind("Banner Viewed", _BANNER_PROPERTIES, device="model", group="newer"),
     "Click": Kind("Banner Clicked", (*_BANNER_PROPERTIES, "button_id"), device="model", group="newer"),
+    "Dismiss": Kind("Banner Dismissed", _BANNER_PROPERTIES, device="model", group="newer"),
 }
+_RCS_PROPERTIES = _with("from_rcs_sender", "subscription_group_id", less=("canvas_id",))
+_RCS: Mapping[str, Kind] = {
+    name: Kind(said, (*_RCS_PROPERTIES, *more), "phone", group="named")
+    for name, said, more in (
+        ("Send", "RCS Sent", ("category", "message_extras")),
+        ("Delivery", "RCS Delivered", ()),
+        ("Read", "RCS Read", ()),
+        ("Rejection", "RCS Rejected", ("error", "provider_error_code")),
+        ("Click", "RCS Clicked", ("element_label", "element_type", "url", "user_agent")),
+        ("InboundReceive", "RCS Inbound Received", ("action", "media_urls", "message_body")),
+        ("Abort", "RCS Aborted", _ABORT),
+    )
+}
+_LINE_PROPERTIES = _with("line_channel_id", "line_channel_name", "native_line_id", "subscription_group_id")
+_LINE: Mapping[str, Kind] = {
+    name: Kind(said, (*_LINE_PROPERTIES, *more), group="named")
+    for name, said, more in (
+        ("Send", "LINE Sent", ("message_extras",)),
+        ("Click", "LINE Clicked", ("url", "short_url", "user_agent")),
+        ("InboundReceive", "LINE Inbound Received", ("action", "media_urls", "message_body")),
+        ("Abort", "LINE Aborted", _ABORT),
+    )
+}
+_FEED: Mapping[str, Kind] = {
+    name: Kind(said, _with("card_id"), device="full", group="named")
+    for name, said in (
+        ("users.behaviors.app.NewsFeedImpression", "News Feed Viewed"),
+        ("users.campaigns.newsfeedcard.Impression", "News Feed Card Viewed"),
+        ("users.campaigns.newsfeedcard.Click", "News Feed Card Clicked"),
+    )
+}
+_ACTIVITY = (
+    "app_group_id",
+    "app_id",
+    "device_id",
+    "ios_push_token_apns_gateway",
+    "push_token_state_change_type",
+)
 _ONE_CAMPAIGN = (*_APP, *_CAMPAIGN, *_VARIATION, "send_id", "device_id")
 _EXIT = ("app_group_id", *_CANVAS)
 
@@ -170,6 +217,17 @@ KINDS: Mapping[str, Kind] = {
     **{f"users.messages.webhook.{name}": kind for name, kind in _WEBHOOK.items()},
     **{f"users.messages.whatsapp.{name}": kind for name, kind in _CHAT.items()},
     **{f"users.messages.banner.{name}": kind for name, kind in _BANNER.items()},
+    **{f"users.messages.rcs.{name}": kind for name, kind in _RCS.items()},
+    **{f"users.messages.line.{name}": kind for name, kind in _LINE.items()},
+    **_FEED,
+    "users.messages.featureflag.Impression": Kind(
+        "Feature Flag Viewed",
+        (*_APP, *_CAMPAIGN, *_CANVAS, *_VARIATION, "device_id", "browser", "feature_flag_id_name"),
+        device="model",
+        group="newer",
+    ),
+    "users.campaigns.Abort": Kind("Campaign Aborted", (*_ONE_CAMPAIGN, *_ABORT), group="named"),
+    "users.canvas.Abort": Kind("Canvas Aborted", ("app_group_id", *_CANVAS, *_ABORT), group="named"),
     "users.campaigns.Conversion": Kind("Campaign Converted", (*_ONE_CAMPAIGN, *_CONVERSION, "dispatch_id")),
     "users.campaigns.EnrollInControl": Kind(
         "Campaign Control Group Entered", (*_ONE_CAMPAIGN, "dispatch_id")
@@ -234,8 +292,20 @@ KINDS: Mapping[str, Kind] = {
     "users.behaviors.pushnotification.TokenStateChange": Kind(
         "Push Notification Token State Changed", _TOKEN, group="behavior"
     ),
+    "users.behaviors.liveactivity.PushToStartTokenChange": Kind(
+        "Live Activity Push To Start Token Changed",
+        (*_ACTIVITY, "activity_attributes_type", "push_to_start_token"),
+        group="behavior",
+    ),
+    "users.behaviors.liveactivity.UpdateTokenChange": Kind(
+        "Live Activity Update Token Changed", (*_ACTIVITY, "activity_id", "update_token"), group="behavior"
+    ),
+    "users.RandomBucketNumberUpdate": Kind("", ("random_bucket_number", "prev_random_bucket_number"),
+        group="storage"),
 }  # fmt: skip
-"""By Currents type. The name of `users.behaviors.CustomEvent` is assumed: the page gives none."""
+"""By Currents type. Names the pages do not give are assumed: `users.behaviors.CustomEvent`, email deferral,
+feature flags, dismissed banners, RCS, LINE, the aborts of a whole campaign or canvas. A connector may call
+any event otherwise (`names`)."""
 
 MERGED = frozenset({"users.behaviors.CustomEvent", "users.behaviors.Purchase"})
 """Types whose own properties are merged into the payload."""

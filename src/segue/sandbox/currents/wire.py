@@ -56,7 +56,7 @@ def track(connector: Connector, happening: Happening) -> dict[str, Any]:
     address = {"email": happening.email, "phone": happening.phone}.get(kind.trait)
     call: dict[str, Any] = {
         "type": "track",
-        "event": kind.name,
+        "event": connector.names.get(happening.type, kind.name),
         "messageId": happening.id,
         "timestamp": _moment(connector, happening.at_ms),
         "anonymousId": happening.braze_id,

@@ -11,7 +11,7 @@ from segue.sandbox import attributes, custom, occurrences, subscriptions
 from segue.sandbox.changes import Change, apply_change
 from segue.sandbox.clock import iso
 from segue.sandbox.exchange import Call
-from segue.sandbox.person import DAY_MS, AppUse, Person
+from segue.sandbox.person import DAY_MS, AppUse, Engagement, Person
 from segue.sandbox.texts import Refused
 
 SESSIONS_KEPT = 5
@@ -180,6 +180,16 @@ def apply_fields(signal: Signal, item: Mapping[str, Any]) -> None:
         attributes.apply(signal.call, signal.call.workspace, deed, signal.now_ms)
 
 
+def attribute_install(signal: Signal, told: Mapping[str, Any]) -> None:
+    """Note what brought somebody to the app: network, campaign, ad group, ad."""
+    for name in ("source", "campaign", "adgroup", "ad"):
+        if isinstance(value := told.get(name), str) and value:
+            signal.person.fields[f"attributed_{name}"] = value[:255]
+    if "attributed_source" in signal.person.fields:
+        source = signal.person.fields["attributed_source"]
+        _emit(signal, "users.behaviors.InstallAttribution", {"source": source})
+
+
 def _place(signal: Signal) -> None:
     key = signal.told.get("key")
     if not isinstance(key, str) or not key:
@@ -207,11 +217,28 @@ def _group(signal: Signal) -> None:
     )
 
 
-def _engagement(signal: Signal) -> None:
-    """Nothing of ours was shown to anybody, so there is nothing to attach it to."""
-    signal.call.warn(
-        "sdk-engagement", signal.where, "an impression, click or dismissal of an unknown message"
-    )
+def _engagement(kind: str) -> Callable[[Signal], None]:
+    """Something a page reported of a message, card, flag or banner, which is told on as it is.
+
+    Assumed: the names of what it is about (`ids`, `trigger_ids`, `fid`, `bid`, `placement_id`).
+    """
+
+    def do(signal: Signal) -> None:
+        told = signal.told
+        listed = told.get("ids") or told.get("trigger_ids")
+        named = {
+            "app_id": signal.app_id,
+            "card_id": str(listed[0])[:255] if isinstance(listed, list) else None,
+            "feature_flag_id_name": told.get("fid"),
+            "button_id": told.get("bid"),
+            "banner_placement_id": told.get("placement_id"),
+        }
+        said: dict[str, str] = {name: value for name, value in named.items() if isinstance(value, str)}
+        signal.person.engage(Engagement(kind, said.get("feature_flag_id_name", "a device"), signal.at_ms))
+        _emit(signal, kind, said)
+        signal.call.warn("sdk-engagement", signal.where, "about a message that is not from here")
+
+    return do
 
 
 def _internal(signal: Signal) -> None:
@@ -244,9 +271,15 @@ CODES: Mapping[str, Code] = {
     "lcar": Code("custom location removed", _change(lambda value: None)),
     "uae": Code("alias", _alias),
     "sgu": Code("subscription group", _group),
-    **dict.fromkeys(
-        ("si", "sc", "sbc", "cci", "ccc", "ccd", "ffi", "bi", "bc", "bd"), Code("engagement", _engagement)
-    ),
+    **{
+        code: Code(f"engagement: {kind}", _engagement(f"users.messages.{kind}"))
+        for code, kind in {
+            "si": "inappmessage.Impression", "sc": "inappmessage.Click", "sbc": "inappmessage.Click",
+            "cci": "contentcard.Impression", "ccc": "contentcard.Click", "ccd": "contentcard.Dismiss",
+            "ffi": "featureflag.Impression",
+            "bi": "banner.Impression", "bc": "banner.Click", "bd": "banner.Dismiss",
+        }.items()
+    },
     "ie": Code("internal error of the SDK", _internal),
-}
+}  # fmt: skip
 """Every known code."""

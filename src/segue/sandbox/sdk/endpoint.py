@@ -29,6 +29,8 @@ FIELDS = frozenset(
      "email_subscribe", "push_subscribe", "image_url", "bio", "time_zone"}
 )  # fmt: skip
 """Braze's own fields in an SDK's attribute object."""
+INSTALL = "ab_install_attribution"
+"""Where mobile SDKs write what brought somebody to the app. Assumed: seen in no recording."""
 EARLIEST_MS = 946_684_800_000
 """2000-01-01: a clock before that is broken, and the moment of arrival is taken instead."""
 
@@ -179,7 +181,10 @@ def _dress(call: Call, signal: Signal, item: Mapping[str, Any]) -> None:
     sent = item.get("custom")
     if isinstance(sent, dict):
         codes.apply_custom(call, signal.person, sent, signal)
-    others = [name for name in item if name not in FIELDS and name not in ("user_id", "custom")]
+    install = item.get(INSTALL)
+    if isinstance(install, dict):
+        codes.attribute_install(signal, install)
+    others = [name for name in item if name not in FIELDS and name not in ("user_id", "custom", INSTALL)]
     if others:
         call.warn("sdk-field-unknown", signal.where, f"not known here: {', '.join(sorted(others))[:200]}")
 
