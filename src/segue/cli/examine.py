@@ -74,7 +74,7 @@ def _workspace(
     except MisconfiguredWorkspace as error:
         says = f"{settings.config} has {plural(len(error.faults), 'fault')}: {error.faults[0]}"
         return None, Finding(name="workspace", ok=False, says=says, remedy="segue validate lists them all.")
-    count = len(current.plan.destinations)
+    count = len(current.plan.everything)
     says = f"{settings.config} revision {current.workspace.revision}, {plural(count, 'destination')}"
     return current, Finding(name="workspace", ok=True, says=says)
 

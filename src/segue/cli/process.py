@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import textwrap
 from pathlib import Path
 
 from rich.panel import Panel
@@ -9,6 +10,7 @@ from rich.panel import Panel
 from segue.cli.serve import Running, in_process, running
 from segue.cli.show import err, out
 from segue.runtime.settings import Settings
+from segue.web.snippet import snippet
 
 
 def run_until_stopped(settings: Settings) -> None:
@@ -40,7 +42,22 @@ def print_welcome(segue: Running) -> None:
             f"[yellow]SANDBOX[/]       {addresses.sandbox}  [yellow]not Braze: nothing leaves this machine[/]"
         )
     out.print(Panel("\n".join(lines), title="Segue", title_align="left", expand=False))
-    source = next((each for each in segue.current.workspace.sources if each.enabled), None)
+    _print_snippets(segue, door)
+    out.print("Ctrl-C stops it; nothing accepted is lost.", style="dim")
+
+
+def _print_snippets(segue: Running, door: str) -> None:
+    """What to paste into a page, for the first web source; and into a program, for the first other one."""
+    addresses = segue.addresses
+    sources = [each for each in segue.current.workspace.sources if each.enabled]
+    page = next((each for each in sources if each.platform == "web"), None)
+    if page is not None:
+        origin = segue.current.workspace.ingest.public_url or addresses.door
+        out.print(f"Send to source [bold]{page.id}[/] from a web page; put this first in its head:\n")
+        out.print(textwrap.indent(snippet(page.write_keys[0], origin), "    "), markup=False, soft_wrap=True)
+        if not segue.versions:
+            out.print("[yellow]analytics.js is not installed here: run[/] [cyan]segue sdk fetch[/]\n")
+    source = next((each for each in sources if each.platform != "web"), page)
     if source is None:
         return
     key = source.write_keys[0]
@@ -62,4 +79,3 @@ def print_welcome(segue: Running) -> None:
         markup=False,
         soft_wrap=True,
     )
-    out.print("Ctrl-C stops it; nothing accepted is lost.", style="dim")

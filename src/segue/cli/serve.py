@@ -21,6 +21,7 @@ from segue.runtime.clock import Clock, SystemClock
 from segue.runtime.compose import House, opened
 from segue.runtime.current import Current, read_current, wants_sandbox
 from segue.runtime.folders import sdk_folder
+from segue.runtime.packages import installed
 from segue.runtime.settings import Settings
 from segue.runtime.telemetry import Telemetry
 from segue.sandbox.app import create_app as create_sandbox
@@ -51,12 +52,16 @@ class Addresses(msgspec.Struct, frozen=True):
 
 
 class Running(msgspec.Struct, frozen=True):
-    """A Segue that runs. Set `stop` to end it."""
+    """A Segue that runs. Set `stop` to end it.
+
+    versions  of analytics.js that it serves
+    """
 
     current: Current
     house: House
     addresses: Addresses
     stop: asyncio.Event
+    versions: tuple[str, ...] = ()
 
 
 @contextlib.asynccontextmanager
@@ -98,7 +103,8 @@ async def running(settings: Settings, folder: Path, *, clock: Clock | None = Non
         )
         addresses = Addresses(door, current.workspace.ingest.prefix, sandbox)
         log.info("started", addresses=door, roles=",".join(settings.roles), version=__version__)
-        yield Running(current, house, addresses, stop)
+        versions = await asyncio.to_thread(installed, settings)
+        yield Running(current, house, addresses, stop, versions)
         log.info("stopping")
     log.info("stopped")
 

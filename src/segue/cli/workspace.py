@@ -84,9 +84,9 @@ def summary(current: Current) -> dict[str, object]:
                 "sandbox": wants_sandbox(each),
                 "subscriptions": [
                     {"id": one.id, "action": one.action.slug, "trigger": one.trigger.text}
-                    for one in current.plan.destinations[each.id].subscriptions
+                    for one in current.plan.everything[each.id].subscriptions
                 ]
-                if each.id in current.plan.destinations
+                if each.id in current.plan.everything
                 else [],
             }
             for each in current.workspace.destinations
@@ -102,7 +102,7 @@ def print_summary(current: Current) -> None:
         f"{plural(len(workspace.destinations), 'destination')}."
     )
     shown = table("destination", "subscription", "action", "trigger")
-    for destination in current.plan.destinations.values():
+    for destination in current.plan.everything.values():
         name = destination.id
         for one in destination.subscriptions:
             row(shown, name, one.id, one.action.slug, one.trigger.text)

@@ -110,6 +110,11 @@ class Plan:
         self._sources = {key: source for source in workspace.sources for key in source.write_keys}
 
     @property
+    def everything(self) -> Mapping[str, BoundDestination]:
+        """Every enabled destination, whoever delivers."""
+        return {**self.destinations, **self.devices}
+
+    @property
     def revision(self) -> str:
         return self.workspace.revision
 

@@ -95,7 +95,7 @@ def try_event(
     """
     workspace = current.workspace
     sources = {each.id: each for each in workspace.sources}
-    destinations = {**current.plan.destinations, **current.plan.devices}
+    destinations = current.plan.everything
     if destination is not None and destination not in destinations:
         known = ", ".join(destinations) or "none"
         raise MisconfiguredError(f'there is no enabled destination "{destination}"; there is: {known}')
