@@ -89,7 +89,7 @@ FAULTS = [
     ("name_not_string", {"type": "page", "name": "", **USER}),
     ("name_not_string", {"type": "screen", "name": {}, **USER}),
     ("category_not_string", {"type": "page", "category": 5, **USER}),
-    ("category_not_string", {"type": "screen", "category": "", **USER}),
+    ("category_not_string", {"type": "screen", "category": True, **USER}),
     ("missing_type", {"event": "E", **USER}),
     ("missing_type", {"type": None, **USER}),
     ("invalid_type", {"type": "trak", **USER}),
@@ -131,6 +131,7 @@ SOUND = [
     {"type": "identify", "anonymousId": "a1"},
     {"type": "identify", **USER, "traits": None, "anonymousId": None},
     {"type": "page", **USER, "name": None, "category": None},
+    {"type": "screen", **USER, "name": "Home", "category": ""},  # as the Kotlin SDK sends each of its screens
     {"type": "screen", **USER},
     {"type": "group", "groupId": "g1"},
     {"type": "group", "groupId": 7, **USER},

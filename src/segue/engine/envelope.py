@@ -112,7 +112,7 @@ def _is_plain(event: Envelope) -> bool:
         name = event.event
         return name is not None and name != "" and name != CONSENT_EVENT and not name.isspace()
     if kind in _VIEWS:
-        return event.name != "" and event.category != ""
+        return event.name != ""
     return kind == "identify"
 
 
