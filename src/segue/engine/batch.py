@@ -146,6 +146,16 @@ class Batcher:
         queue.items += len(row.items)
         return entry
 
+    def bar(self, person: str) -> Waiting:
+        """Let every later row of a person wait until `lift`: something earlier of theirs is elsewhere."""
+        stone = Waiting(row=_STONE, travel=Travel(""), people=(person,), since=0.0, in_flight=True)
+        self._chains.setdefault(person, []).append(stone)
+        return stone
+
+    def lift(self, stone: Waiting) -> None:
+        """Nothing earlier is elsewhere any more."""
+        self._unchain(stone)
+
     def is_waiting(self, people: Iterable[str]) -> bool:
         """Whether a row of any of these people waits or is on its way."""
         return any(person in self._chains for person in people)
@@ -205,6 +215,9 @@ class Batcher:
         """The row is done with, one way or the other: whoever waited for it may go."""
         self._land(entry)
         self.rows -= 1
+        self._unchain(entry)
+
+    def _unchain(self, entry: Waiting) -> None:
         for person in entry.people:
             chain = self._chains[person]
             if len(chain) == 1:
@@ -324,3 +337,17 @@ class Batcher:
                 other.hurried = True
                 changed = True
         return changed
+
+
+_STONE: Final = Row(
+    destination="",
+    subscription="another courier's lane",
+    action="",
+    lane=-1,
+    offset=-1,
+    order=-1,
+    person="",
+    message_id="earlier events",
+    kind="",
+)
+"""Stands for rows of somebody that another courier has."""

@@ -26,7 +26,7 @@ RESULTS: Final = ("delivered", "filtered", "suppressed", "duplicate", "dead", "e
 class OpenEvent(msgspec.Struct, eq=False):
     """An event with rows still on the way.
 
-    received_ms  when it came in, milliseconds since the epoch
+    received_ms  when it came in, milliseconds since the epoch; order: its ingest order
     outstanding  rows not settled yet
     died         why one of them died, "" while none has
     arrived      whether the partner took one of them
@@ -43,6 +43,7 @@ class OpenEvent(msgspec.Struct, eq=False):
     letters: tuple[DeadLetter, ...] = ()
     arrived: bool = False
     left_out: str = ""
+    order: int = 0
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -119,10 +120,18 @@ class Ledger:
         self._count(minute, "", result, reason, 1)
 
     def open(
-        self, lane: int, offset: int, rows: int, letters: tuple[DeadLetter, ...] = (), *, received_ms: int = 0
+        self,
+        lane: int,
+        offset: int,
+        rows: int,
+        letters: tuple[DeadLetter, ...] = (),
+        *,
+        received_ms: int = 0,
+        order: int = 0,
     ) -> OpenEvent:
         """Keep an event open until its rows are settled."""
-        event = OpenEvent(lane, offset, received_ms, rows, letters[0].reason if letters else "", letters)
+        died = letters[0].reason if letters else ""
+        event = OpenEvent(lane, offset, received_ms, rows, died, letters, order=order)
         self._open[lane][offset] = event
         return event
 
@@ -219,6 +228,11 @@ class Ledger:
         """When the oldest open event came in; None when none is open."""
         oldest = [next(iter(events.values())).received_ms for events in self._open.values() if events]
         return min(oldest, default=None)
+
+    def oldest_order(self, lane: int) -> int | None:
+        """The ingest order of a lane's oldest open event; None when none is open."""
+        events = self._open[lane]
+        return next(iter(events.values())).order if events else None
 
     @property
     def read(self) -> int:

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from segue.kit.action import Action, Choices, Settings
+from segue.kit.action import Action, Choices, JsonObject, Settings
 from segue.kit.device import Check, OnDevice
 from segue.kit.field import Field
-from segue.model.delivery import Request
+from segue.model.delivery import Request, Response
 from segue.model.workspace import Framework, Mode, Platform
 
 
@@ -45,6 +45,33 @@ Erase = Callable[[Sequence[Person], Settings], list[Request]]
 """The requests that delete these people at the partner."""
 
 
+Who = tuple[str, tuple[str, ...]]
+"""A person as an attribute object names them: the identifier, and its value, or the values of its members in
+the order of their names: ("external_id", ("u1",)), ("user_alias", ("anonymous_id", "a1"))."""
+
+
+class Audit(msgspec.Struct, frozen=True, kw_only=True):
+    """How to ask the partner what it has of people. All are pure.
+
+    most         people in one request; per_minute: requests the partner takes in a minute
+    identifiers  by which of them it can be asked
+    own          the partner's own attributes that can be compared; custom ones always can
+    request      (people, settings) -> Request
+    read         (response, people) -> the attributes of each, None for nobody. Raises UnavailableError.
+    is_same      (name, acknowledged, found or None) -> whether that is what was sent
+    tell         (who, attributes) -> the object that says it again
+    """
+
+    most: int
+    per_minute: int
+    identifiers: frozenset[str]
+    own: frozenset[str] = frozenset()
+    request: Callable[[Sequence[Who], Settings], Request]
+    read: Callable[[Response, Sequence[Who]], list[JsonObject | None]]
+    is_same: Callable[[str, Any, Any], bool]
+    tell: Callable[[Who, Mapping[str, Any]], JsonObject]
+
+
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
     """A partner as an operator meets it.
 
@@ -60,6 +87,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     platforms sources it works with; none: all
     device    what the partner's own SDK is told; every page in device mode has it
     check     what fields cannot say about settings: repairs them and names what is wrong
+    audit     None when the partner cannot be asked what it has of people
     """
 
     slug: str
@@ -81,6 +109,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     platforms: Sequence[Platform] = ()
     device: OnDevice | None = None
     check: Check | None = None
+    audit: Audit | None = None
 
     def action(self, slug: str) -> tuple[Action, str | None] | None:
         """Find an action by any of its slugs, with the sync mode a new subscription under that slug

@@ -20,7 +20,7 @@ from segue.io.storage.journal import Found, Journal, RowKey, Settled, Turn
 from segue.model.delivery import DeadLetter, Receipt, Row, Uncertain, tries
 from segue.model.errors import CorruptBlock
 from segue.model.event import Record
-from segue.runtime.memory import Memory
+from segue.runtime.memory import NO_LANE, Memory
 from segue.runtime.revival import Revival
 
 UNCERTAIN: Final = "UNCERTAIN"
@@ -58,7 +58,7 @@ class Bookkeeper:
     def open(self, lane: int, offset: int, record: Record, routed: Routed) -> None:
         """An event has rows: keep it open until they are settled."""
         self._open[lane, offset] = self.ledger.open(
-            lane, offset, len(routed.rows), routed.dead, received_ms=record.received_ms
+            lane, offset, len(routed.rows), routed.dead, received_ms=record.received_ms, order=record.order
         )
 
     def close(self, lane: int, offset: int, message_id: str, routed: Routed, now_ms: int) -> None:
@@ -133,13 +133,16 @@ class Bookkeeper:
 
     def leave(self, request: int, rows: Iterable[Row], people: Iterable[str] = ()) -> None:
         """A request is about to leave. people: whose attributes it changes at the partner."""
-        self.journal.leave(request, map(row_key, rows), people)
+        self.journal.leave(request, (row_key(row) for row in rows if row.lane != NO_LANE), people)
 
     def leave_out(self, left_out: LeftOut, now_ms: int) -> None:
         """A row has nothing to send. No journal entry: after a crash it is looked at again."""
         row, entry = left_out.row, left_out.entry
         if entry is not None:
             self._batcher.settle(entry)
+        if row.lane == NO_LANE:
+            self._memory.resent(row)
+            return
         self.ledger.write(
             Receipt(
                 lane=row.lane,
@@ -164,10 +167,15 @@ class Bookkeeper:
 
         doubt  rows that leave again although they may have arrived
         """
-        rows = [(row_key(each.entry.row), _verdict(each, request)) for each in ended]
-        for entry in doubt:
-            self.count_doubt(entry.row, request, policy, now_ms)
-        self.journal.settle(request, rows, [row_key(entry.row) for entry in doubt])
+        rows = [
+            (row_key(each.entry.row), _verdict(each, request))
+            for each in ended
+            if each.entry.row.lane != NO_LANE
+        ]
+        doubtful = [entry.row for entry in doubt if entry.row.lane != NO_LANE]
+        for row in doubtful:
+            self.count_doubt(row, request, policy, now_ms)
+        self.journal.settle(request, rows, map(row_key, doubtful))
         for each in ended:
             self._end(each, request, now_ms)
 
@@ -191,6 +199,9 @@ class Bookkeeper:
     def _end(self, ended: Ended, request: int, now_ms: int) -> None:
         row = ended.entry.row
         self._batcher.settle(ended.entry)
+        if row.lane == NO_LANE:
+            self._memory.resent(row)
+            return
         self.ledger.write(receipt(ended, str(request), now_ms))
         if ended.reason:
             letter = bury(row, ended.reason, ended.message, attempts=ended.entry.attempts, died_ms=now_ms)

@@ -16,6 +16,7 @@ import structlog
 
 from segue.catalog.contents import catalogue
 from segue.engine.delay import Waits
+from segue.engine.plan import Plan
 from segue.engine.revision import conceal
 from segue.io.log.sqlite import SqliteLog
 from segue.io.log.stream import Log
@@ -151,6 +152,7 @@ async def opened(
                 "Give --lanes or SEGUE_LANES within them, or leave it out for all."
             )
         revision = await asyncio.to_thread(keep_revision, settings, current)
+        refuse_parted_people(plan, settings.lanes, stream.lanes)
         states: dict[str, State] = {}
         couriers: dict[str, Courier] = {}
         sender = Sender()
@@ -200,6 +202,18 @@ def keep_revision(settings: Settings, current: Current) -> str:
     """
     concealed = conceal(current.workspace, catalogue(), current.positions.secrets)
     return revisions.keep(settings.data / REVISIONS_FOLDER, concealed)
+
+
+def refuse_parted_people(plan: Plan, lanes: Sequence[int], there_are: int) -> None:
+    """What a person's profile is known to be is only right where all of their events are read."""
+    destinations = plan.destinations.items()
+    changed = [name for name, each in destinations if each.config.delivery.attributes == "changed"]
+    if changed and lanes and len(lanes) < there_are:
+        raise MisconfiguredError(
+            f'destination "{changed[0]}" has delivery.attributes: changed, which needs every lane of the log '
+            "in one courier: an anonymous person and who they turn out to be live in different lanes. Run "
+            "without --lanes, or write attributes: all."
+        )
 
 
 async def last_order(stream: Log, heads: Sequence[int]) -> int:

@@ -12,27 +12,27 @@ from typing import Final
 
 import msgspec
 import structlog
-from msgspec.structs import replace
 
-from segue.engine import intake
 from segue.engine.batch import Batcher
 from segue.engine.delay import Waits, waits
 from segue.engine.ledger import Ledger, Place
 from segue.engine.plan import BoundDestination
 from segue.engine.retry import Hold
-from segue.engine.route import Routed, people_of, position, route, travel
+from segue.engine.route import Routed, people_of, travel
 from segue.io.log.stream import Log
 from segue.io.storage.journal import Journal
 from segue.io.storage.state import Checkpoint, Cursor, State
 from segue.model.delivery import Halt
 from segue.model.errors import BrokenError, CorruptBlock, UnavailableError
 from segue.model.event import Event, Record
-from segue.runtime.bookkeeper import Bookkeeper, broken
+from segue.runtime.barriers import Barriers
+from segue.runtime.bookkeeper import Bookkeeper
 from segue.runtime.clock import Clock
 from segue.runtime.dispatcher import Dispatcher, Meter, Sender
 from segue.runtime.memory import Memory
 from segue.runtime.reader import Entry, Reader
 from segue.runtime.revival import Revival
+from segue.runtime.routing import route_record
 
 MOST_WAITING_ROWS: Final = 20_000
 """Reading pauses above this many rows, so memory does not grow with the backlog."""
@@ -82,6 +82,7 @@ class Courier:
         self._revival = Revival(stream, state)
         self._batcher = Batcher()
         self.memory = Memory(destination, state, meter)
+        self.barriers = Barriers(destination.id, stream, self.lanes, journal, self._batcher)
         self._dispatcher = Dispatcher(self._batcher, sender, clock, meter, self.memory)
         self._books: Bookkeeper | None = None
         self._is_resuming = False
@@ -195,6 +196,7 @@ class Courier:
                 elif not moved:
                     await self._rest()
         await self.checkpoint()
+        await self.barriers.close()
 
     async def _step(self, requests: asyncio.TaskGroup) -> bool:
         """Do a little of everything; True when there may be more to read right away."""
@@ -219,7 +221,10 @@ class Courier:
         for row, how, people, tried in await self._revival.take(self.destination, self.ledger, minute):
             if not self._is_resuming or not self.books.remembers(row, self.destination, self._clock.now_ms()):
                 self._batcher.add(row, how, self.memory.people(row, people), started, tried)
-        refreshed = await self.memory.take(await self._state.commands())
+        await self.barriers.look(started)
+        mending, refreshed = await self.memory.take(await self._state.commands())
+        for departure in mending:
+            self._batcher.add(*departure, started)
         await self.memory.catch_up()
         halt = self.halt
         is_moved = self.ledger.dirty or self._revival.is_dirty or self.memory.is_dirty or bool(refreshed)
@@ -248,6 +253,7 @@ class Courier:
                         "journal": b"%d" % turn.generation,
                         "halt": msgspec.json.encode(halt) if halt is not None else b"",
                         **epoch,
+                        **self.barriers.frontier(self.ledger),
                     },
                     now_ms=self._clock.now_ms(),
                 )
@@ -268,7 +274,7 @@ class Courier:
         self._meter.checkpoint(self.id, self._clock.monotonic() - started)
 
     def _is_finished(self) -> bool:
-        is_empty = self._batcher.rows == 0 or self.hold.is_held or self.is_paused
+        is_empty = self._batcher.rows == 0 or self.hold.is_held or self.is_paused or bool(self.barriers)
         return self._stopping and self._dispatcher.in_flight == 0 and is_empty
 
     def _is_checkpoint_due(self) -> bool:
@@ -319,7 +325,7 @@ class Courier:
         source, ledger = self.destination.config.source, self.ledger
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         routed = [
-            self._route(*entry, now_ms) if is_fresh else None
+            route_record(self.destination, *entry, now_ms) if is_fresh else None
             for entry, is_fresh in zip(entries, fresh, strict=True)
         ]
         if self.memory.screens:
@@ -333,20 +339,8 @@ class Courier:
                 self.books.repeat(lane, offset, record.message_id, now_ms)
             else:
                 ledger.close("skipped", "OTHER_SOURCE", minute)
+            self.barriers.read(lane, record.order)
         self._since_checkpoint += len(entries)
-
-    def _route(self, lane: int, offset: int, record: Record, now_ms: int) -> tuple[Event, Routed]:
-        """What we make of one event."""
-        event: Event = {}
-        try:
-            event = intake.restore(record)
-            routed = route(event, self.destination, position(lane, offset, record, event))
-        except Exception as error:  # whatever it is, it is about this event: keep it and go on
-            log.exception("event_not_routed", destination=self.id, lane=lane, offset=offset)
-            routed = Routed(dead=(broken(self.id, lane, offset, record, error, now_ms),))
-        if routed.dead:
-            routed = replace(routed, dead=tuple(replace(each, died_ms=now_ms) for each in routed.dead))
-        return event, routed
 
     def _take_in(
         self, lane: int, offset: int, record: Record, event: Event, routed: Routed, now: float
@@ -358,13 +352,13 @@ class Courier:
             return
         self.books.open(lane, offset, record, routed)
         people = people_of(event, record.person)
+        self.barriers.raise_for(people, record.order, now)
         for row, subscription in routed.rows:
             if self._is_resuming and self.books.remembers(row, self.destination, now_ms):
                 continue
             names = self.memory.people(row, people)
-            left_out = None
-            if self.memory.screens and not self._batcher.is_waiting(names):
-                left_out = self.memory.screen(row)
+            may_screen = self.memory.screens and not self._batcher.is_waiting(names)
+            left_out = self.memory.screen(row) if may_screen else None
             if left_out is not None:
                 self.books.leave_out(left_out, now_ms)
             else:

@@ -200,7 +200,7 @@ async def counted(settings: Settings, current: Current) -> list[Counted]:
         totals: dict[tuple[str, str], int] = {}
         dead: dict[str, int] = {}
         done = settled_ahead = 0
-        async for state in _states(settings, destination.id):
+        async for state in states(settings, destination.id):
             for key, n in (await state.totals()).items():
                 totals[key] = totals.get(key, 0) + n
             for reason, n in (await state.count_dead()).items():
@@ -237,7 +237,7 @@ async def dead_letters(
     """Dead letters of some destinations, filtered by subscription, reason, message_id or person."""
     found: list[DeadLetter] = []
     for destination in destinations:
-        async for state in _states(settings, destination):
+        async for state in states(settings, destination):
             found += await state.dead_letters(**filters, limit=limit - len(found))
             if len(found) >= limit:
                 return found
@@ -247,7 +247,7 @@ async def dead_letters(
 async def dead_letter(settings: Settings, destinations: Sequence[str], letter_id: str) -> DeadLetter | None:
     """One dead letter by its id."""
     for destination in destinations:
-        async for state in _states(settings, destination):
+        async for state in states(settings, destination):
             letter = await state.dead_letter(letter_id)
             if letter is not None:
                 return letter
@@ -260,7 +260,7 @@ async def ask(
     """Leave a command ("retry" or "drop") for the couriers of some destinations; gives how many got it."""
     asked = 0
     for destination in destinations:
-        async for state in _states(settings, destination):
+        async for state in states(settings, destination):
             await state.ask(name, arguments, asked_ms=clock.now_ms())
             asked += 1
     return asked
@@ -320,7 +320,7 @@ def _require_one_json(body: bytes) -> None:
         raise InvalidRequest("invalid_json", f"the event is not one JSON object: {error}") from error
 
 
-async def _states(settings: Settings, destination: str) -> AsyncIterator[StateReader]:
+async def states(settings: Settings, destination: str) -> AsyncIterator[StateReader]:
     """The state files of a destination: one, or one per group of lanes."""
     folder = settings.data / STATE_FOLDER
     paths = sorted([*folder.glob(f"{destination}.db"), *folder.glob(f"{destination}@*.db")])

@@ -68,6 +68,7 @@ LINES: Final = (
     Line(
         "courier_paused", "error", "The log or the state does not work; nothing is lost, it is tried again."
     ),
+    Line("lane_waited_for", "warning", "Events wait for a lane that another courier does not get on with."),
     Line("conservation_broken", "error", "Events are unaccounted for: please report it with `segue doctor`."),
     Line("clerk_round_failed", "warning", "Housekeeping met an error; it is tried again at the next round."),
     Line("role_failed", "error", "A part of the process ended with an error; the process stops."),

@@ -15,13 +15,14 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from segue.engine.batch import Waiting
+from segue.engine.batch import Travel, Waiting
 from segue.engine.delta import Profiles
 from segue.engine.parcel import LeftOut, Parcel, pack, update
 from segue.engine.plan import BoundDestination
 from segue.engine.points import Spending
 from segue.io.storage.journal import Found
 from segue.io.storage.state import Command, State
+from segue.kit.action import Batch
 from segue.kit.attributes import AttributeShape, Disturbance
 from segue.model.delivery import UNCHANGED, Outcome, Response, Row, left_out
 from segue.model.errors import BrokenError
@@ -31,6 +32,15 @@ EPOCH: Final = "profiles"
 
 REFRESH: Final = "refresh"
 """Command: send everything again, of {"people": [key, …]} or, without them, of everybody."""
+
+RESEND: Final = "resend"
+"""Command: send {"objects": [[person, item, event_ms], …]} again, unless something newer was sent since."""
+
+NO_LANE: Final = -1
+"""Lane of a row that comes of no event: it is in no ledger, journal or receipt."""
+
+Departure = tuple[Row, Travel, tuple[str, ...]]
+"""A row to send, how it travels, and whose order it keeps."""
 
 
 class Meter(Protocol):
@@ -53,10 +63,12 @@ class Memory:
         actions = destination.page.actions
         self._describing = frozenset(action.slug for action in actions if action.attributes is not None)
         self._disturbing = {action.slug: action.disturbs for action in actions if action.disturbs is not None}
-        self._shape = _shape_of(destination)
+        self._shape = shape_of(destination)
         self._profiles: Profiles | None = None
         self._first = ""
         self._recalled: list[Row] = []
+        self._resending: dict[int, int] = {}  # command -> rows not settled
+        self._resent: list[int] = []
         self._is_dirty = False
 
     async def start(self, found: Found) -> None:
@@ -170,21 +182,37 @@ class Memory:
                 for item in row.items if row.action in self._describing else ():
                     profiles.presume(update(row, item))
 
-    async def take(self, commands: Iterable[Command]) -> list[int]:
-        """Carry out what others ask for; gives the ids of what is done with the next checkpoint."""
-        done = []
+    async def take(self, commands: Iterable[Command]) -> tuple[list[Departure], list[int]]:
+        """Carry out what others ask for; gives rows to send, and the ids of what is done with the next
+        checkpoint."""
+        departures: list[Departure] = []
+        done, self._resent = self._resent, []
         for command in commands:
-            if command.name != REFRESH:
-                continue
-            if self._profiles is not None:
-                await self._refresh(self._profiles, command.arguments.get("people") or ())
-            done.append(command.id)
-        return done
+            profiles = self._profiles
+            if command.name == REFRESH:
+                if profiles is not None:
+                    await self._refresh(profiles, command.arguments.get("people") or ())
+                done.append(command.id)
+            elif command.name == RESEND and command.id not in self._resending and command.id not in done:
+                rows = await self._resend(profiles, command) if profiles is not None else []
+                departures += rows
+                self._resending[command.id] = len(rows)
+                if not rows:
+                    self._resending.pop(command.id)
+                    done.append(command.id)
+        return departures, done
+
+    def resent(self, row: Row) -> None:
+        """A row of a resend is done with, whatever became of it."""
+        self._resending[row.offset] -= 1
+        if not self._resending[row.offset]:
+            del self._resending[row.offset]
+            self._resent.append(row.offset)
 
     @property
     def is_dirty(self) -> bool:
         """Whether the next checkpoint has something of ours to write though nothing else happened."""
-        return self._is_dirty
+        return self._is_dirty or bool(self._resent)
 
     def changed(self) -> tuple[dict[str, bytes], dict[str, bytes]]:
         """What a checkpoint writes of people, and the values beside; `written` must follow."""
@@ -200,6 +228,10 @@ class Memory:
             self._profiles.written(ok=ok)
             self._is_dirty = self._is_dirty or not ok
 
+    def known(self, user_id: str) -> dict[str, Any]:
+        """The attributes of somebody in memory, as far as they are known whole."""
+        return self._profiles.known(f"{self._first}{user_id}") if self._profiles is not None else {}
+
     # -- below
 
     async def _refresh(self, profiles: Profiles, people: Sequence[str]) -> None:
@@ -209,6 +241,33 @@ class Memory:
         if not people:
             profiles.refresh()
         self._is_dirty = True
+
+    async def _resend(self, profiles: Profiles, command: Command) -> list[Departure]:
+        slug = min(self._describing)
+        found = self._destination.page.action(slug)
+        batch = found[0].batch if found is not None else Batch()
+        travel = Travel(slug, "", batch.items, 0.0, batch.bytes)
+        departures: list[Departure] = []
+        objects = command.arguments["objects"]
+        await self._load(person for person, _, _ in objects)
+        for part, (person, item, event_ms) in enumerate(objects):
+            profiles.forget(person)
+            row = Row(
+                destination=self._destination.id,
+                subscription="",
+                action=slug,
+                lane=NO_LANE,
+                offset=command.id,
+                order=event_ms * 1_000_000,
+                person=person,
+                message_id="",
+                kind="identify",
+                event_ms=event_ms,
+                items=(item,),
+                part=part,
+            )
+            departures.append((row, travel, self.people(row, ())))
+        return departures
 
     def _keys(self, row: Row) -> list[str]:
         profiles = self._profiles
@@ -240,7 +299,7 @@ class Memory:
             parcel.spending = []
 
 
-def _shape_of(destination: BoundDestination) -> AttributeShape | None:
+def shape_of(destination: BoundDestination) -> AttributeShape | None:
     """What describes people at this partner."""
     shapes: list[Any] = []
     for action in destination.page.actions:

@@ -9,11 +9,13 @@ Source  Segment docs, "Braze Destination" and its catalogue data, read 2026-11-2
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from segue.kit.action import Settings
 from segue.kit.partner import Destination, Person, Preset
 from segue.model.delivery import Request
 
-from . import classic_calls, deletion, sdk_endpoint
+from . import audit, classic_calls, deletion, sdk_endpoint
 from .classic_settings import SETTINGS, connection
 
 ACTIONS: Final = (
@@ -52,4 +54,5 @@ BRAZE_CLASSIC: Final = Destination(
     actions=ACTIONS,
     presets={"ours": FIXED, "published": FIXED},
     erase=erase,
+    audit=replace(audit.AUDIT, request=lambda people, settings: audit.request(people, connection(settings))),
 )

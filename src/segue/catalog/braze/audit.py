@@ -1,0 +1,112 @@
+"""What Braze has of people, asked of its export, and put beside what was sent.
+
+Source  Braze docs, "Export user profile by identifier", "User attributes object", read 2026-11-26
+        Up to 50 people a request; 250 requests a minute for workspaces made since 2024-08-22. Fields without
+        a value are left out. Custom attributes that look like dates may come back as Braze writes dates.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from segue.kit import dates
+from segue.kit.action import JsonObject, Settings
+from segue.kit.partner import Audit, Who
+from segue.model.delivery import Request, Response
+from segue.model.errors import UnavailableError
+
+from . import rest
+
+MOST: Final = 50
+PER_MINUTE: Final = 250
+
+OWN: Final = frozenset(
+    {
+        *("first_name", "last_name", "email", "phone", "gender", "dob"),
+        *("home_city", "country", "language", "time_zone"),
+    }
+)
+"""Fields of Braze's own that it gives back in the form they were sent in, or nearly."""
+
+FIELDS: Final = ("external_id", "user_aliases", "custom_attributes", *sorted(OWN))
+
+
+def request(people: Sequence[Who], settings: Settings) -> Request:
+    """Ask for at most `MOST` people."""
+    body: dict[str, Any] = {"fields_to_export": FIELDS}
+    if ids := [values[0] for name, values in people if name == "external_id"]:
+        body["external_ids"] = ids
+    if aliases := [_alias(values) for name, values in people if name == "user_alias"]:
+        body["user_aliases"] = aliases
+    return rest.request(settings, "/users/export/ids", orjson.dumps(body), pool="users/export/ids")
+
+
+def read(response: Response, people: Sequence[Who]) -> list[JsonObject | None]:
+    """The attributes of each, None for nobody. Raises UnavailableError when Braze does not say."""
+    users = rest.body_of(response).get("users")
+    if not 200 <= response.status < 300 or not isinstance(users, list):
+        words = rest.message_of(rest.body_of(response)) or response.error or f"status {response.status}"
+        raise UnavailableError(f"Braze did not export the profiles: {words}")
+    found: dict[Who, JsonObject] = {}
+    for user in users:
+        attributes = {**user.get("custom_attributes", {})}
+        attributes |= {name: user[name] for name in OWN if name in user}
+        found["external_id", (str(user.get("external_id", "")),)] = attributes
+        for alias in user.get("user_aliases", ()):
+            found["user_alias", (str(alias["alias_label"]), str(alias["alias_name"]))] = attributes
+    return [found.get(who) for who in people]
+
+
+def is_same(name: str, held: Any, found: Any) -> bool:
+    """Whether Braze has what was sent, as far as its answer can tell. found: None for nothing."""
+    if held == found and type(held) is type(found):
+        return True
+    if held in (None, "") and found in (None, ""):
+        return True
+    if _holds_time(held) and found is not None:
+        return True  # {"$time": …} comes back in words of Braze's own
+    if type(held) is not str or type(found) is not str:
+        return isinstance(held, float) and isinstance(found, int | float) and held == found
+    if name in ("country", "language") and len(held) != 2:
+        return True  # Braze finds the code itself
+    if name == "phone":
+        return _digits(held) == _digits(found)
+    if name in OWN:
+        return held.casefold() == found.casefold()
+    moment = dates.parse(held)
+    return moment is not None and moment == dates.parse(found)
+
+
+def tell(who: Who, attributes: Mapping[str, Any]) -> JsonObject:
+    """The attribute object that says this of a person who is there."""
+    name, values = who
+    if name == "external_id":
+        return {"external_id": values[0], **attributes}
+    return {"user_alias": _alias(values), "_update_existing_only": True, **attributes}
+
+
+def _alias(values: Sequence[str]) -> JsonObject:
+    return {"alias_label": values[0], "alias_name": values[1]}
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdecimal, text))
+
+
+def _holds_time(value: Any) -> bool:
+    if isinstance(value, dict):
+        return "$time" in value or any(map(_holds_time, value.values()))
+    return isinstance(value, list) and any(map(_holds_time, value))
+
+
+AUDIT: Final = Audit(
+    most=MOST,
+    per_minute=PER_MINUTE,
+    identifiers=frozenset({"external_id", "user_alias"}),
+    own=OWN,
+    request=request,
+    read=read,
+    is_same=is_same,
+    tell=tell,
+)
