@@ -35,6 +35,7 @@ destinations:
     source: web
     settings: {{endpoint: "{endpoint}", api_key: sandbox}}
     delivery: {{wait_seconds: 0.05}}
+    budget: {{caps: [{{limit: 1000000}}]}}
 """
 TICK_SECONDS: Final = 0.01
 T = TypeVar("T")

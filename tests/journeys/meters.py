@@ -16,7 +16,7 @@ ORDINARY: Final = (
     "segue_events_skipped_total", "segue_events_dead", "segue_rows_delivered_total", "segue_rows_dead_total",
     "segue_requests_total", "segue_request_seconds", "segue_batch_items", "segue_dead_letters",
     "segue_checkpoint_seconds", "segue_log_bytes", "segue_log_head", "segue_build_info",
-    "segue_workspace_info",
+    "segue_workspace_info", "segue_budget_used",
 )  # fmt: skip
 HELD: Final = (
     "segue_retries_total", "segue_holds_total", "segue_destination_held", "segue_events_waiting",

@@ -14,7 +14,7 @@ from segue.io.storage.origins import settle_origins
 from segue.io.storage.state import State
 from segue.model.delivery import Request, Response
 from segue.model.event import Record
-from segue.model.workspace import Delivery, Destination, Source, Subscription, Workspace
+from segue.model.workspace import Budget, Delivery, Destination, Source, Subscription, Workspace
 from segue.runtime.clock import Clock, SystemClock
 from segue.runtime.courier import Courier
 from segue.runtime.telemetry import Telemetry
@@ -89,6 +89,7 @@ def bind(
     delivery: Delivery | None = None,
     settings: dict[str, Any] | None = None,
     type: str = "braze",
+    budget: Budget | None = None,
 ) -> BoundDestination:
     """A Braze destination at the sandbox, ready to run; with our presets unless told otherwise."""
     destination = Destination(
@@ -98,6 +99,7 @@ def bind(
         settings=settings or {"api_key": KEY, "endpoint": ADDRESS},
         subscriptions=None if subscriptions is None else tuple(subscriptions),
         delivery=delivery or Delivery(wait_seconds=0),
+        budget=budget or Budget(),
     )
     plan = prepare(Workspace(sources=(SOURCE,), destinations=(destination,)), catalogue())
     return plan.destinations["braze"]

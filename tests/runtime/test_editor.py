@@ -17,7 +17,17 @@ from segue.kit.field import Field, pick
 from segue.kit.partner import Destination as Page
 from segue.model.delivery import Request
 from segue.model.errors import MisconfiguredWorkspace
-from segue.model.workspace import Delivery, Destination, Filter, Ingest, Source, Subscription, Workspace
+from segue.model.workspace import (
+    Budget,
+    Cap,
+    Delivery,
+    Destination,
+    Filter,
+    Ingest,
+    Source,
+    Subscription,
+    Workspace,
+)
 from segue.runtime.editor import ALL_BOUNDS, EXPLAINED, schema_text, workspace_schema
 
 SAY = Action(
@@ -140,7 +150,7 @@ def test_what_is_broken_is_broken_to_both(broken: dict[str, Any]) -> None:
 def test_every_key_is_explained() -> None:
     """What an editor shows under the pointer exists for each key, and for nothing else."""
     known = {"name", "ingest", "sources", "destinations", "Source.write_key"}
-    for kind in (Source, Destination, Subscription, Filter, Delivery, Ingest):
+    for kind in (Source, Destination, Subscription, Filter, Delivery, Budget, Cap, Ingest):
         names = {f"{kind.__name__}.{field.encode_name}" for field in msgspec.structs.fields(kind)}
         known |= names - {"Source.id", "Destination.id"}
     assert set(EXPLAINED) == known

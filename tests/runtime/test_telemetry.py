@@ -64,6 +64,7 @@ def test_no_label_could_hold_a_person() -> None:
         "lane",
         "check",
         "version",
+        "cap",
     }
     assert {label for metric in METRICS for label in metric.labels} <= {*allowed, "python", "revision"}
 

@@ -184,6 +184,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     pool      which of the partner's rate limits its requests count against
     hooks     what can be done when a mapping is saved, by name (``onMappingSave``)
     attributes  set when the objects are attributes of a person: what each member of one is
+    price     data points of a row where a contract counts them, attributes apart; None: it costs nothing
     disturbs  set when an object changes attributes of people in other ways: whose
     repeatable  sending a row twice leaves the partner as if it had been sent once
     recipe    how plain events become objects without the long way through mapping, coercion and `shape`
@@ -201,6 +202,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     pool: str = ""
     hooks: "Mapping[str, Hook]" = {}
     attributes: AttributeShape | None = None
+    price: Callable[[Row], int] | None = None
     disturbs: Disturbs | None = None
     shape: Shape
     build: Build

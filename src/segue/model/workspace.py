@@ -88,6 +88,35 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     dedupe_hours: int = 24
 
 
+class Cap(msgspec.Struct, frozen=True, kw_only=True):
+    """A bound on what a destination, or one event of it, may spend in a day or month (UTC).
+
+    limit   data points or requests, as `of` says
+    event   the event's name, or its kind for calls without one ("identify"); "" for everything
+    policy  what happens once the limit is reached: "warn" goes on, "hold" waits for the next day or month,
+            "drop" filters with the reason OVER_BUDGET
+    """
+
+    limit: int
+    of: Literal["points", "requests"] = "points"
+    per: Literal["day", "month"] = "month"
+    event: str = ""
+    policy: Literal["warn", "hold", "drop"] = "warn"
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """What the contract with the partner allows, and the caps kept to stay within it.
+
+    contract       what the contract counts
+    monthly_limit  how much of it a calendar month has; 0 when not said
+    caps           each applies on its own
+    """
+
+    contract: Literal["points", "requests"] = "points"
+    monthly_limit: int = 0
+    caps: tuple[Cap, ...] = ()
+
+
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
     """One instance of a catalogue destination, belonging to one source.
 
@@ -111,6 +140,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     filters: tuple[Filter, ...] = ()
     consent_categories: tuple[str, ...] = ()
     delivery: Delivery = Delivery()
+    budget: Budget = Budget()
 
 
 class Ingest(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from segue.io.storage.journal import Found, Journal, RowKey, Settled, Turn
 from segue.model.delivery import DeadLetter, Receipt, Row, Uncertain, tries
 from segue.model.errors import CorruptBlock
 from segue.model.event import Record
+from segue.runtime.accountant import Accountant
 from segue.runtime.memory import NO_LANE, Memory
 from segue.runtime.revival import Revival
 
@@ -43,6 +44,7 @@ class Bookkeeper:
         revival: Revival,
         batcher: Batcher,
         memory: Memory,
+        accountant: Accountant,
     ) -> None:
         self.ledger = ledger
         self.journal = journal
@@ -52,6 +54,7 @@ class Bookkeeper:
         self._revival = revival
         self._batcher = batcher
         self._memory = memory
+        self._accountant = accountant
         self._open: dict[tuple[int, int], OpenEvent] = {}
         self._parts: dict[tuple[int, int], list[tuple[RowKey, Settled]]] = {}  # done, of events still open
 
@@ -143,6 +146,7 @@ class Bookkeeper:
         if row.lane == NO_LANE:
             self._memory.resent(row)
             return
+        self._accountant.left_out(row, left_out.reason)
         self.ledger.write(
             Receipt(
                 lane=row.lane,
@@ -206,6 +210,8 @@ class Bookkeeper:
         if ended.reason:
             letter = bury(row, ended.reason, ended.message, attempts=ended.entry.attempts, died_ms=now_ms)
             self.ledger.bury(letter, now_ms // 60_000, had_row=True)
+        else:
+            self._accountant.took(row)
         self._settle_event(row, _verdict(ended, request), now_ms // 60_000)
 
     def _settle_known(self, row: Row, verdict: Settled, now_ms: int) -> None:
@@ -229,6 +235,8 @@ class Bookkeeper:
             history = self._revival.history(row)
             letter = bury(row, verdict.reason, verdict.message, attempts=history, died_ms=now_ms)
             self.ledger.bury(letter, minute, had_row=True)
+        else:
+            self._accountant.recalled(row)
         self._settle_event(row, verdict, minute)
 
     def _settle_event(self, row: Row, verdict: Settled, minute: int, *, is_counted: bool = False) -> None:

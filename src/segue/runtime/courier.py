@@ -25,12 +25,13 @@ from segue.io.storage.state import Checkpoint, Cursor, State
 from segue.model.delivery import Halt
 from segue.model.errors import BrokenError, CorruptBlock, UnavailableError
 from segue.model.event import Event, Record
+from segue.runtime.accountant import Accountant
 from segue.runtime.barriers import Barriers
 from segue.runtime.bookkeeper import Bookkeeper
 from segue.runtime.clock import Clock
 from segue.runtime.dispatcher import Dispatcher, Meter, Sender
 from segue.runtime.memory import Memory
-from segue.runtime.reader import Entry, Reader
+from segue.runtime.reader import Entry, Reader, fresh
 from segue.runtime.revival import Revival
 from segue.runtime.routing import route_record
 
@@ -83,7 +84,9 @@ class Courier:
         self._batcher = Batcher()
         self.memory = Memory(destination, state, meter)
         self.barriers = Barriers(destination.id, stream, self.lanes, journal, self._batcher)
-        self._dispatcher = Dispatcher(self._batcher, sender, clock, meter, self.memory)
+        self.accountant = Accountant(destination, state, clock, meter)
+        self.memory.spending = self.accountant.spent
+        self._dispatcher = Dispatcher(self._batcher, sender, clock, meter, self.memory, self.accountant)
         self._books: Bookkeeper | None = None
         self._is_resuming = False
         self._found: list[Entry] = []
@@ -119,7 +122,7 @@ class Courier:
     @property
     def halt(self) -> Halt | None:
         """The same as told to whoever asks; None while it sends."""
-        return self.hold.told(self._clock.monotonic(), self._clock.now_ms())
+        return self.hold.told(self._clock.monotonic(), self._clock.now_ms()) or self.accountant.halt
 
     def waits(self, lane: int, offset: int) -> Waits:
         """Why an event that is not settled waits."""
@@ -163,7 +166,10 @@ class Courier:
                 "resumed", destination=self.id, settled=len(found.settled), count=len(found.uncertain)
             )
         await self.memory.start(found)
-        self._books = Bookkeeper(ledger, journal, found, self._revival, self._batcher, self.memory)
+        await self.accountant.start()
+        self._books = Bookkeeper(
+            ledger, journal, found, self._revival, self._batcher, self.memory, self.accountant
+        )
         self._dispatcher.books = self._books
         self._dispatcher.requests = max(int(await self._state.value("requests") or b"0"), found.requests)
         self._halt = await self._state.halt()
@@ -233,6 +239,7 @@ class Courier:
         entries = self.ledger.entries()
         revived, commands = self._revival.entries()
         profiles, epoch = self.memory.changed()
+        costs = self.accountant.entries()
         turn = self.books.turn()
         try:
             await self._state.commit(
@@ -248,6 +255,7 @@ class Courier:
                     done_commands=[*commands, *refreshed],
                     counts=entries.counts,
                     profiles=profiles,
+                    costs=costs,
                     values={
                         "requests": b"%d" % self._dispatcher.requests,
                         "journal": b"%d" % turn.generation,
@@ -268,13 +276,15 @@ class Courier:
         self._halt = halt
         self.ledger.written(entries)
         self.memory.written()
+        self.accountant.written(costs)
         if self.ledger.residual:
             log.error("conservation_broken", destination=self.id, count=self.ledger.residual)
         self._revival.written(revived, commands)
         self._meter.checkpoint(self.id, self._clock.monotonic() - started)
 
     def _is_finished(self) -> bool:
-        is_empty = self._batcher.rows == 0 or self.hold.is_held or self.is_paused or bool(self.barriers)
+        is_kept = self.halt is not None or self.is_paused or bool(self.barriers)
+        is_empty = self._batcher.rows == 0 or is_kept
         return self._stopping and self._dispatcher.in_flight == 0 and is_empty
 
     def _is_checkpoint_due(self) -> bool:
@@ -300,25 +310,11 @@ class Courier:
         if not self._found:
             return False
         if not self._fresh:
-            self._fresh = await self._ask_fresh(self._found)
+            self._fresh = await fresh(self._state, self.destination.config.source, self._found)
         await self._take(self._found[:CHUNK], self._fresh[:CHUNK], minute)
         del self._found[:CHUNK], self._fresh[:CHUNK]
         await asyncio.sleep(0)
         return True
-
-    async def _ask_fresh(self, entries: Sequence[Entry]) -> list[bool]:
-        """Say of each event whether it is ours and was not met before."""
-        source = self.destination.config.source
-        ids = [
-            (record.message_id, lane, offset, record.received_ms)
-            for lane, offset, record in entries
-            if record.source == source
-        ]
-        verdicts = await self._state.fresh(ids) if ids else []
-        if len(verdicts) == len(entries):
-            return verdicts
-        each = iter(verdicts)
-        return [record.source == source and next(each) for _, _, record in entries]
 
     async def _take(self, entries: Sequence[Entry], fresh: Sequence[bool], minute: int) -> None:
         """Route what is fresh, and sort out what is not ours or was seen before."""

@@ -54,6 +54,7 @@ __all__ = [
     "is_absent",
     "rejections",
     "send_requests",
+    "states",
     "tail",
     "trace",
     "try_event",

@@ -14,6 +14,7 @@ from segue.engine.plan import BoundDestination
 from segue.engine.retry import FREE, Hold
 from segue.model.delivery import Outcome, Request, Response, Verdict
 from segue.model.errors import BrokenError, UnavailableError
+from segue.runtime.accountant import Accountant
 from segue.runtime.bookkeeper import IN_DOUBT, UNCERTAIN, Bookkeeper, is_repeatable
 from segue.runtime.clock import Clock
 from segue.runtime.memory import Memory
@@ -38,12 +39,15 @@ class Meter(Protocol):
 
     def delta(self, destination: str, *, late: int, points: int, saved: int) -> None: ...
 
+    def cap(self, destination: str, cap: str, share: float) -> None: ...
+
 
 class Dispatcher:
     """Requests on the way.
 
     books     where everything is written down; set before anything leaves
     memory    what the partner is known to have of people
+    accountant  what it costs, and the caps
     trouble   why something did not leave: the state could not be read or the journal not be written
     wake      set whenever something happened that may let more leave
     requests  number of the last request, counted over restarts
@@ -57,6 +61,7 @@ class Dispatcher:
         clock: Clock,
         meter: Meter,
         memory: Memory,
+        accountant: Accountant,
     ) -> None:
         self.trouble: UnavailableError | None = None
         self.hold: Hold = FREE
@@ -69,6 +74,7 @@ class Dispatcher:
         self._clock = clock
         self._meter = meter
         self._memory = memory
+        self._accountant = accountant
         self._books: Bookkeeper | None = None
 
     @property
@@ -98,6 +104,9 @@ class Dispatcher:
     async def _deliver(self, destination: BoundDestination, batch: Batch, number: int) -> None:
         """Send one batch and act on the answer."""
         try:
+            batch = self._within_budget(batch)
+            if not batch.waiting:
+                return
             parcel = await self._memory.pack(batch.waiting)
             batch = self._leave_out(batch, parcel)
             if batch.waiting:
@@ -108,6 +117,22 @@ class Dispatcher:
         finally:
             self.in_flight -= 1
             self.wake.set()
+
+    def _within_budget(self, batch: Batch) -> Batch:
+        """Settle or keep the rows whose cap is reached; gives the batch of the others. The probes of a search
+        have been let through before."""
+        found = self._accountant.screen(batch.waiting) if batch.search is None else None
+        if found is None:
+            return batch
+        now_ms = self._clock.now_ms()
+        for left_out in found.dropped:
+            self.books.leave_out(left_out, now_ms)
+        if found.held:
+            not_before = self._clock.monotonic() + max(0, found.until_ms - now_ms) / 1000
+            for entry in found.held:
+                entry.not_before = not_before
+            self._batcher.put_back(batch, [(found.held, None)])
+        return replace(batch, waiting=found.waiting)
 
     def _leave_out(self, batch: Batch, parcel: Parcel) -> Batch:
         """Settle the rows with nothing to send; gives the batch of the others."""
@@ -127,6 +152,8 @@ class Dispatcher:
         seconds = self._clock.monotonic() - started
         items = sum(len(row.items) for row in parcel.rows)
         self._meter.request(destination.id, batch.travel.action, response.status, items, seconds)
+        if response.status:
+            self._accountant.request([entry.row for entry in parcel.waiting], items)
         self._learn(destination, batch, number, response, self._memory.settle(parcel, outcomes, response))
 
     async def _exchange(

@@ -21,7 +21,17 @@ from segue.io.storage.workspace import BOUNDS, ID, PREFIX, WRITE_KEY
 from segue.kit.action import Action
 from segue.kit.field import TEXT_TYPES, Field, json_schema
 from segue.kit.partner import Destination as Page
-from segue.model.workspace import SANDBOX_KEY, Delivery, Destination, Filter, Ingest, Source, Subscription
+from segue.model.workspace import (
+    SANDBOX_KEY,
+    Budget,
+    Cap,
+    Delivery,
+    Destination,
+    Filter,
+    Ingest,
+    Source,
+    Subscription,
+)
 
 Json = dict[str, Any]
 
@@ -48,6 +58,15 @@ EXPLAINED: Final[Mapping[str, str]] = {
     "Destination.filters": "What to keep from this destination before any subscription sees it.",
     "Destination.consent_categories": "Send only events whose consent object agrees to all of these.",
     "Destination.delivery": "How requests travel.",
+    "Destination.budget": "What the contract with the partner allows, and caps to stay within it.",
+    "Budget.contract": "What the contract counts: points (data points) or requests.",
+    "Budget.monthly_limit": "How much of it a calendar month has, for the forecast; 0 when not said.",
+    "Budget.caps": "Bounds of your own, each with what happens when it is reached.",
+    "Cap.limit": "So many data points or requests.",
+    "Cap.of": "What the limit counts: points or requests.",
+    "Cap.per": "day or month, by the calendar, UTC.",
+    "Cap.event": 'Only events of this name, or of this kind when they have none ("identify").',
+    "Cap.policy": "At the limit: warn goes on, hold waits for the next day or month, drop filters.",
     "Subscription.id": "Short name; made from name or action when left out.",
     "Subscription.name": "What people call it.",
     "Subscription.action": "What the event becomes: an action of the catalogue page.",
@@ -143,6 +162,8 @@ def workspace_schema(pages: Mapping[str, Page]) -> Json:
             "ingest": _open(ingest),
             "source": _open(source),
             "delivery": _open(_object(Delivery)),
+            "budget": _open(_budget()),
+            "cap": _open(_object(Cap)),
             "filter": _open(_filter()),
             "destination": _destination(pages),
             **{f"{slug}.settings": _settings(page) for slug, page in pages.items()},
@@ -156,6 +177,14 @@ def workspace_schema(pages: Mapping[str, Page]) -> Json:
     }
 
 
+def _budget() -> Json:
+    budget = _object(Budget)
+    budget["properties"]["caps"] = _explained(
+        "Budget.caps", {"type": "array", "items": {"$ref": "#/$defs/cap"}}
+    )
+    return budget
+
+
 def _destination(pages: Mapping[str, Page]) -> Json:
     """One of any type: what the type brings with it is chosen by its name."""
     whole = _object(Destination, without={"id"})
@@ -167,6 +196,7 @@ def _destination(pages: Mapping[str, Page]) -> Json:
         "subscriptions": _explained("Destination.subscriptions", {"type": ["array", "null"]}),
         "filters": _explained("Destination.filters", {**entry, "items": {"$ref": "#/$defs/filter"}}),
         "delivery": _explained("Destination.delivery", {"$ref": "#/$defs/delivery"}),
+        "budget": _explained("Destination.budget", {"$ref": "#/$defs/budget"}),
     }
     whole = _open(whole)
     whole["allOf"] = [

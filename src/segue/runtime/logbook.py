@@ -63,6 +63,8 @@ LINES: Final = (
     Line("destination_stopped", "info", "A courier has settled and written down what it had."),
     Line("destination_held", "warning", "The partner has trouble or refuses our key; the destination waits."),
     Line("destination_released", "info", "The partner answers again; delivery goes on."),
+    Line("budget_nearly_spent", "warning", "Four fifths of a cap are spent, or all of it; `cap` says which."),
+    Line("budget_holds", "info", "Rows wait for the next day or month, as a cap of the workspace file asks."),
     Line("event_not_routed", "error", "A defect met one event; it is a dead letter and the others go on."),
     Line("request_not_made", "error", "A defect of a page met a batch; its rows are dead letters."),
     Line(
@@ -82,6 +84,7 @@ KEYS: Final[Mapping[str, str]] = {
     "addresses": "what the process listens on",
     "attempts": "tries so far",
     "bytes": "size",
+    "cap": "a cap of the workspace file and how it stands, in words",
     "check": "name of a readiness check",
     "code": "a delivery or ingest code",
     "count": "how many",

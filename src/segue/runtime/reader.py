@@ -10,6 +10,7 @@ from typing import Final
 
 from segue.engine.ledger import Ledger
 from segue.io.log.stream import Block, Log
+from segue.io.storage.state import State
 from segue.model.errors import CorruptBlock
 from segue.model.event import Record
 
@@ -105,3 +106,17 @@ class Reader:
 
 def _order(entry: Entry) -> int:
     return entry[2].order
+
+
+async def fresh(state: State, source: str, entries: Sequence[Entry]) -> list[bool]:
+    """Say of each event whether it is of this source and was not met before."""
+    ids = [
+        (record.message_id, lane, offset, record.received_ms)
+        for lane, offset, record in entries
+        if record.source == source
+    ]
+    verdicts = await state.fresh(ids) if ids else []
+    if len(verdicts) == len(entries):
+        return verdicts
+    each = iter(verdicts)
+    return [record.source == source and next(each) for _, _, record in entries]

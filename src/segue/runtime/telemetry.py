@@ -118,6 +118,9 @@ METRICS: Final = (
     _counter("points_saved", "data points", "destination",
              "Data points that attributes would have cost more, sent whole and one by one.",
              "Nothing saved with `attributes: changed`: every update differs, perhaps in a time stamp."),
+    _gauge("budget_used", "share", "destination cap",
+           "Part of a cap of the workspace file that is spent in its day or month, 1 at the limit.",
+           "At 1 the cap's policy applies; `segue cost` shows what it went to."),
     _counter("requests", "requests", "destination action status", "Requests sent, by status; 0 is no answer.",
              "Statuses other than 2xx: `segue doctor` explains each."),
     _histogram("request_seconds", "seconds", "destination action", "From sending a request to its answer.",
@@ -233,6 +236,10 @@ class Telemetry(Collector):
         self.count("segue_late_attributes_total", late, destination=destination)
         self.count("segue_points_sent_total", points, destination=destination)
         self.count("segue_points_saved_total", saved, destination=destination)
+
+    def cap(self, destination: str, cap: str, share: float) -> None:
+        """Note how a cap stands."""
+        self.set("segue_budget_used", share, destination=destination, cap=cap)
 
     def held(self, destination: str, code: str) -> None:
         """Note that a destination began to wait for its partner."""

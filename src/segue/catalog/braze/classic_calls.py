@@ -16,7 +16,7 @@ from segue.kit.action import Action, JsonObject, Settings, Shaped, Shaping
 from segue.kit.field import Field, pick
 from segue.model.delivery import Payload, Request, Row
 
-from . import classic_profile, classic_purchases, rest, values
+from . import classic_profile, classic_purchases, pricing, rest, values
 from .attributes import SHAPE
 from .classic_settings import connection
 
@@ -224,6 +224,7 @@ TRACK: Final = Action(
     },
     batch=rest.TRACK_BATCH,
     pool=rest.TRACK_POOL,
+    price=pricing.price,
     shape=shape_track,
     build=build,
     read=rest.read_list,
@@ -255,6 +256,7 @@ PAGE: Final = Action(
     },
     batch=rest.TRACK_BATCH,
     pool=rest.TRACK_POOL,
+    price=pricing.price,
     shape=shape_page,
     build=build,
     read=rest.read_list,

@@ -20,12 +20,13 @@ from typing import Any, Self
 
 import msgspec
 
-from segue.io.storage import dead, doubts, profiles, revisions, tally
+from segue.io.storage import dead, doubts, expenses, profiles, revisions, tally
 from segue.io.storage.buckets import HOUR_MS
 from segue.io.storage.database import Database, Session
 from segue.io.storage.receipts import Receipts
 from segue.io.storage.seen import LANES_MOST, Id, Seen, position
 from segue.io.storage.sqlite import SqliteDatabase
+from segue.model.cost import Cost, CostKey
 from segue.model.delivery import CountKey, DeadLetter, Halt, Receipt, Uncertain
 from segue.model.errors import MisconfiguredError
 
@@ -56,7 +57,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What happened since the last one. Everything is optional but the time.
 
     revived        ids of dead letters that are being retried or were dropped; removed before `dead` is added
-    counts         added to what is there
+    counts, costs  added to what is there
     values         small named values, replaced; b"" removes one
     done_commands  ids of commands carried out
     profiles       person -> what is known of them, replaced; b"" forgets one
@@ -69,6 +70,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     revived: Sequence[str] = ()
     uncertain: Sequence[Uncertain] = ()
     counts: Mapping[CountKey, int] = {}
+    costs: Mapping[CostKey, Cost] = {}
     values: Mapping[str, bytes] = {}
     done_commands: Sequence[int] = ()
     profiles: Mapping[str, bytes] = {}
@@ -121,6 +123,14 @@ class StateReader:
     async def totals(self) -> dict[tuple[str, str], int]:
         """(result, reason) -> events since the beginning."""
         return await self._database.read(tally.totals)
+
+    async def costs(self, first_day: int, last_day: int) -> list[tuple[CostKey, Cost]]:
+        """What was spent from one day to another, both included."""
+        return await self._database.read(lambda session: expenses.between(session, first_day, last_day))
+
+    async def spent(self, first_day: int, event: str = "") -> Cost:
+        """What was spent since a day, on one event or on all."""
+        return await self._database.read(lambda session: expenses.spent(session, first_day, event))
 
     async def receipts(self, message_id: str) -> list[Receipt]:
         """What became of the event, or events, with this messageId, in the order it was settled."""
@@ -249,6 +259,7 @@ class State(StateReader):
             doubts.prune(session, now_ms - retention_ms)
             revisions.prune(session, now_ms - retention_ms)
             tally.prune(session, now_ms)
+            expenses.prune(session, now_ms)
 
         async with self._committing:
             try:
@@ -289,6 +300,7 @@ class State(StateReader):
         dead.bury(session, checkpoint.dead)
         doubts.note(session, checkpoint.uncertain)
         tally.add(session, checkpoint.counts)
+        expenses.add(session, checkpoint.costs)
         for name, body in checkpoint.values.items():
             session.execute("DELETE FROM value WHERE name = ?", (name,))
             if body:

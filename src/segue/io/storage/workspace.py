@@ -25,7 +25,17 @@ import msgspec
 from segue.io.storage.document import WHOLE, Document, Filled, Missing, read_document
 from segue.io.storage.form import Bounds, Form, found, meant
 from segue.model.errors import Fault, MisconfiguredWorkspace
-from segue.model.workspace import Delivery, Destination, Filter, Ingest, Source, Subscription, Workspace
+from segue.model.workspace import (
+    Budget,
+    Cap,
+    Delivery,
+    Destination,
+    Filter,
+    Ingest,
+    Source,
+    Subscription,
+    Workspace,
+)
 
 FILE: Final = "segue.yaml"
 
@@ -43,6 +53,8 @@ BOUNDS: Final[Bounds] = {
     (Ingest, "lanes"): (1, 256),
     (Ingest, "retention_hours"): (0.01, 87_600),
     (Ingest, "retention_bytes"): (1024 * 1024, 2**60),
+    (Budget, "monthly_limit"): (0, 2**60),
+    (Cap, "limit"): (1, 2**60),
 }
 """Lowest and highest value of the numbers nobody else checks; a destination's are the plan's to check."""
 
@@ -228,6 +240,7 @@ class _Reader:
                 self.form.fault(f"{place}.source", f"there is no source {named}.", remedy)
             readers = {
                 "delivery": self.delivery,
+                "budget": self.budget,
                 "subscriptions": lambda value, inner: self.entries(Subscription, value, inner),
                 "filters": lambda value, inner: self.entries(Filter, value, inner),
             }
@@ -237,6 +250,16 @@ class _Reader:
 
     def delivery(self, given: Any, place: str) -> Delivery | Missing:
         return self.form.struct(Delivery, given, place) or Missing()
+
+    def budget(self, given: Any, place: str) -> Budget | Missing:
+        return self.form.struct(Budget, given, place, readers={"caps": self.caps}) or Missing()
+
+    def caps(self, given: Any, place: str) -> tuple[Cap, ...]:
+        if not isinstance(given, list):
+            self.form.wrong(place, "a list, each entry starting with a dash", given)
+            return ()
+        made = [self.form.struct(Cap, entry, f"{place}.{index}") for index, entry in enumerate(given)]
+        return tuple(filter(None, made))
 
     def entries(self, kind: type[Subscription] | type[Filter], given: Any, place: str) -> tuple[Any, ...]:
         """A list of subscriptions or filters, each with an id."""

@@ -13,7 +13,7 @@ from segue.kit.field import Field
 from segue.kit.recipe import Put, Recipe
 from segue.model.delivery import Payload
 
-from .. import batching, identity, rest, values
+from .. import batching, identity, pricing, rest, values
 
 SLUGS: Final = {
     "trackEvent": None,
@@ -101,6 +101,7 @@ TRACK_EVENT: Final = Action(
     slugs=SLUGS,
     synced=("_update_existing_only",),
     pool=rest.TRACK_POOL,
+    price=pricing.price,
     shape=shape,
     build=rest.build_track,
     read=rest.read_track,

@@ -13,7 +13,7 @@ from segue.kit.field import Field
 from segue.kit.recipe import MISSING, Put, Recipe
 from segue.model.delivery import Payload
 
-from .. import batching, identity, rest, values
+from .. import batching, identity, pricing, rest, values
 
 SLUGS: Final = {
     "trackPurchase": None,
@@ -195,6 +195,7 @@ TRACK_PURCHASE: Final = Action(
     slugs=SLUGS,
     synced=("_update_existing_only",),
     pool=rest.TRACK_POOL,
+    price=pricing.price_purchases,
     shape=shape,
     build=rest.build_track,
     read=rest.read_track,

@@ -1,0 +1,39 @@
+"""Pricing: the data points of events and purchases, for contracts that count them; attributes are priced by
+their shape (`segue.engine.points`).
+
+An event costs 1, an ecommerce event nothing, a purchase as much as its quantity. Properties that are enabled
+for segmentation in Braze's dashboard cost 1 more each; which those are is not known here, and not counted.
+
+Source  Braze docs, "Data points (Legacy)" and "Ecommerce events", read 2026-11-24
+"""
+
+from typing import Final
+
+import orjson
+
+from segue.model.delivery import Row
+
+from . import ecommerce
+
+_MARK: Final = b'"ecommerce.'
+_QUANTITY: Final = b'"quantity":'
+
+
+def price(row: Row) -> int:
+    """Data points of a row's events and purchases, once Braze took them."""
+    return sum(map(_of_purchase if row.context == "purchases" else of_object, row.items))
+
+
+def of_object(item: bytes) -> int:
+    """Of an event object; most are read without reading them."""
+    return 0 if _MARK in item and orjson.loads(item).get("name") in ecommerce.NAMES else 1
+
+
+def price_purchases(row: Row) -> int:
+    """Likewise, of a row whose objects are purchases."""
+    return sum(map(_of_purchase, row.items))
+
+
+def _of_purchase(item: bytes) -> int:
+    quantity = orjson.loads(item).get("quantity", 1) if _QUANTITY in item else 1
+    return quantity if type(quantity) is int and quantity > 0 else 1
