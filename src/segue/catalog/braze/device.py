@@ -205,6 +205,8 @@ BRAZE_MOBILE: Final = Destination(
         always={
             "apiKey": "",
             "customEndpoint": "",
+            # braze-segment-swift 1.0.0 declares it as a text that has to be there, and reads it for nothing.
+            "datacenter": "",
             "automatic_in_app_message_registration_enabled": True,
             "logPurchaseWhenRevenuePresent": True,
         },
