@@ -1,4 +1,4 @@
-"""What `segue doctor` looks at: the library, the disk, the workspace, the running process, the books."""
+"""What `segue doctor` looks at: libraries, disk, workspace, process, each destination, the books."""
 
 import shutil
 from collections.abc import Mapping
@@ -11,9 +11,13 @@ import msgspec
 from segue.cli.show import plural
 from segue.model.errors import MisconfiguredWorkspace, SegueError
 from segue.runtime import desk
+from segue.runtime.archive import opened
+from segue.runtime.clock import SystemClock
+from segue.runtime.condition import Condition, conditions
 from segue.runtime.current import Current, read_current
 from segue.runtime.health import library_versions, probe_folder
 from segue.runtime.settings import Settings
+from segue.runtime.sighting import moment, remedy_of
 
 LOW_DISK_BYTES: Final = 1024**3
 ASK_SECONDS: Final = 3.0
@@ -35,6 +39,7 @@ async def examine(settings: Settings, folder: Path, environ: Mapping[str, str]) 
     findings.append(finding)
     findings.append(await _process(settings))
     if current is not None:
+        findings += await _destinations(settings, current)
         findings += await _books(settings, current)
     return findings
 
@@ -91,6 +96,79 @@ async def _process(settings: Settings) -> Finding:
     bad = [f"{name}: {check.get('reason', '')}" for name, check in checks.items() if not check.get("ok")]
     says = f"ready at {url}" if answer.status == 200 else f"not ready at {url}: {'; '.join(bad)}"
     return Finding(name="process", ok=answer.status == 200, says=says, remedy="Mend what the check names.")
+
+
+async def _destinations(settings: Settings, current: Current) -> list[Finding]:
+    """Whether each destination sends, what waits and may be lost, and what is uncertain."""
+    now_ms = SystemClock().now_ms()
+    try:
+        async with opened(settings, current) as archive:
+            found = await conditions(archive, now_ms)
+    except SegueError as error:
+        remedy = "Restore the data folder from a backup."
+        return [Finding(name="destinations", ok=False, says=str(error), remedy=remedy)]
+    findings = []
+    for each in found:
+        findings.append(_sending(each, now_ms))
+        if each.risk or each.lost:
+            findings.append(_retention(each))
+        if each.uncertain:
+            told = ", ".join(f"{n:,} {policy}" for policy, n in sorted(each.uncertain.items()))
+            findings.append(
+                Finding(
+                    name=f"uncertain set of {each.destination}",
+                    ok=True,
+                    says=f"rows that left without an answer so far: {told}; segue uncertain lists them",
+                )
+            )
+    return findings
+
+
+def _sending(condition: Condition, now_ms: int) -> Finding:
+    name = f"destination {condition.destination}"
+    waits = f"{plural(condition.waiting, 'event')} waiting"
+    if condition.oldest_ms:
+        waits += f", the oldest for {_span(now_ms - condition.oldest_ms)}"
+    halt = condition.halt
+    if halt is None:
+        return Finding(name=name, ok=True, says=f"nothing keeps it from sending; {waits}")
+    until = ""
+    if halt.until_ms > now_ms:
+        until = f", next try in {_span(halt.until_ms - now_ms)}"
+    said = f' (the partner says "{halt.message}")' if halt.message else ""
+    expires = ""
+    if condition.expires_ms:
+        expires = f" Nothing is lost before {moment(condition.expires_ms)}, when the log's retention ends."
+    return Finding(
+        name=name,
+        ok=False,
+        says=f"{halt.kind} by {halt.code or 'hand'} since {moment(halt.since_ms)}{said}{until}; {waits}",
+        remedy=remedy_of(halt, condition.destination) + expires,
+    )
+
+
+def _retention(condition: Condition) -> Finding:
+    if condition.lost:
+        says = f"{plural(condition.lost, 'event')} left the log before they were delivered"
+    elif condition.risk == "size":
+        says = "the log is nearly as large as it may be, and its oldest events are not delivered yet"
+    else:
+        says = f"waiting events begin to leave the log at {moment(condition.expires_ms)}"
+    return Finding(
+        name=f"retention for {condition.destination}",
+        ok=False,
+        says=says,
+        remedy="Raise ingest.retention_hours and ingest.retention_bytes now, then mend the destination.",
+    )
+
+
+def _span(ms: int) -> str:
+    """A length of time in its largest unit: 3 d, 5 h, 12 min, 40 s."""
+    seconds = max(0, ms) // 1000
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 async def _books(settings: Settings, current: Current) -> list[Finding]:

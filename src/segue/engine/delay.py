@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from segue.engine.batch import Batcher, Waiting
+from segue.engine.ledger import Ledger
 from segue.model.delivery import Attempt, Halt
 
 
@@ -35,20 +36,28 @@ class Waits(msgspec.Struct, frozen=True, kw_only=True):
     """What a running courier says of an event that is not settled.
 
     is_read  false while it has not come to it; ahead: events of the lane it reads before
+    is_open  false when it was settled since the last checkpoint
     delays   why each row waits; empty when a row is on its way that no person's order concerns
     halt     why the destination as a whole sends nothing; None when it does send
     """
 
     is_read: bool
+    is_open: bool = True
     ahead: int = 0
     delays: Sequence[Delay] = ()
     halt: Halt | None = None
 
 
-def waits(batcher: Batcher, lane: int, offset: int, read_to: int, now: float, halt: Halt | None) -> Waits:
-    """Why an event waits. read_to: the lane's next offset that was not read yet."""
-    found = delays(batcher, lane, offset, now)
-    return Waits(is_read=offset < read_to, ahead=max(0, offset - read_to), delays=found, halt=halt)
+def waits(batcher: Batcher, ledger: Ledger, lane: int, offset: int, now: float, halt: Halt | None) -> Waits:
+    """Why an event waits."""
+    read_to = ledger.read_to(lane)
+    return Waits(
+        is_read=offset < read_to,
+        is_open=offset >= read_to or ledger.is_open(lane, offset),
+        ahead=max(0, offset - read_to),
+        delays=delays(batcher, lane, offset, now),
+        halt=halt,
+    )
 
 
 def delays(batcher: Batcher, lane: int, offset: int, now: float) -> list[Delay]:

@@ -188,6 +188,10 @@ class Ledger:
         """Count something beside the life of an event."""
         self._count(minute, subscription, result, reason, n)
 
+    def is_open(self, lane: int, offset: int) -> bool:
+        """Whether rows of an event are still on the way."""
+        return offset in self._open.get(lane, {})
+
     def entries(self) -> Entries:
         """What the next checkpoint writes; call `written` once it is durable."""
         return Entries(

@@ -37,11 +37,13 @@ SOMEWHERE: Final = "http://127.0.0.1:8089"
 class Books(msgspec.Struct, frozen=True, kw_only=True):
     """One state file of a destination: one for all lanes, or one for each group of lanes.
 
+    stem     name of the state's files, without ending
     cursors  how far each lane was settled at the last checkpoint
     origins  where in each lane the destination began
     """
 
     destination: str
+    stem: str
     state: StateReader
     cursors: Mapping[int, Cursor]
     uses: Sequence[Use]
@@ -132,6 +134,7 @@ async def opened(settings: Settings, current: Current) -> AsyncIterator[Archive]
             books.append(
                 Books(
                     destination=destination,
+                    stem=path.stem,
                     state=state,
                     cursors=await state.load(),
                     uses=await state.revisions(),

@@ -127,7 +127,7 @@ class Courier:
     def waits(self, lane: int, offset: int) -> Waits:
         """Why an event that is not settled waits."""
         now = self._clock.monotonic()
-        return waits(self._batcher, lane, offset, self.ledger.read_to(lane), now, self.halt)
+        return waits(self._batcher, self.ledger, lane, offset, now, self.halt)
 
     @property
     def retries(self) -> int:

@@ -171,7 +171,7 @@ async def _event(
     chapters = []
     for name in archive.destinations:
         if only in (None, name):
-            chapter = await _chapter(archive, name, message_id, place, record, event, places, live)
+            chapter = await chapter_of(archive, name, message_id, place, record, event, places, live)
             if chapter is not None:
                 chapters.append(chapter)
     if record is None or event is None:
@@ -192,7 +192,7 @@ async def _event(
     )
 
 
-async def _chapter(
+async def chapter_of(
     archive: Archive,
     destination: str,
     message_id: str,
@@ -202,7 +202,10 @@ async def _chapter(
     places: Sequence[tuple[int, int]],
     live: Live,
 ) -> Chapter | None:
-    """What one destination made of it; None for a destination of another source."""
+    """What one destination made of an event; None for a destination of another source.
+
+    places  where events with its messageId are; record and event: None when the log has dropped it
+    """
     lane, offset = place
     books = archive.books_of(destination, lane)
     plan, use = archive.plan(books, lane, offset)
@@ -298,6 +301,9 @@ async def _waiting(told: Chapter, books: Books, place: tuple[int, int], live: Li
     if not said.is_read:
         message = f"it is not read yet: {said.ahead:,} events of its lane come before it"
         return msgspec.structs.replace(told, reason="NOT_READ", message=message)
+    if not said.is_open:
+        message = "it was settled a moment ago and is written down within a second: ask again"
+        return msgspec.structs.replace(told, reason="JUST_SETTLED", message=message, halt=None)
     kinds = {delay.kind for delay in said.delays}
     reason = "HALTED" if said.halt is not None else _REASONS.get(min(kinds, default=""), "ON_ITS_WAY")
     return msgspec.structs.replace(told, reason=reason, message="")

@@ -131,6 +131,18 @@ class Journal:
             journal._append(handle, _Answered(request, [], doubt))
         return journal, found
 
+    @staticmethod
+    def peek(stem: Path, generation: int) -> Mapping[RowKey, int]:
+        """Rows on their way or in doubt -> the request they left in, read beside whoever writes the journal;
+        empty when there is none. Raises StorageUnavailable."""
+        path = _path(stem, generation)
+        try:
+            return _read(path.read_bytes())[0].uncertain
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise _unavailable(path, error) from error
+
     @property
     def uncertain(self) -> Mapping[RowKey, int]:
         """Rows that may or may not have arrived, as of now, apart from those on the way."""

@@ -1,0 +1,158 @@
+"""A sighting: where an attribute of a person was seen in an event, what it met, and what that means."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from segue.model.delivery import UNCHANGED, Halt
+
+
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+    """One event that carried the attribute, at one destination.
+
+    field    the mapping field that makes it, "" when none does; directive: what that field is mapped from
+    value    as it would have been sent, or as the sender gave it where nothing was made of it
+    outcome  "delivered", "left out" (with code UNCHANGED or STALE_ATTRIBUTES as reason), "dead", "filtered",
+             "duplicate", "waiting", "unmapped" (no subscription reads it), "suppressed" or "unknown"
+    """
+
+    message_id: str
+    kind: str
+    name: str
+    lane: int
+    offset: int
+    received_ms: int
+    timestamp: str
+    destination: str
+    subscription: str = ""
+    field: str = ""
+    directive: Any = None
+    value: Any = None
+    outcome: str
+    reason: str = ""
+    message: str = ""
+    request: str = ""
+    status: int = 0
+    at_ms: int = 0
+
+
+def verdict(
+    person: str, attribute: str, sightings: Sequence[Sighting], found: int, since_ms: int
+) -> tuple[str, str]:
+    """The newest sighting in one sentence, and what to do.
+
+    found     events of the person that were looked at; since_ms: how far back the log was read
+    """
+    if not sightings:
+        since = f" since {moment(since_ms)}" if since_ms else ""
+        if not found:
+            return (
+                f"no event of {person} is in the log{since}",
+                "Look whether the id is spelled as the sender spells it: segue tail --grep ID. Events that "
+                "name only an anonymousId belong to that one: segue why --anonymous.",
+            )
+        return (
+            f'none of the {found:,} events of {person} in the log{since} carries "{attribute}"',
+            "The sender has to put it into traits; segue tail --grep shows what it sends.",
+        )
+    newest = sightings[0]
+    said = f": {newest.message}" if newest.message else ""
+    match newest.outcome:
+        case "delivered":
+            return (
+                f"it was delivered to {newest.destination} in request {newest.request} at "
+                f"{moment(newest.at_ms)}, and accepted with status {newest.status}",
+                "If the partner shows otherwise, it was changed there since, or the partner dropped the "
+                "value afterwards (a data type that differs from the attribute's, a blocklisted attribute).",
+            )
+        case "left out" if newest.reason == UNCHANGED:
+            return (
+                f"it was not sent again: {newest.destination} has acknowledged this very value before",
+                f"If somebody changed it at the partner since: segue drift {newest.destination} "
+                f"--person {person[2:]} compares, segue refresh sends everything of the person again.",
+            )
+        case "left out":
+            return (
+                f"it was left out: {newest.destination} has a value of a later event",
+                "The event came late; nothing is to do. A timestamp far in the future of an earlier event "
+                "would do the same: look at the sender's clock.",
+            )
+        case "dead":
+            return (
+                f"the newest event that carried it died: {newest.reason}{said}",
+                "Mend what the reason names, then: segue dead retry "
+                f"--message-id {newest.message_id}. segue dead explain tells more.",
+            )
+        case "waiting":
+            return (
+                f"the newest event that carries it waits: {newest.reason}{said}",
+                "It arrives when that ends; segue doctor says what to do about it.",
+            )
+        case "unmapped":
+            return (
+                f"the sender gave it, and nothing sends it: {newest.message}",
+                "Map it: docs/guides/map-a-trait.md. segue try shows the way of an event step by step.",
+            )
+        case "duplicate":
+            return (
+                "the newest event that carried it repeated a messageId, so only the first event of that id "
+                "counts",
+                f"segue trace {newest.message_id} shows both; the sender must give each event its own id.",
+            )
+        case _:
+            return (
+                f"the newest event that carried it was {newest.outcome}: {newest.reason or 'unknown'}{said}",
+                _REMEDIES.get(newest.reason, f"segue trace {newest.message_id} tells its whole story."),
+            )
+
+
+_REMEDIES: Final[Mapping[str, str]] = {
+    "FILTERED_BY_INTEGRATIONS_OBJECT": "The sender's integrations object switches this destination off.",
+    "FILTERED_BY_RULES": "A filter of the destination drops it: see its filters in the workspace file.",
+    "FILTERED_BY_END_USER_CONSENT": "The person has not agreed to the destination's consent categories.",
+    "MESSAGE_SENT_CLIENT_SIDE": "The device has sent it itself; its own SDK at the partner is to be asked.",
+    "NO_MATCHING_MAPPING": "No trigger matches this kind of event: send the attribute with an identify, or "
+    "add a subscription.",
+}
+
+
+def remedy_of(halt: Halt, destination: str) -> str:
+    """What to do about a destination that sends nothing."""
+    if halt.kind == "paused":
+        return f"It was paused by hand: segue resume {destination} lets it go on."
+    if halt.kind == "capped":
+        return "A budget of yours is used up: raise it, or wait for the next month. segue cost shows it."
+    if halt.code in _HALTS:
+        return _HALTS[halt.code].format(destination=destination)
+    return (
+        f"It tries again by itself. If it lasts, look at the partner's status page and at the address of "
+        f'destination "{destination}".'
+    )
+
+
+_KEY: Final = (
+    'Give destination "{destination}" a REST API key that is valid and has the permissions it needs, and '
+    "start Segue again; no attempt is used up meanwhile."
+)
+_NETWORK: Final = (
+    'Look whether this machine reaches the endpoint of destination "{destination}": the address, DNS, '
+    "firewall, proxy. It tries again by itself."
+)
+_HALTS: Final[Mapping[str, str]] = {
+    "UNAUTHORIZED": _KEY,
+    "FORBIDDEN": _KEY,
+    "TOO_MANY_REQUESTS": "The partner's rate limit is reached; it goes on by itself. If it lasts, somebody "
+    "else uses the same limit, or a higher one is needed.",
+    "ENOTFOUND": _NETWORK,
+    "ECONNREFUSED": _NETWORK,
+    "ECONNRESET": _NETWORK,
+    "ECONNABORTED": _NETWORK,
+    "ETIMEDOUT": _NETWORK,
+}
+
+
+def moment(at_ms: int) -> str:
+    """A time in UTC, to the second."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(sep=" ", timespec="seconds")
