@@ -75,6 +75,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     ahead_seconds  how far after its receipt an event may say it happened; beyond, it counts as received then
     uncertain      what becomes of events and purchases that may or may not have arrived: "resend" | "hold"
     dedupe_hours   how long a messageId is remembered
+    debounce       identify calls that say nothing new about a person are left out
     """
 
     batching: bool = True
@@ -86,6 +87,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     ahead_seconds: float = 300.0
     uncertain: Literal["resend", "hold"] = "resend"
     dedupe_hours: int = 24
+    debounce: bool = False
 
 
 class Cap(msgspec.Struct, frozen=True, kw_only=True):

@@ -256,6 +256,7 @@ class Courier:
                     counts=entries.counts,
                     profiles=profiles,
                     costs=costs,
+                    repeats=self.memory.debouncer.changed(),
                     values={
                         "requests": b"%d" % self._dispatcher.requests,
                         "journal": b"%d" % turn.generation,
@@ -324,6 +325,7 @@ class Courier:
             route_record(self.destination, *entry, now_ms) if is_fresh else None
             for entry, is_fresh in zip(entries, fresh, strict=True)
         ]
+        routed = list(await self.memory.debouncer.sift(entries, routed))
         if self.memory.screens:
             await self.memory.load(row for each in routed if each is not None for row, _ in each[1].rows)
         for (lane, offset, record), found in zip(entries, routed, strict=True):

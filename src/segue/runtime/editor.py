@@ -89,6 +89,7 @@ EXPLAINED: Final[Mapping[str, str]] = {
     "Delivery.dedupe_hours": "How long a messageId is remembered, so that its event is delivered once.",
     "Destination.framework": "actions or classic, where a type has both; the type's own when left out.",
     "Destination.mode": "cloud: Segue delivers; device: the SDK in the page or app does.",
+    "Delivery.debounce": "Leave out identify calls that say nothing new about a person.",
     "Ingest.public_url": "Where SDKs reach this server; the host of each request when left out.",
     "Ingest.prefix": "Path the tracking API is served under.",
     "Ingest.lanes": "Parallel lanes of the event log; fixed once the log exists.",

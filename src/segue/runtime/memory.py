@@ -26,6 +26,7 @@ from segue.kit.action import Batch
 from segue.kit.attributes import AttributeShape, Disturbance
 from segue.model.delivery import UNCHANGED, Outcome, Response, Row, left_out
 from segue.model.errors import BrokenError
+from segue.runtime.debouncer import Debouncer
 
 EPOCH: Final = "profiles"
 """Name of the state's value that counts refreshes of everybody."""
@@ -52,6 +53,7 @@ class Meter(Protocol):
 class Memory:
     """One destination's people.
 
+    debouncer  what people said last, for destinations that leave repeats out
     spending  told of each row what its attributes cost and saved, once that is certain
     """
 
@@ -64,6 +66,7 @@ class Memory:
         self._describing = frozenset(action.slug for action in actions if action.attributes is not None)
         self._disturbing = {action.slug: action.disturbs for action in actions if action.disturbs is not None}
         self._shape = shape_of(destination)
+        self.debouncer = Debouncer(destination, state)
         self._profiles: Profiles | None = None
         self._first = ""
         self._recalled: list[Row] = []
@@ -93,6 +96,7 @@ class Memory:
     def replace(self, destination: BoundDestination) -> None:
         """Go on with a new revision of the destination."""
         self._destination = destination
+        self.debouncer.replace(destination)
         if self._profiles is not None:
             self._profiles.changed_only = destination.config.delivery.attributes == "changed"
 
@@ -224,6 +228,7 @@ class Memory:
 
     def written(self, *, ok: bool = True) -> None:
         """Learn whether the checkpoint took place."""
+        self.debouncer.written(ok=ok)
         if self._profiles is not None:
             self._profiles.written(ok=ok)
             self._is_dirty = self._is_dirty or not ok

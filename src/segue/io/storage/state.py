@@ -16,11 +16,11 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import msgspec
 
-from segue.io.storage import dead, doubts, expenses, profiles, revisions, tally
+from segue.io.storage import dead, doubts, expenses, profiles, repeats, revisions, tally
 from segue.io.storage.buckets import HOUR_MS
 from segue.io.storage.database import Database, Session
 from segue.io.storage.receipts import Receipts
@@ -53,6 +53,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     asked_ms: int
 
 
+REPEATS_MS: Final = 90 * 86_400_000
+"""How long it is remembered what somebody's last identify said."""
+
+
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What happened since the last one. Everything is optional but the time.
 
@@ -61,6 +65,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     values         small named values, replaced; b"" removes one
     done_commands  ids of commands carried out
     profiles       person -> what is known of them, replaced; b"" forgets one
+    repeats        person -> what their last identify said, replaced
     """
 
     now_ms: int
@@ -74,6 +79,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     values: Mapping[str, bytes] = {}
     done_commands: Sequence[int] = ()
     profiles: Mapping[str, bytes] = {}
+    repeats: Mapping[str, bytes] = {}
 
 
 class StateReader:
@@ -174,6 +180,10 @@ class StateReader:
         """Person -> what was written down about them, of those there are."""
         return await self._database.read(lambda session: profiles.load(session, people))
 
+    async def repeats(self, people: Sequence[str]) -> dict[str, bytes]:
+        """Person -> what their last identify said, of those there are."""
+        return await self._database.read(lambda session: repeats.load(session, people))
+
     async def walk_profiles(self, from_id: int, limit: int) -> list[tuple[int, str, bytes]]:
         """(id, person, body) of everybody from an id on (`segue.io.storage.profiles.FIRST`), by id."""
         return await self._database.read(lambda session: profiles.walk(session, from_id, limit))
@@ -260,6 +270,7 @@ class State(StateReader):
             revisions.prune(session, now_ms - retention_ms)
             tally.prune(session, now_ms)
             expenses.prune(session, now_ms)
+            repeats.prune(session, now_ms - REPEATS_MS)
 
         async with self._committing:
             try:
@@ -306,6 +317,7 @@ class State(StateReader):
             if body:
                 session.execute("INSERT INTO value(name, body) VALUES (?, ?)", (name, body))
         profiles.write(session, checkpoint.profiles, checkpoint.now_ms)
+        repeats.write(session, checkpoint.repeats, checkpoint.now_ms)
         for number in checkpoint.done_commands:
             session.execute("DELETE FROM command WHERE id = ?", (number,))
 
