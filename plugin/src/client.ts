@@ -40,6 +40,8 @@ interface Waiting {
 
 /** Calls that wait for the SDK's script or for a logout to end; a page that makes more loses the later ones. */
 export const WAITING_LIMIT = 500
+/** The event a page can listen to on `window`; its detail is the SDK. */
+export const READY = 'segue:braze'
 /** Events of the visitor who leaves may still be on their way to us. */
 const GRACE_MS = 100
 const FLUSH_MS = 10_000
@@ -140,6 +142,7 @@ export class Client {
         this.close()
         return false
       }
+      if (!this.isInitialized) announce(this.sdk)
       this.isInitialized = true
       if (externalId === undefined && this.isStale()) {
         this.depart()
@@ -250,4 +253,9 @@ export class Client {
     this.phase = 'open'
     this.drain()
   }
+}
+
+/** Tell the page that the SDK is started, before the session opens: the moment to subscribe to its messages. */
+function announce(sdk: Sdk): void {
+  if (typeof CustomEvent === 'function') window.dispatchEvent(new CustomEvent(READY, { detail: sdk }))
 }

@@ -36,6 +36,7 @@ FLAGS: Final = [
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
 WEB: Final = "Braze Web Mode (Actions)"
+CLOUD: Final = "Braze Cloud Mode (Actions)"
 NONCE: Final = "bm9uY2U"
 T = TypeVar("T")
 
@@ -82,8 +83,13 @@ def workspace(page: str, braze: str) -> dict[str, Any]:
             "settings": settled,
         }
 
-    cloud = {"type": "braze", "settings": {"endpoint": braze, "api_key": "sandbox"}}
-    names = ("shop", "known", "quiet", "both", "blocked", "hanging", "classic", "named")
+    cloud = {
+        "type": "braze",
+        "settings": {"endpoint": braze, "api_key": "sandbox"},
+        "delivery": {"wait_seconds": 0.05},
+    }
+    profiles = {"id": "identify", "action": "update-user-profile", "trigger": 'type = "identify"'}
+    names = ("shop", "known", "quiet", "both", "cloud", "blocked", "hanging", "classic", "named")
     return {
         "sources": {name: {"platform": "web", "write_key": f"wk_{name}"} for name in names},
         "destinations": {
@@ -91,7 +97,8 @@ def workspace(page: str, braze: str) -> dict[str, Any]:
             "web-known": web("known", deferUntilIdentified=True),
             "web-quiet": web("quiet", *SUBSCRIPTIONS, DEBOUNCE),
             "web-both": web("both"),
-            "cloud-both": {**cloud, "source": "both", "delivery": {"wait_seconds": 0.05}},
+            "cloud-both": {**cloud, "source": "both"},
+            "cloud-quiet": {**cloud, "source": "cloud", "subscriptions": [profiles, DEBOUNCE]},
             "web-blocked": web("blocked", sdkUrl="http://127.0.0.1:9/braze.js"),
             "web-hanging": web("hanging", *SUBSCRIPTIONS, DEBOUNCE, sdkUrl=f"{page}/hanging.js"),
             "web-classic": old("classic", trackAllPages=True, logPurchaseWhenRevenuePresent=True),

@@ -7,7 +7,7 @@ SDK from npm; the sandbox as Braze. Classic is our integration behind analytics.
 import time
 from typing import Any
 
-from tests.browser.shop import NONCE, WEB, Shop, names, until
+from tests.browser.shop import CLOUD, NONCE, WEB, Shop, names, until
 
 ORDER = """
   await analytics.track("Order Completed", {
@@ -23,6 +23,12 @@ SUBSCRIBED = """
   await analytics.track("Subscribed", {
     revenue: 20, currency: "EUR", plan: "gold", $odd: 1,
     products: [{ product_id: "p1", price: 10, quantity: 2, color: "red" }] })
+"""
+
+
+HEAR = """
+  window.heard = []
+  addEventListener("segue:braze", ({ detail }) => heard.push(detail.isInitialized()))
 """
 
 
@@ -125,10 +131,27 @@ def test_a_repeat_is_kept_from_braze_and_still_reaches_us(shop: Shop) -> None:
         assert flags == [None, False, None]
 
 
+def test_a_repeat_is_kept_from_the_cloud_too(shop: Shop) -> None:
+    """The debounce of cloud mode runs in the page, without any SDK of Braze's; the server heeds its flags."""
+    with shop.visit("wk_cloud", is_ready=False) as visit:
+        before = shop.calls("/users/track")
+        for plan in ("gold", "gold", "free"):
+            visit.run(f"await analytics.identify('thrifty', {{ plan: '{plan}' }})")
+            visit.sent("identify")
+        until(lambda: shop.person("thrifty")["custom"] == {"plan": "free"}, "the last plan is delivered")
+        assert visit.run("return typeof window.braze") == "undefined"
+        flags = [post["integrations"].get(CLOUD) for post in visit.posts if post["type"] == "identify"]
+        assert flags == [None, False, None]
+        assert visit.posts[-1]["_metadata"]["bundled"] == ["Segment.io"]
+    until(lambda: shop.segue.settled(1), "nothing waits")
+    assert shop.calls("/users/track") == before + 2
+
+
 def test_unknown_visitors_do_not_reach_braze_when_only_known_ones_are_wanted(shop: Shop) -> None:
     """Nothing is sent to Braze before the log-in, one session after it; we get everything."""
     with shop.visit("wk_known", is_ready=False) as visit:
         visit.wait("window.braze !== undefined")
+        visit.page.evaluate(HEAR)
         calls: list[str] = []
         visit.page.on("request", lambda one: calls.append(one.url) if "/api/v3" in one.url else None)
         visit.run("await analytics.track('Unseen')")
@@ -138,6 +161,7 @@ def test_unknown_visitors_do_not_reach_braze_when_only_known_ones_are_wanted(sho
         visit.flush()
         known = shop.person("known")
         assert names(known) == ["Seen"]
+        assert visit.run("return heard") == [True]
         assert _sessions(known) == 1
         assert visit.sent("Unseen")["_metadata"]["bundled"] == [WEB, "Segment.io"]
         visit.page.reload()
@@ -204,13 +228,14 @@ def test_what_happens_offline_arrives_when_the_network_is_back(shop: Shop) -> No
 
 def test_braze_in_both_modes_gets_each_event_once(shop: Shop) -> None:
     """On one source: the browser's events through the browser, a server's through the cloud."""
+    at_first = shop.calls("/users/track")
     with shop.visit("wk_both") as visit:
         visit.run(
             "await analytics.identify('twice', { plan: 'gold' }); await analytics.track('From The Page')"
         )
         visit.flush()
         visit.sent("From The Page")
-        assert "Braze Cloud Mode (Actions)" in visit.posts[-1]["_metadata"]["unbundled"]
+        assert CLOUD in visit.posts[-1]["_metadata"]["unbundled"]
     status, _ = shop.segue.send(
         [{"type": "track", "userId": "twice", "event": "From The Server", "messageId": "both-1"}],
         key="wk_both",
@@ -222,7 +247,7 @@ def test_braze_in_both_modes_gets_each_event_once(shop: Shop) -> None:
         "From The Page",
         "From The Server",
     ]
-    assert shop.calls("/users/track") == 1
+    assert shop.calls("/users/track") == at_first + 1
     assert shop.segue.metrics().total("segue_conservation_residual") == 0
 
 

@@ -207,7 +207,6 @@ OURS: Final = (
             "omit_attributes": [
                 "address.city",
                 "address.country",
-                "avatar",
                 "birthday",
                 "braze_subscription_groups",
             ],
