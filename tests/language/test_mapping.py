@@ -92,6 +92,13 @@ def test_text_that_explodes_is_stopped(written: Any) -> None:
         mapping.resolve({"out": written}, {"a": "a" * 30_000})
 
 
+def test_a_mode_in_capitals_gives_nothing_but_what_is_wrong_inside_stays_wrong() -> None:
+    """As published: the value is resolved before the mode is looked at."""
+    assert mapping.resolve({"a": {"@json": {"mode": "Encode", "value": {"@path": "$.n"}}}}, {"n": 1}) == {}
+    with pytest.raises(InvalidMapping):
+        mapping.resolve({"a": {"@json": {"mode": "Encode", "value": {"@path": {"@path": "$.n"}}}}}, {"n": 1})
+
+
 def test_an_explanation_tells_each_step_from_the_inside_out() -> None:
     """Pointer, directive, input and output; the whole comes last."""
     source = {

@@ -112,6 +112,11 @@ def test_a_fault_names_place_and_remedy(text: str, position: int, words: str) ->
         ('type = "a", event = "b"', ["punctuation", "connective"]),
         ("type = 'a'", ["literal"]),
         ("event = nul", ["literal"]),
+        ("event = no", ["literal"]),
+        ("event = nil", ["literal"]),
+        ("event = nope", []),
+        ("event = ax", ["literal"]),
+        ("event = ox", []),
         ("event = and", ["literal"]),
         ('event.x = "a"', ["root"]),
         ('groupId = "a"', ["field", "reading"]),
@@ -243,6 +248,29 @@ def test_any_text_is_a_trigger_or_an_invalid_one(text: str, event: dict[str, obj
     all_or_any = all if parsed.root.operator == "and" else any
     assert all_or_any(line.result for line in lines) is result
     assert isinstance(trigger.generate(parsed.root), str)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("event = no", "n"),
+        ("event = nil", "n"),
+        ("event = n.a", "n"),
+        ("event = ax", "a"),
+        ("properties.x = properties.neg", "properties.n"),
+        ("event = nope", "nope"),
+        ("event = axe", "axe"),
+        ("event = ox", "ox"),
+        ("event = no ", "no"),
+        ("(event = no)", "no"),
+        ("(event exists)", "eos"),
+    ],
+)
+def test_the_published_reading_loses_the_tail_of_a_last_short_word(text: str, value: str) -> None:
+    """Its scanner looks for and, or, null by their first letter and does not go back at the end."""
+    reading = trigger.published_reading(text)
+    assert reading is not None
+    assert getattr(reading.children[0], "value", None) == value
 
 
 @given(groups(), EVENTS)

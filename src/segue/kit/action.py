@@ -181,6 +181,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     trigger   the trigger a new subscription starts with
     sync      the sync modes under the canonical slug, None when the action has none
     synced    fields that a sync mode stands in for: a slug that requires one does not have them
+    lacking   fields that a slug does not have, by slug
     pool      which of the partner's rate limits its requests count against
     hooks     what can be done when a mapping is saved, by name (``onMappingSave``)
     attributes  set when the objects are attributes of a person: what each member of one is
@@ -199,6 +200,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     sync: SyncModes | None = None
     slugs: Mapping[str, SyncModes | None] = {}
     synced: tuple[str, ...] = ()
+    lacking: Mapping[str, tuple[str, ...]] = {}
     pool: str = ""
     hooks: "Mapping[str, Hook]" = {}
     attributes: AttributeShape | None = None
@@ -217,9 +219,12 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     def fields_of(self, slug: str = "") -> Mapping[str, Field]:
         """The fields a subscription stored under this slug has."""
         modes = self.sync_modes(slug)
-        if modes is None or not modes.required:
+        without = set(self.lacking.get(slug, ()))
+        if modes is not None and modes.required:
+            without.update(self.synced)
+        if not without:
             return self.fields
-        return {key: field for key, field in self.fields.items() if key not in self.synced}
+        return {key: field for key, field in self.fields.items() if key not in without}
 
     def default_mapping(self, slug: str = "") -> JsonObject:
         """The published default mapping: every field that has a default, in order."""

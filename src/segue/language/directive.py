@@ -264,10 +264,15 @@ def _json(builder: Builder, value: Mapping[str, Any], pointer: str, holes: Holes
     if mode == "encode":
         plain = builder.build(value["value"], step(pointer, "value"))
         return lambda payload: reshape.encoded(plain(payload), pointer)
+    inner = builder.build(value["value"], step(pointer, "value"), holes)
     if mode == "decode":
-        inner = builder.build(value["value"], step(pointer, "value"), holes)
         return lambda payload: reshape.decoded(inner(payload), pointer)
-    return _nothing
+
+    def other(payload: Any) -> Any:
+        inner(payload)  # another spelling of the mode gives nothing, but what is wrong inside stays wrong
+        return UNDEFINED
+
+    return other
 
 
 def _flatten(builder: Builder, value: Mapping[str, Any], pointer: str, holes: Holes) -> Resolver:

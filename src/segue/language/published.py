@@ -76,6 +76,7 @@ def _read_group(tokens: deque[Token]) -> Reading:
     inner: deque[Token] = deque()
     while (token := _take(tokens)).kind != ")":
         inner.append(token)
+    inner.append(Token("end", "eos", token.start, token.start))
     return _read_list(inner)
 
 

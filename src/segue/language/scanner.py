@@ -6,7 +6,8 @@ Words joined by dots are one token. Three habits of the published scanner are ke
 triggers depend on them:
   - a string has no escapes; a closing quote that touches the next word also opens a string;
   - single quotes stay part of the value (seen later, in `condition.value_of`);
-  - ``and``, ``or``, ``null`` cut off by the end of the text lose their tail: ``event = nul`` asks for ``n``.
+  - at the end of the text a word that may yet become ``and``, ``or`` or ``null`` by its first letter and is
+    shorter loses its tail: ``event = nul`` asks for ``n``, and so does ``event = no``.
 
 Source  published package ``@segment/fql-ts`` 1.10.1, observed behaviour, recorded 2026-11
 """
@@ -129,7 +130,8 @@ def _word(text: str, position: int) -> tuple[Token, int]:
         end = position + len(reserved)
         if rest.startswith(reserved) and _ends_token(text, end):
             return Token(kind, reserved, position, end), end
-        if 1 < len(rest) < len(reserved) and reserved.startswith(rest):
+        is_last = 1 < len(rest) < len(reserved) and _TERMINATORS.isdisjoint(rest)
+        if is_last and rest[0] == reserved[0]:
             return Token("word", rest[0], position, len(text), cut=True), len(text)
     letters: list[str] = []
     index = position

@@ -71,6 +71,22 @@ def test_a_sync_mode_the_action_does_not_know_is_refused() -> None:
         one("updateUserProfile2", EVENT, sync_mode="add")
 
 
+@pytest.mark.parametrize("slug", ["identifyUser", "sRxUEeJSMLSTBFD2cgYBms"])
+def test_the_first_identify_user_knows_aliases_only(slug: str) -> None:
+    """What a stored mapping holds beside its fields is passed over, whatever it is."""
+    fields = page(slug).fields_of(slug)
+    assert {"email_to_identify", "prioritization"}.isdisjoint(fields)
+    alias = {"alias_name": "n", "alias_label": "l"}
+    odd = {"external_id": "u", "user_alias": alias, "email_to_identify": {"a": 1}, "prioritization": "x"}
+    assert one(slug, odd) == {"external_id": "u", "user_alias": alias}
+
+
+def test_an_action_that_is_no_action_of_a_cart_costs_nothing_else() -> None:
+    """Orders have properties of that name too; Braze would refuse the word."""
+    order = {**SALE, "name": "ecommerce.order_placed", "order_id": "o", "total_value": 1, "action": "click"}
+    assert "action" not in one("ecommerce", order)["properties"]
+
+
 def test_the_first_generation_takes_the_mapped_boolean() -> None:
     """Absent only when it is not mapped."""
     assert one("trackEvent", {**EVENT, "_update_existing_only": "true"})["_update_existing_only"] is True

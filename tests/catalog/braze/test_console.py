@@ -18,10 +18,11 @@ def answer(body: Any, status: int = 200) -> Response:
 
 
 @pytest.mark.parametrize(
-    ("name", "path", "key"), [("campaigns", "campaigns", "campaigns"), ("canvases", "canvas", "canvases")]
+    ("name", "path", "none"), [("campaigns", "campaigns", "404"), ("canvases", "canvas", "")]
 )
-def test_messages_are_listed_page_by_page_until_an_empty_one(name: str, path: str, key: str) -> None:
-    """Each choice has its name and id."""
+def test_messages_are_listed_page_by_page_until_an_empty_one(name: str, path: str, none: str) -> None:
+    """Each choice has its name and id; that there is none at all is said, and for campaigns an error."""
+    key = name
     choices = BRAZE.choices[name]
     assert choices.request(SETTINGS, "", {}).url.endswith(f"/{path}/list?page=0")
     found = choices.read(answer({key: [{"id": "1", "name": "Spring"}, {"id": "2"}, "?"]}), "", {})
@@ -29,7 +30,8 @@ def test_messages_are_listed_page_by_page_until_an_empty_one(name: str, path: st
     assert choices.request(SETTINGS, found.next, {}).url.endswith("?page=1")
     last = choices.read(answer({key: []}), found.next, {})
     assert (last.next, last.code) == ("", "")
-    assert choices.read(answer({key: []}), "", {}).code == "404"
+    empty = choices.read(answer({key: []}), "", {})
+    assert (empty.code, empty.problem) == (none, f"Braze has no {name} yet")
     broken = choices.read(answer({"message": "Invalid API Key"}, 401), "", {})
     assert broken.code == "500"
     assert "Invalid API Key" in broken.problem

@@ -211,7 +211,6 @@ BUYER_FIELDS: Final[Mapping[str, Field]] = {
         "string",
         label="Action",
         help="Whether the products are added to the cart, taken out, or all there is.",
-        essential=True,
         choices=pick("add", "remove", "replace"),
         shown_when=when("name", "is", CART),
         default={"@path": "$.properties.action"},

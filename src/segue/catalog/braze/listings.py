@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+from msgspec.structs import replace
+
 from segue.kit.action import Choices, Page, Settings
 from segue.kit.field import Choice
 from segue.model.delivery import Request, Response
@@ -15,14 +17,20 @@ from segue.model.delivery import Request, Response
 from . import rest
 
 
-def listing(path: str, name: str) -> Choices:
-    """Every message of a kind, page by page until an empty one; the first page is 0."""
+def listing(path: str, name: str, *, code: str = "404") -> Choices:
+    """Every message of a kind, page by page until an empty one; the first page is 0.
+
+    code  what to answer when there is nothing at all
+    """
 
     def request(settings: Settings, page: str, payload: Mapping[str, Any]) -> Request:
         return rest.request(settings, f"{path}?page={page or 0}", method="GET")
 
     def read(response: Response, page: str, payload: Mapping[str, Any]) -> Page:
-        return read_choices(response, name, _named, following=str(int(page or 0) + 1), none=page in ("", "0"))
+        found = read_choices(
+            response, name, _named, following=str(int(page or 0) + 1), none=page in ("", "0")
+        )
+        return replace(found, code=code) if found.code == "404" else found
 
     return Choices(request=request, read=read)
 
@@ -80,6 +88,7 @@ def _read_groups(response: Response, page: str, payload: Mapping[str, Any]) -> P
 
 
 CAMPAIGNS: Final = listing("/campaigns/list", "campaigns")
-CANVASES: Final = listing("/canvas/list", "canvases")
+CANVASES: Final = listing("/canvas/list", "canvases", code="")
+"""No Canvas is no fault, as published; no campaign is."""
 SUBSCRIPTION_GROUPS: Final = Choices(request=_ask_groups, read=_read_groups)
 """Braze lists groups only for a person: the one named by ``external_id``, a test profile for instance."""

@@ -41,7 +41,7 @@ def shape(payload: Payload, shaping: Shaping) -> Shaped:
         person["user_alias"] = payload["user_alias"]
     elif shaping.slug in ALIAS_ONLY:
         raise InvalidPayload([("user_alias", "is required but has no value")])
-    if "email_to_identify" in payload and shaping.slug not in ALIAS_ONLY:
+    if "email_to_identify" in payload:
         person["email"] = payload["email_to_identify"]
         order = payload["prioritization"]
         person["prioritization"] = [
@@ -138,6 +138,7 @@ IDENTIFY_USER: Final = Action(
     batch=rest.USERS_BATCH,
     sync=MODES,
     slugs=SLUGS,
+    lacking=dict.fromkeys(ALIAS_ONLY, ("email_to_identify", "prioritization")),
     pool=rest.USERS_POOL,
     disturbs=attributes.identify_disturbs,
     shape=shape,
