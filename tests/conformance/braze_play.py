@@ -432,7 +432,7 @@ def _result_fate(result: Json) -> Fate:
 
 
 def _own_check(fate: Fate, case: Json) -> Fate:
-    """What the ecommerce actions refuse themselves is recorded like what Braze refuses; only the words tell."""
+    """What the ecommerce actions refuse is recorded like what Braze refuses; only the words tell."""
     canned = json.dumps(case.get("responses") or [], ensure_ascii=False)
     if (fate.kind, fate.code) != ("failed", "BAD_REQUEST") or fate.message in canned:
         return fate
