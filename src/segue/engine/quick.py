@@ -1,32 +1,38 @@
-"""The quick way: trigger apart, one generated function from a plain event to an action's objects.
+"""The quick way: one generated function from a plain event to an action's objects as JSON.
 
-    make = compile_quick(action, slug, mapping, shaping)     # None when there is no quick way
-    make(event)  ->  [{"external_id": "u1", "name": …}], or None: take the long way
+    make = compile_quick(action, slug, mapping, shaping, trigger)     # None when there is no quick way
+    make(event)  ->  (b'{"external_id":"u1","name":…}',), () when the trigger does not want the event, or
+                     None: take the long way
 
-The function loads each value of the event once, tests types where they stand, and writes the members of the
-page's recipe (`segue.kit.recipe`) without a payload in between. What a customer wrote enters its source as
+The function tests the trigger, loads each value of the event once, tests types where they stand, and writes
+the members of the page's recipe (`segue.kit.recipe`) without a payload in between. Whatever surprises it, an
+object that is none included, sends the event the long way. What a customer wrote enters its source as
 literals or constants only (`segue.language.writer`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
+import orjson
+
 from segue.kit import dates
-from segue.kit.action import Action, JsonObject, Shaping
+from segue.kit.action import Action, Shaping
 from segue.kit.coerce import Coercer
 from segue.kit.field import Field
 from segue.kit.recipe import Put, Recipe
-from segue.kit.rules import rule_of
+from segue.kit.rules import rule_of, surely
 from segue.language.check import directive_of
-from segue.language.compile import is_compilable
+from segue.language.compile import conditions_of, is_compilable, is_compilable_trigger, test_of
+from segue.language.condition import Node, keys_of
 from segue.language.directive import Holes, is_raw
 from segue.language.mapping_source import HELPERS, Mapper, paths_of
+from segue.language.trigger import Trigger
 from segue.language.writer import Body, Writer
-from segue.model.errors import InvalidPayload
+from segue.model.errors import InvalidMapping, InvalidPayload
 from segue.model.event import Event
 
-Quick = Callable[[Event], list[JsonObject] | None]
+Quick = Callable[[Event], Sequence[bytes] | None]
 
 _TESTS: Final = {
     "moment": "type({v}) is str and len({v}) == 24 and {v}[10] == 'T' and {v}[7] == '-' and {v}[19] == '.'"
@@ -34,25 +40,32 @@ _TESTS: Final = {
     "day": "is_day({v})",
     "flag": "({v} is True or {v} is False)",
     "object": "type({v}) is dict",
+    "absent": "False",
 }
 
+SURPRISES: Final = (ValueError, AttributeError, TypeError, RecursionError, InvalidMapping)
+"""What tells that an event is not plain: no such date, no object, nothing JSON can say."""
 
-def compile_quick(action: Action, slug: str, mapping: Mapping[str, Any], shaping: Shaping) -> Quick | None:
-    """Compile the quick way of one subscription; None when the action has no recipe or the mapping is of a
-    kind the recipe cannot follow."""
+
+def compile_quick(
+    action: Action, slug: str, mapping: Mapping[str, Any], shaping: Shaping, trigger: Trigger
+) -> Quick | None:
+    """Compile the quick way of one subscription; None when the action has no recipe, or trigger or mapping
+    are of a kind it cannot follow."""
     recipe = action.recipe
     fields = action.fields_of(slug)
     if (
         recipe is None
         or directive_of(mapping)
         or any(key.startswith("__segment_internal_dir") for key in mapping)
+        or not is_compilable_trigger(trigger.root)
     ):
         return None
     wanted = {key: value for key, value in mapping.items() if key in fields and key not in recipe.ignored}
     known_fields = {*(put.field for put in recipe.puts), *recipe.rest}
     if not is_compilable(wanted) or not known_fields.issuperset(wanted):
         return None
-    return _Maker(recipe, fields, wanted, shaping).make()
+    return _Maker(recipe, fields, wanted, shaping).make(trigger.root)
 
 
 class _Maker:
@@ -64,50 +77,109 @@ class _Maker:
         self.recipe = recipe
         self.fields = fields
         self.mapping = dict(mapping)
-        self.shaping = shaping
         self.known = dict(recipe.known(shaping))
         self.writer = Writer()
         self.writer.constants |= {
             **HELPERS,
             "parse_moment": datetime.fromisoformat,
-            "NoMoment": ValueError,
             "is_day": dates.is_canonical_day,
-            "known": self.known,
             "finish": recipe.finish,
+            "dumps": orjson.dumps,
+            "surprises": SURPRISES,
+            "bool": bool,
         }
         self.body = Body(self.writer, is_object=True)
         self.mapper = Mapper(self.body)
 
-    def make(self) -> Quick | None:
+    def make(self, root: Node) -> Quick | None:
         """The function; None when a literal of the mapping does not fit its field anyway."""
         body = self.body
-        body.load(paths_of(self.mapping))
-        body.line("o = known.copy()")
+        conditions = [keys_of(each.type, each.name) for each in conditions_of(root)]
+        body.trust([*conditions, *paths_of(self.mapping)])
         body.line("try:")
         body.indent += 1
-        for put in self.recipe.puts:
-            if put.field in self.known:
-                if not is_raw(self.mapping.get(put.field)):
-                    return None
-            elif put.field in self.mapping and not self._put(put):
-                return None
-        if self.recipe.someone:
-            here = " or ".join(f"{name!a} in o" for name in self.recipe.someone)
-            body.line(f"if not ({here}):")
-            body.line("    return None")
-        for key, field in self.fields.items():
-            if field.required is True and key not in self.mapping:
-                return None
-        made = "[o]"
-        if self.recipe.finish is not None:
-            given = [self._value(name) for name in self.recipe.rest]
-            made = f"finish({', '.join(['o', *given])})"
-        body.line(f"return {made}")
+        body.load(conditions)
+        body.line(f"if not ({test_of(body, root)}):")
+        body.line("    return ()")
+        body.load(paths_of(self.mapping))
+        if not self._object():
+            return None
+        if self.recipe.finish is None:
+            body.line("return (dumps(o),)")
+        else:
+            body.line(f"return finish({', '.join(['o', *map(self._value, self.recipe.rest)])})")
         body.indent -= 1
-        body.line("except NoMoment:")
+        body.line("except surprises:")
         body.line("    pass")
         body.finish("quick", "None")
         return cast(Quick, self.writer.compile("quick", "quick way"))
+
+    def _object(self) -> bool:
+        """Write the object `o`; False when no event can give one that is plain."""
+        body = self.body
+        members = [f"{name!a}: {self.writer.literal(value)}" for name, value in self.known.items()]
+        usual: list[tuple[Put, str]] = []
+        others: list[tuple[Put, str]] = []
+        values: dict[str, str] = {}
+        for put in self.recipe.puts:
+            name, source = put.field, self.mapping.get(put.field)
+            if name in self.known:
+                if not is_raw(source):
+                    return False
+            elif name in self.mapping:
+                if put.plain != "absent" and is_raw(source) and type(source) in (str, int, float, bool):
+                    kept, written = self._literal(name, source)
+                    members += written
+                    if not kept:
+                        return False
+                    values |= dict.fromkeys([name] if written else [], "")
+                    continue
+                values[name] = value = self.mapper.named(self._mapped(name))
+                if self.fields[name].required is True:
+                    body.line(f"if not ({self._test(put, value)}):")
+                    body.line("    return None")
+                    members.append(f"{name!a}: {value}")
+                else:
+                    (usual if put.usual else others).append((put, value))
+        if any(field.required is True and key not in self.mapping for key, field in self.fields.items()):
+            return False
+        if not self._someone(values):
+            return False
+        self._together(members, usual)
+        for put, value in others:
+            self._alone(put, value)
+        return True
+
+    def _someone(self, values: Mapping[str, str]) -> bool:
+        """Write that somebody must be named; False when nobody ever is."""
+        given = [values[name] for name in self.recipe.someone if name in values]
+        if given and all(given):
+            self.body.line(f"if {' and '.join(f'{value} is U' for value in given)}:")
+            self.body.line("    return None")
+        return bool(given) or not self.recipe.someone
+
+    def _together(self, members: list[str], usual: list[tuple[Put, str]]) -> None:
+        body = self.body
+        if usual:
+            body.line(f"if {' and '.join(f'{value} is not U' for _, value in usual)}:")
+            for put, value in usual:
+                body.line(f"    if not ({self._test(put, value)}):")
+                body.line("        return None")
+            every = [*members, *(f"{put.field!a}: {value}" for put, value in usual)]
+            body.line(f"    o = {{{', '.join(every)}}}")
+            body.line("else:")
+            body.indent += 1
+        body.line(f"o = {{{', '.join(members)}}}")
+        for put, value in usual:
+            self._alone(put, value)
+        if usual:
+            body.indent -= 1
+
+    def _alone(self, put: Put, value: str) -> None:
+        self.body.line(f"if {value} is not U:")
+        self.body.line(f"    if not ({self._test(put, value)}):")
+        self.body.line("        return None")
+        self.body.line(f"    o[{put.field!a}] = {value}")
 
     def _value(self, name: str) -> str:
         if name not in self.mapping:
@@ -118,41 +190,24 @@ class _Maker:
     def _mapped(self, name: str) -> str:
         return self.mapper.value(self.mapping[name], f"/{name}", Holes.NOWHERE)
 
-    def _put(self, put: Put) -> bool:
-        """Write one member; False when it can never be plain."""
-        name, field, source = put.field, self.fields[put.field], self.mapping[put.field]
-        if put.plain != "absent" and is_raw(source) and type(source) in (str, int, float, bool):
-            return self._put_literal(name, source)
-        value = self.mapper.named(self._mapped(name))
-        body = self.body
-        test = self._test(put, value)
-        if test:
-            body.line(f"if {test}:")
-            body.line(f"    o[{name!a}] = {value}")
-            body.line(f"elif {value} is not U:")
-        else:
-            body.line(f"if {value} is not U:")
-        body.line("    return None")
-        if field.required is True:
-            body.line(f"if {value} is U:")
-            body.line("    return None")
-        return True
-
     def _test(self, put: Put, value: str) -> str:
         if put.plain == "text":
-            rule = rule_of(self.fields[put.field])
-            kept = f" and not {self.writer.constant(rule)}({value})" if rule is not None else ""
-            return f"type({value}) is str and {value}{kept}"
+            field = self.fields[put.field]
+            rule, sure = rule_of(field), surely(field)
+            kept = f"not {self.writer.constant(rule)}({value})" if rule is not None else ""
+            if kept and sure is not None:
+                kept = f"({self.writer.constant(sure)}({value}) or {kept})"
+            return f"type({value}) is str and {value}" + (f" and {kept}" if kept else "")
         forbidden = "".join(f" and {name!a} not in {value}" for name in put.without)
-        return _TESTS.get(put.plain, "").format(v=value) + forbidden
+        return _TESTS[put.plain].format(v=value) + forbidden
 
-    def _put_literal(self, name: str, source: Any) -> bool:
-        """A value written into the mapping is coerced once, now."""
+    def _literal(self, name: str, source: Any) -> tuple[bool, list[str]]:
+        """A value written into the mapping is coerced once, now: whether it leaves a quick way, and the
+        member it becomes, if any."""
         try:
             payload, notes = Coercer({name: self.fields[name]}).coerce({name: source})
         except InvalidPayload:
-            return False
+            return False, []
         if notes or name not in payload:
-            return name not in payload and not notes and self.fields[name].required is not True
-        self.body.line(f"o[{name!a}] = {self.writer.literal(payload[name])}")
-        return True
+            return name not in payload and not notes and self.fields[name].required is not True, []
+        return True, [f"{name!a}: {self.writer.literal(payload[name])}"]

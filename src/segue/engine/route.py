@@ -21,7 +21,7 @@ from segue.engine.device import BY_INTEGRATIONS, NO_MATCH, judge
 from segue.engine.filter import apply as filter_event
 from segue.engine.moment import moment_ms
 from segue.engine.plan import BoundDestination, BoundSubscription
-from segue.kit.action import JsonObject, Shaped
+from segue.kit.action import Shaped
 from segue.language.path import UNDEFINED
 from segue.model.delivery import DeadLetter, Row
 from segue.model.errors import InvalidMapping, InvalidPayload
@@ -121,17 +121,19 @@ def route(event: Event, destination: BoundDestination, at: Position) -> Routed:
     dead: list[DeadLetter] = []
     verdicts: list[Verdict] = []
     for subscription in destination.candidates(event.get("type", ""), event.get("event")):
-        if not subscription.matches(event):
+        items = subscription.quick(event) if subscription.quick is not None else None
+        if items is None and not subscription.matches(event):
             continue
         try:
             context, notes = "", _NO_NOTES
-            items = objects_of(subscription, event)
             if items is None:
                 shaped, notes = shape(subscription, event)
-                items, context = shaped.items, shaped.context
+                items, context = [*map(encode, shaped.items)], shaped.context
                 if shaped.filtered:
                     verdicts.append(_verdict(subscription, "filtered", shaped.filtered, notes=notes))
                     continue
+            elif not items:
+                continue
             rows += [
                 (row, subscription) for row in _rows(event, destination.id, subscription, items, context, at)
             ]
@@ -180,16 +182,6 @@ def travel(row: Row, subscription: BoundSubscription) -> Travel:
     return msgspec.structs.replace(subscription.travel, context=row.context)
 
 
-def objects_of(subscription: BoundSubscription, event: Event) -> list[JsonObject] | None:
-    """The items `shape` gives for a plain event, much faster; None for any other. Raises nothing."""
-    if subscription.quick is None:
-        return None
-    try:
-        return subscription.quick(event)
-    except InvalidMapping:
-        return None
-
-
 def shape(subscription: BoundSubscription, event: Event) -> tuple[Shaped, tuple[tuple[str, str], ...]]:
     """Map, coerce and shape one event for one subscription; also what was changed on the way.
 
@@ -205,11 +197,11 @@ def _rows(
     event: Event,
     destination: str,
     subscription: BoundSubscription,
-    objects: Sequence[JsonObject],
+    made: Sequence[bytes],
     context: str,
     at: Position,
 ) -> list[Row]:
-    items = tuple(map(encode, objects))
+    items = tuple(made)
     _check_sizes(items, subscription.batch.item_bytes)
     most = max(1, subscription.batch.items)
     parts = max(1, -(-len(items) // most))

@@ -29,7 +29,8 @@ class BoundSubscription(msgspec.Struct, frozen=True, eq=False):
                    never match; None for any
     batch          the action's caps, lowered by the mapping's ``batch_size``
     travel         how its rows travel: alone and at once when batching is off
-    quick          from a plain event straight to the action's objects; gives None for any other
+    quick          from a plain event straight to the action's objects as JSON, none of them when the trigger
+                   does not want it; gives None for any other event
     """
 
     id: str
@@ -133,7 +134,7 @@ def bind_subscription(
         events=events,
         matches=compile_trigger(trigger),
         resolve=compile_mapping(prepared),
-        quick=compile_quick(action, slug, mapping, shaping),
+        quick=compile_quick(action, slug, mapping, shaping, trigger),
     )
 
 

@@ -40,6 +40,11 @@ def rule_of(field: Field) -> Rule | None:
     return lambda value: next((found for rule in rules if (found := rule(value))), "")
 
 
+def surely(field: Field) -> Callable[[str], object] | None:
+    """A quick look that is true only of texts that keep the field's rule; None when there is none."""
+    return _PLAIN_URL.fullmatch if field.format == "uri" and not field.choices and not field.maximum else None
+
+
 def _bounds(field: Field) -> Rule:
     low, high = field.minimum or float("-inf"), field.maximum or float("inf")
     if field.type == "integer":

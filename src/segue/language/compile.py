@@ -42,14 +42,14 @@ class Compiled(Protocol):
 def compile_trigger(trigger: Trigger | Node) -> Compiled:
     """Compile a trigger to a function of an event that gives True or False and raises nothing."""
     root = trigger.root if isinstance(trigger, Trigger) else trigger
-    if sum(1 for _ in _conditions(root)) > LARGEST or _depth(root) > DEEPEST:
+    if not is_compilable_trigger(root):
         return _with_source(lambda event: holds(root, event), "")
     writer = Writer()
     body = Body(writer, is_object=False)
     members = root.children if isinstance(root, Group) and root.operator == "and" else (root,)
     for member in members:
-        body.load(keys_of(condition.type, condition.name) for condition in _conditions(member))
-        body.line(f"if not ({_test(body, member)}):")
+        body.load(keys_of(condition.type, condition.name) for condition in conditions_of(member))
+        body.line(f"if not ({test_of(body, member)}):")
         body.line("    return False")
     body.finish("wants", "True")
     return cast(Compiled, writer.compile("wants", "trigger"))
@@ -78,7 +78,13 @@ def _with_source(function: Callable[[Any], Any], source: str) -> Compiled:
 # --- triggers -----------------------------------------------------------------------------------
 
 
-def _conditions(node: Node) -> Iterator[Condition]:
+def is_compilable_trigger(root: Node) -> bool:
+    """Say whether a trigger keeps the bounds of what is compiled."""
+    return sum(1 for _ in conditions_of(root)) <= LARGEST and _depth(root) <= DEEPEST
+
+
+def conditions_of(node: Node) -> Iterator[Condition]:
+    """Every condition of a trigger, in order."""
     waiting: list[Node] = [node]
     while waiting:
         node = waiting.pop()
@@ -92,14 +98,14 @@ def _depth(node: Node) -> int:
     return 1 + max(map(_depth, node.children), default=0) if isinstance(node, Group) else 0
 
 
-def _test(body: Body, node: Node) -> str:
-    """Write a condition or group as an expression over loaded values."""
+def test_of(body: Body, node: Node) -> str:
+    """A condition or group as an expression over the values the body has loaded."""
     if isinstance(node, Group):
         if node.operator == "not":
-            return f"not ({_test(body, node.children[0])})"
+            return f"not ({test_of(body, node.children[0])})"
         if not node.children:
             return "True" if node.operator == "and" else "False"
-        return f" {node.operator} ".join(f"({_test(body, child)})" for child in node.children)
+        return f" {node.operator} ".join(f"({test_of(body, child)})" for child in node.children)
     value = body.loaded[keys_of(node.type, node.name)]
     if node.operator in UNARY:
         return _UNARY_TESTS[node.operator].format(v=value)

@@ -27,7 +27,7 @@ class Writer:
     def __init__(self) -> None:
         self.functions: list[str] = []
         self.constants: dict[str, Any] = {"U": UNDEFINED, "lookup": lookup, "type": type, "dict": dict}
-        self.constants |= {"str": str, "list": list, "int": int, "float": float, "len": len}
+        self.constants |= {"str": str, "list": list, "int": int, "float": float, "len": len, "EMPTY": {}}
         self.count = 0
 
     def name(self, letter: str) -> str:
@@ -71,6 +71,8 @@ class Body:
     """The body of one function of a payload ``e``.
 
     is_object  true when ``e`` is known to be a dict
+    trusted    set by `trust`: the paths whose values are wanted; what lies on the way to them is taken for an
+               object without a look
     """
 
     def __init__(self, writer: Writer, *, is_object: bool) -> None:
@@ -79,6 +81,7 @@ class Body:
         self.lines: list[str] = []
         self.indent = 1
         self.loaded: dict[Keys, str] = {(): "e"}
+        self.trusted: frozenset[Keys] | None = None
 
     def line(self, text: str) -> None:
         """Add a line at the current indent."""
@@ -94,6 +97,11 @@ class Body:
         """Return the result and hand the function over."""
         self.line(f"return {result}")
         self.writer.functions.append("\n".join((f"def {name}(e):", *self.lines)))
+
+    def trust(self, paths: Iterable[Keys]) -> None:
+        """Load faster from now on: whatever stands where an object is expected, and is none, raises
+        AttributeError. To be called once, with every path that will be loaded."""
+        self.trusted = frozenset(paths)
 
     def load(self, paths: Iterable[Keys]) -> None:
         """Load the values at some paths; each path, and each part of one, is loaded once.
@@ -125,6 +133,9 @@ class Body:
                 self._load((*prefix, key), tree[key])
 
     def _load_members(self, prefix: Keys, tree: Mapping[str, Any]) -> None:
+        if self.trusted is not None:
+            self._load_trusting(prefix, tree, self.trusted)
+            return
         holder = self.loaded[prefix]
         paths = list(_paths(prefix, tree))
         unsure = bool(prefix) or not self.is_object
@@ -143,6 +154,23 @@ class Body:
             self.line("else:")
             self.indent += 1
             self._look_up(holder, prefix, paths)
+            self.indent -= 1
+
+    def _load_trusting(self, prefix: Keys, tree: Mapping[str, Any], wanted: frozenset[Keys]) -> None:
+        holder = self.loaded[prefix]
+        may_lack = bool(prefix) and prefix in wanted
+        if may_lack:
+            self.line(f"if {holder} is U:")
+            self.line(f"    {' = '.join(self.loaded[path] for path in _paths(prefix, tree))} = U")
+            self.line("else:")
+            self.indent += 1
+        for key, branch in tree.items():
+            path = (*prefix, key)
+            missing = "EMPTY" if branch and path not in wanted else "U"
+            self.line(f"{self.loaded[path]} = {holder}.get({key!a}, {missing})")
+            if branch:
+                self._load_trusting(path, branch, wanted)
+        if may_lack:
             self.indent -= 1
 
     def _look_up(self, holder: str, prefix: Keys, paths: Iterable[Keys]) -> None:

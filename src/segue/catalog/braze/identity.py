@@ -60,7 +60,7 @@ ADD_OR_UPDATE: Final = SyncModes(choices=("add", "update"), default="add")
 ADD_OR_UPDATE_REQUIRED: Final = SyncModes(choices=("add", "update"), default="add", required=True)
 
 
-PUTS: Final = (Put("external_id"), Put("user_alias", "absent"), Put("braze_id"), Put("email"))
+PUTS: Final = (Put("external_id", usual=True), Put("user_alias", "absent"), Put("braze_id"), Put("email"))
 SOMEONE: Final = ("external_id", "braze_id", "email")
 """The identifiers of a plain event, for recipes."""
 

@@ -8,7 +8,7 @@ Source  Braze docs, "API errors & responses", "API rate limits", "Track users", 
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any, Final
 
 import msgspec
@@ -79,7 +79,7 @@ def request(
 def build_track(rows: Sequence[Row], settings: Settings) -> Request:
     """One /users/track request of everything the rows carry."""
     members = [
-        b'"%b":[%b]' % (name.encode(), b",".join(item for row in rows for item in row.items))
+        b'"%b":[%b]' % (name.encode(), b",".join(chain.from_iterable([row.items for row in rows])))
         for name, rows in _by_array(rows)
     ]
     many = sum(len(row.items) for row in rows) > 1

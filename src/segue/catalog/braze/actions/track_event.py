@@ -44,7 +44,7 @@ RECIPE: Final = Recipe(
         *identity.PUTS,
         Put("name"),
         Put("time", "moment"),
-        Put("properties", "object", without=sorted(values.EVENT_PROPERTIES_TAKEN)),
+        Put("properties", "object", without=sorted(values.EVENT_PROPERTIES_TAKEN), usual=True),
         Put("_update_existing_only", "flag"),
     ),
     someone=identity.SOMEONE,

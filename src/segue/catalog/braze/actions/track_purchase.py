@@ -7,6 +7,8 @@ Source    Braze docs, "Track users" and "Purchase object", read 2026-11-23
 
 from typing import Any, Final
 
+import orjson
+
 from segue.kit import dates
 from segue.kit.action import Action, JsonObject, Shaped, Shaping
 from segue.kit.field import Field
@@ -76,11 +78,13 @@ def _currency_of(order: JsonObject) -> str:
     return currency if isinstance(currency, str) and currency else "USD"
 
 
+_TAKEN: Final = values.PURCHASE_PROPERTIES_TAKEN
 _NOT_SHARED: Final = values.PURCHASE_PROPERTIES_TAKEN | {"products"}
 _NUMBERS: Final = (int, float)
 
 
-def _finish(buyer: JsonObject, products: Any, order: Any) -> list[JsonObject] | None:
+def _finish(buyer: JsonObject, products: Any, order: Any) -> list[bytes] | None:
+    """The buyer's members and the order's properties are written once; each purchase is put together."""
     if products.__class__ is not list or not products:
         return None
     if order is MISSING:
@@ -89,6 +93,7 @@ def _finish(buyer: JsonObject, products: Any, order: Any) -> list[JsonObject] | 
         return None
     shared = {name: value for name, value in order.items() if name not in _NOT_SHARED}
     usual = _currency_of(order)
+    start, end = orjson.dumps(buyer)[:-1] + b",", orjson.dumps(shared)[1:] + b"}"
     items = []
     for product in products:
         if product.__class__ is not dict:
@@ -99,19 +104,20 @@ def _finish(buyer: JsonObject, products: Any, order: Any) -> list[JsonObject] | 
             return None
         if price.__class__ not in _NUMBERS or quantity.__class__ is not int:
             return None
-        purchase = buyer.copy()
-        purchase["product_id"] = name
-        purchase["currency"] = currency
-        purchase["price"] = price
+        purchase: JsonObject = {"product_id": name, "currency": currency, "price": price}
         if "quantity" in product:
             purchase["quantity"] = quantity
-        properties = product.copy()
-        for taken in values.PURCHASE_PROPERTIES_TAKEN:
-            if taken in properties:
-                del properties[taken]
-        properties.update(shared)
-        purchase["properties"] = properties
-        items.append(purchase)
+        properties = {name: value for name, value in product.items() if name not in _TAKEN}
+        if not shared:
+            purchase["properties"] = properties
+            items.append(start + orjson.dumps(purchase)[1:])
+        elif properties.keys().isdisjoint(shared):
+            purchase["properties"] = properties
+            between = b"," if properties else b""
+            items.append(start + orjson.dumps(purchase)[1:-2] + between + end)
+        else:
+            purchase["properties"] = {**properties, **shared}
+            items.append(start + orjson.dumps(purchase)[1:])
     return items
 
 

@@ -8,6 +8,8 @@ Source    Braze docs, "User attributes object", read 2026-11-23
 from collections.abc import Sequence
 from typing import Any, Final
 
+import orjson
+
 from segue.kit import dates
 from segue.kit.action import Action, JsonObject, Shaped, Shaping, SyncModes
 from segue.kit.field import Field, pick
@@ -122,7 +124,7 @@ _NUMBERS: Final = (int, float)
 
 def _finish(
     attributes: JsonObject, gender: Any, location: Any, custom: Any, omitted: Any
-) -> list[JsonObject] | None:
+) -> tuple[bytes] | None:
     if gender is not MISSING:
         if gender.__class__ is not str or not gender:
             return None
@@ -135,23 +137,23 @@ def _finish(
         if location.get("longitude").__class__ not in _NUMBERS:
             return None
         attributes["current_location"] = location
-    if custom is MISSING:
-        return [attributes]
-    if custom.__class__ is not dict:
-        return None
-    if omitted is not MISSING:
-        if omitted.__class__ is not list:
+    if custom is not MISSING:
+        if custom.__class__ is not dict:
             return None
-        custom = _without(custom, omitted)
-    for name, value in custom.items():
-        if name not in TAKEN:
-            if value.__class__ in _NESTED and values.has_inner_nulls(value):
+        if omitted is not MISSING:
+            if omitted.__class__ is not list:
                 return None
-            attributes[name] = value
-    return [attributes]
+            custom = _without(custom, omitted)
+        own = {name: value for name, value in custom.items() if name not in TAKEN}
+        if not _NESTED.isdisjoint(map(type, own.values())) and any(
+            values.has_inner_nulls(value) for value in own.values() if value.__class__ in _NESTED
+        ):
+            return None
+        attributes.update(own)
+    return (orjson.dumps(attributes),)
 
 
-_NESTED: Final = (dict, list)
+_NESTED: Final = frozenset({dict, list})
 _FLAGS: Final = frozenset({"email_open_tracking_disabled", "email_click_tracking_disabled"})
 _OBJECTS: Final = frozenset({"facebook", "push_tokens", "twitter"})
 
