@@ -72,16 +72,14 @@ def has_inner_nulls(value: Any, depth: int = 0) -> bool:
     """Say whether `without_inner_nulls` would change a value."""
     if depth > MOST_DEPTH:
         return False
-    is_object = value.__class__ is dict
-    for member in value.values() if is_object else value:
-        if member is None:
-            if is_object:
-                return True
-        elif member.__class__ in _NESTED and has_inner_nulls(member, depth + 1):
-            return True
-    return False
+    members = value.values() if value.__class__ is dict else value
+    if value.__class__ is dict and None in members:
+        return True
+    if _NESTED.isdisjoint(map(type, members)):
+        return False
+    return any(member.__class__ in _NESTED and has_inner_nulls(member, depth + 1) for member in members)
 
 
 MOST_DEPTH: Final = 50
 
-_NESTED: Final = (dict, list)
+_NESTED: Final = frozenset({dict, list})

@@ -78,46 +78,47 @@ def _currency_of(order: JsonObject) -> str:
     return currency if isinstance(currency, str) and currency else "USD"
 
 
-_TAKEN: Final = values.PURCHASE_PROPERTIES_TAKEN
-_NOT_SHARED: Final = values.PURCHASE_PROPERTIES_TAKEN | {"products"}
-_NUMBERS: Final = (int, float)
+_RARE: Final = values.PURCHASE_PROPERTIES_TAKEN - {"currency"}
+"""Reserved names that an order hardly has among its own properties."""
 
 
 def _finish(buyer: JsonObject, products: Any, order: Any) -> list[bytes] | None:
     """The buyer's members and the order's properties are written once; each purchase is put together."""
-    if products.__class__ is not list or not products:
+    if type(products) is not list or not products:
         return None
     if order is MISSING:
         order = {}
-    elif order.__class__ is not dict:
+    elif type(order) is not dict or not _RARE.isdisjoint(order):
         return None
-    shared = {name: value for name, value in order.items() if name not in _NOT_SHARED}
     usual = _currency_of(order)
-    start, end = orjson.dumps(buyer)[:-1] + b",", orjson.dumps(shared)[1:] + b"}"
+    shared = order.copy()
+    shared.pop("products", None)
+    shared.pop("currency", None)
+    dumps = orjson.dumps
+    start, end = dumps(buyer)[:-1] + b",", dumps(shared)[1:] + b"}"
     items = []
     for product in products:
-        if product.__class__ is not dict:
+        if type(product) is not dict:
             return None
-        name, price = product.get("product_id"), product.get("price")
-        currency, quantity = product.get("currency", usual), product.get("quantity", 1)
-        if name.__class__ is not str or not name or currency.__class__ is not str or not currency:
+        properties = product.copy()
+        name, price = properties.pop("product_id", None), properties.pop("price", None)
+        currency, quantity = properties.pop("currency", usual), properties.pop("quantity", 0)
+        if type(name) is not str or not name or type(currency) is not str or not currency:
             return None
-        if price.__class__ not in _NUMBERS or quantity.__class__ is not int:
+        if (type(price) is not float and type(price) is not int) or type(quantity) is not int:
+            return None
+        if "time" in properties or "event_name" in properties:
             return None
         purchase: JsonObject = {"product_id": name, "currency": currency, "price": price}
-        if "quantity" in product:
+        if quantity or "quantity" in product:
             purchase["quantity"] = quantity
-        properties = {name: value for name, value in product.items() if name not in _TAKEN}
-        if not shared:
-            purchase["properties"] = properties
-            items.append(start + orjson.dumps(purchase)[1:])
-        elif properties.keys().isdisjoint(shared):
-            purchase["properties"] = properties
-            between = b"," if properties else b""
-            items.append(start + orjson.dumps(purchase)[1:-2] + between + end)
+        purchase["properties"] = properties
+        if not shared or not properties.keys().isdisjoint(shared):
+            properties.update(shared)
+            items.append(start + dumps(purchase)[1:])
         else:
-            purchase["properties"] = {**properties, **shared}
-            items.append(start + orjson.dumps(purchase)[1:])
+            between = b"," if properties else b""
+            items.append(start + dumps(purchase)[1:-2] + between + end)
     return items
 
 

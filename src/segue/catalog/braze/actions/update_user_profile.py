@@ -119,48 +119,55 @@ def _without(custom: JsonObject, omitted: Sequence[str]) -> JsonObject:
     return kept
 
 
-_NUMBERS: Final = (int, float)
+_OFTEN: Final = ("email", "firstName", "lastName", "phone", "avatar", "gender")
+"""Traits that nearly always fill a field; taken out one by one, which is faster than looking for all."""
 
 
 def _finish(
     attributes: JsonObject, gender: Any, location: Any, custom: Any, omitted: Any
 ) -> tuple[bytes] | None:
     if gender is not MISSING:
-        if gender.__class__ is not str or not gender:
+        if type(gender) is not str or not gender:
             return None
-        attributes["gender"] = values.gender(gender)
+        attributes["gender"] = values.GENDERS.get(gender.lower(), gender)
     if location is not MISSING and location:
-        if location.__class__ is not dict or len(location) != 2:
+        if type(location) is not dict or len(location) != 2:
             return None
-        if location.get("latitude").__class__ not in _NUMBERS:
-            return None
-        if location.get("longitude").__class__ not in _NUMBERS:
+        if not {type(location.get("latitude")), type(location.get("longitude"))} <= _NUMBERS:
             return None
         attributes["current_location"] = location
     if custom is not MISSING:
-        if custom.__class__ is not dict:
+        if type(custom) is not dict:
             return None
         if omitted is not MISSING:
-            if omitted.__class__ is not list:
+            if type(omitted) is not list:
                 return None
             custom = _without(custom, omitted)
-        own = {name: value for name, value in custom.items() if name not in TAKEN}
-        if not _NESTED.isdisjoint(map(type, own.values())) and any(
-            values.has_inner_nulls(value) for value in own.values() if value.__class__ in _NESTED
-        ):
-            return None
+        own = custom.copy()
+        for name in _OFTEN:
+            if name in own:
+                del own[name]
+        if not TAKEN.isdisjoint(own):
+            for name in TAKEN.intersection(own):
+                del own[name]
+        if not _NESTED.isdisjoint(map(type, own.values())):
+            for value in own.values():
+                if type(value) in _NESTED and values.has_inner_nulls(value):
+                    return None
         attributes.update(own)
     return (orjson.dumps(attributes),)
 
 
+_NUMBERS: Final = frozenset({int, float})
 _NESTED: Final = frozenset({dict, list})
+_OFTEN_PUT: Final = frozenset({"first_name", "last_name"})
 _FLAGS: Final = frozenset({"email_open_tracking_disabled", "email_click_tracking_disabled"})
 _OBJECTS: Final = frozenset({"facebook", "push_tokens", "twitter"})
 
 RECIPE: Final = Recipe(
     puts=(
         *identity.PUTS,
-        *(Put(name) for name in PLAIN if name not in _FLAGS | _OBJECTS),
+        *(Put(name, usual=name in _OFTEN_PUT) for name in PLAIN if name not in _FLAGS | _OBJECTS),
         *(Put(name, "flag") for name in sorted(_FLAGS)),
         *(Put(name, "absent") for name in (*sorted(_OBJECTS), "subscription_groups")),
         *(Put(name, "moment") for name in MOMENTS),
