@@ -96,6 +96,7 @@ def _finish(buyer: JsonObject, products: Any, order: Any) -> list[bytes] | None:
     shared.pop("currency", None)
     dumps = orjson.dumps
     start, end = dumps(buyer)[:-1] + b",", dumps(shared)[1:] + b"}"
+    are_apart = frozenset(shared).isdisjoint
     items = []
     for product in products:
         if type(product) is not dict:
@@ -109,16 +110,21 @@ def _finish(buyer: JsonObject, products: Any, order: Any) -> list[bytes] | None:
             return None
         if "time" in properties or "event_name" in properties:
             return None
-        purchase: JsonObject = {"product_id": name, "currency": currency, "price": price}
-        if quantity or "quantity" in product:
-            purchase["quantity"] = quantity
-        purchase["properties"] = properties
-        if not shared or not properties.keys().isdisjoint(shared):
+        purchase: JsonObject = {
+            "product_id": name,
+            "currency": currency,
+            "price": price,
+            "quantity": quantity,
+            "properties": properties,
+        }
+        if not quantity and "quantity" not in product:
+            del purchase["quantity"]
+        if shared and are_apart(properties):
+            between = b"," if properties else b""
+            items.append(b"".join((start, dumps(purchase)[1:-2], between, end)))
+        else:
             properties.update(shared)
             items.append(start + dumps(purchase)[1:])
-        else:
-            between = b"," if properties else b""
-            items.append(start + dumps(purchase)[1:-2] + between + end)
     return items
 
 
