@@ -43,7 +43,7 @@ _TESTS: Final = {
     "absent": "False",
 }
 
-SURPRISES: Final = (ValueError, AttributeError, TypeError, RecursionError, InvalidMapping)
+SURPRISES: Final = (KeyError, ValueError, AttributeError, TypeError, RecursionError, InvalidMapping)
 """What tells that an event is not plain: no such date, no object, nothing JSON can say."""
 
 
@@ -143,37 +143,42 @@ class _Maker:
                     (usual if put.usual else others).append((put, value))
         if any(field.required is True and key not in self.mapping for key, field in self.fields.items()):
             return False
-        if not self._someone(values):
+        given = [values[name] for name in self.recipe.someone if name in values]
+        if self.recipe.someone and not given:
             return False
-        self._together(members, usual)
+        surely = not all(given)  # "" stands for a literal
+        self._together(members, usual, () if surely else given)
         for put, value in others:
             self._alone(put, value)
         return True
 
-    def _someone(self, values: Mapping[str, str]) -> bool:
-        """Write that somebody must be named; False when nobody ever is."""
-        given = [values[name] for name in self.recipe.someone if name in values]
-        if given and all(given):
-            self.body.line(f"if {' and '.join(f'{value} is U' for value in given)}:")
-            self.body.line("    return None")
-        return bool(given) or not self.recipe.someone
+    def _together(self, members: list[str], usual: list[tuple[Put, str]], someone: Sequence[str]) -> None:
+        """Write the object with its usual members, at once when all are there and plain.
 
-    def _together(self, members: list[str], usual: list[tuple[Put, str]]) -> None:
+        someone  values of which one must be there
+        """
         body = self.body
         if usual:
-            body.line(f"if {' and '.join(f'{value} is not U' for _, value in usual)}:")
-            for put, value in usual:
-                body.line(f"    if not ({self._test(put, value)}):")
-                body.line("        return None")
+            body.line(f"if {' and '.join(self._test(put, value) for put, value in usual)}:")
             every = [*members, *(f"{put.field!a}: {value}" for put, value in usual)]
+            if not any(value in someone for _, value in usual):
+                body.indent += 1
+                self._refuse_nobody(someone)
+                body.indent -= 1
             body.line(f"    o = {{{', '.join(every)}}}")
             body.line("else:")
             body.indent += 1
+        self._refuse_nobody(someone)
         body.line(f"o = {{{', '.join(members)}}}")
         for put, value in usual:
             self._alone(put, value)
         if usual:
             body.indent -= 1
+
+    def _refuse_nobody(self, someone: Sequence[str]) -> None:
+        if someone:
+            self.body.line(f"if {' and '.join(f'{value} is U' for value in someone)}:")
+            self.body.line("    return None")
 
     def _alone(self, put: Put, value: str) -> None:
         self.body.line(f"if {value} is not U:")

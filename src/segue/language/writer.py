@@ -18,6 +18,9 @@ Keys = tuple[str, ...]
 DEEPEST_LOAD: Final = 12
 """Keys of a path that are loaded step by step; what lies deeper is looked up in one call."""
 
+ALWAYS: Final = frozenset({("type",), ("timestamp",), ("receivedAt",)})
+"""What every stored event has, so that a body that trusts loads it without an alternative."""
+
 _LARGEST_LITERAL: Final = 2**63
 
 
@@ -99,8 +102,9 @@ class Body:
         self.writer.functions.append("\n".join((f"def {name}(e):", *self.lines)))
 
     def trust(self, paths: Iterable[Keys]) -> None:
-        """Load faster from now on: whatever stands where an object is expected, and is none, raises
-        AttributeError. To be called once, with every path that will be loaded."""
+        """Load faster from now on: what stands where an object is expected, and is none, raises
+        AttributeError, and what `ALWAYS` is there and is not raises KeyError. To be called once, with every
+        path that will be loaded."""
         self.trusted = frozenset(paths)
 
     def load(self, paths: Iterable[Keys]) -> None:
@@ -167,7 +171,8 @@ class Body:
         for key, branch in tree.items():
             path = (*prefix, key)
             missing = "EMPTY" if branch and path not in wanted else "U"
-            self.line(f"{self.loaded[path]} = {holder}.get({key!a}, {missing})")
+            found = f"{holder}[{key!a}]" if path in ALWAYS else f"{holder}.get({key!a}, {missing})"
+            self.line(f"{self.loaded[path]} = {found}")
             if branch:
                 self._load_trusting(path, branch, wanted)
         if may_lack:

@@ -78,17 +78,19 @@ def request(
 
 def build_track(rows: Sequence[Row], settings: Settings) -> Request:
     """One /users/track request of everything the rows carry."""
-    members = [
-        b'"%b":[%b]' % (name.encode(), b",".join(chain.from_iterable([row.items for row in rows])))
-        for name, rows in _by_array(rows)
-    ]
-    many = sum(len(row.items) for row in rows) > 1
+    parts: list[bytes] = []
+    count = 0
+    for name, members in _by_array(rows):
+        items = list(chain.from_iterable([row.items for row in members]))
+        count += len(items)
+        parts += (b',"' if parts else b'{"', name.encode(), b'":[', b",".join(items), b"]")
+    parts.append(b"}")
     return request(
         settings,
         "/users/track",
-        b"{" + b",".join(members) + b"}",
+        b"".join(parts),
         pool=TRACK_POOL,
-        headers={"x-braze-batch": "true"} if many else None,
+        headers={"x-braze-batch": "true"} if count > 1 else None,
     )
 
 

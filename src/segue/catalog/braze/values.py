@@ -69,12 +69,14 @@ def without_inner_nulls(value: Any, depth: int = 0) -> Any:
 
 
 def has_inner_nulls(value: Any, depth: int = 0) -> bool:
-    """Say whether `without_inner_nulls` would change a value."""
+    """Say whether `without_inner_nulls` would change a value, an object or a list."""
     if depth > MOST_DEPTH:
         return False
-    members = value.values() if value.__class__ is dict else value
-    if value.__class__ is dict and None in members:
-        return True
+    members = value
+    if value.__class__ is dict:
+        members = value.values()
+        if None in members:
+            return True
     if _NESTED.isdisjoint(map(type, members)):
         return False
     return any(member.__class__ in _NESTED and has_inner_nulls(member, depth + 1) for member in members)
@@ -82,4 +84,4 @@ def has_inner_nulls(value: Any, depth: int = 0) -> bool:
 
 MOST_DEPTH: Final = 50
 
-_NESTED: Final = frozenset({dict, list})
+_NESTED: Final[frozenset[type]] = frozenset({dict, list})

@@ -164,7 +164,7 @@ def _is_spoilt(value: Any) -> bool:
 
 
 _NUMBERS: Final = frozenset({int, float})
-_NESTED: Final = frozenset({dict, list})
+_NESTED: Final[frozenset[type]] = frozenset({dict, list})
 _OFTEN_PUT: Final = frozenset({"first_name", "last_name"})
 _FLAGS: Final = frozenset({"email_open_tracking_disabled", "email_click_tracking_disabled"})
 _OBJECTS: Final = frozenset({"facebook", "push_tokens", "twitter"})
