@@ -105,6 +105,7 @@ def bind_subscription(
     hooks = {
         key: hook.get("outputs", {}) for key in HOOK_KEYS if isinstance(hook := mapping.get(key), Mapping)
     }
+    _check_hooks(action, hooks, place, faults)
     size = mapping.get("batch_size")
     batch = action.batch
     if isinstance(size, int) and not isinstance(size, bool) and 0 < size < batch.items:
@@ -162,6 +163,24 @@ def _parse_trigger(text: str, place: str, faults: list[Fault]) -> triggers.Trigg
         Fault(place=f"{place}.trigger", problem=str(warning), warning=True) for warning in trigger.warnings
     )
     return trigger
+
+
+def _check_hooks(
+    action: Action, hooks: Mapping[str, Mapping[str, Any]], place: str, faults: list[Fault]
+) -> None:
+    """What a hook must have stored before any event can be mapped."""
+    _, destination, *_ = place.split(".")
+    for name, hook in action.hooks.items():
+        outputs = hooks.get(name)
+        missing = [key for key in hook.needed if not isinstance(outputs, Mapping) or not outputs.get(key)]
+        if missing:
+            faults.append(
+                Fault(
+                    place=f"{place}.mapping.{name}.outputs",
+                    problem=f'"{missing[0]}" is missing, so every event fails. {hook.label} first.',
+                    remedy=f"Run segue hook {destination} {action.slug}, then add what it prints to it.",
+                )
+            )
 
 
 def _check_fields(

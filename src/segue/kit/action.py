@@ -276,10 +276,12 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
 
     request  (inputs, settings) -> Request, or None when there is nothing to ask
     read     (inputs, response or None) -> the outputs. Raises InvalidPayload with the partner's words.
+    needed   outputs without which a mapping cannot work
     """
 
     label: str
     help: str
     fields: Mapping[str, Field]
+    needed: tuple[str, ...] = ()
     request: Callable[[Mapping[str, Any], Settings], Request | None]
     read: Callable[[Mapping[str, Any], Response | None], JsonObject]

@@ -43,12 +43,18 @@ class Current(msgspec.Struct, frozen=True):
 
 
 def read_current(
-    settings: Settings, folder: Path, environ: Mapping[str, str], *, sandbox: str = ""
+    settings: Settings,
+    folder: Path,
+    environ: Mapping[str, str],
+    *,
+    sandbox: str = "",
+    subscriptions: bool = True,
 ) -> Current:
     """Read the workspace file and make it ready.
 
     folder   where ``.env`` is and what a relative `settings.config` starts from
     sandbox  base URL of the sandbox for destinations that ask for it; by default where it would be
+    subscriptions  false leaves them out, for what needs only the destinations
     Raises MisconfiguredWorkspace with every fault, located in the file.
     """
     path = folder / settings.config
@@ -57,6 +63,9 @@ def read_current(
     if workspace is None:
         raise MisconfiguredWorkspace(faults)
     workspace = override(workspace, settings)
+    if not subscriptions:
+        bare = tuple(msgspec.structs.replace(each, subscriptions=()) for each in workspace.destinations)
+        workspace = msgspec.structs.replace(workspace, destinations=bare)
     sandbox = sandbox or f"http://127.0.0.1:{settings.sandbox_port}"
     try:
         plan = prepare(at_sandbox(workspace, sandbox), catalogue())

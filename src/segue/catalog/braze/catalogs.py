@@ -57,6 +57,7 @@ _SELECT: Final = when("operation", "is", "select")
 CHOOSE_CATALOG: Final = Hook(
     label="Choose a catalog",
     help="Picks the catalog the items go to, or creates it at Braze.",
+    needed=("catalog_name",),
     fields={
         "operation": Field(
             "string",

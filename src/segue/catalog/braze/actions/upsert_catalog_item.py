@@ -45,7 +45,7 @@ def shape(payload: Payload, shaping: Shaping) -> Shaped:
     catalog = shaping.hooks.get(SAVED, {}).get("catalog_name")
     if not isinstance(catalog, str) or not _NAME.fullmatch(catalog):
         raise InvalidPayload(
-            [("", "no catalog is chosen for this mapping: choose or create one at the console")]
+            [("", "no catalog is chosen for this mapping: choose or create one with segue hook")]
         )
     item_id = payload["item_id"]
     if not _NAME.fullmatch(item_id):

@@ -1,0 +1,64 @@
+"""What can be done at the partner when a mapping is saved: choose a catalog, or make one.
+
+name, hook = find_hook(current, "braze", "upsert-catalog-item")
+given, outputs = await run_hook(current, "braze", hook, {"operation": "select", …})
+outputs  ->  {"catalog_name": "tea"}        # goes into the mapping, under the hook's name
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from segue.io.outside.http import Sender
+from segue.kit.action import Hook
+from segue.kit.coerce import Coercer
+from segue.model.errors import InvalidPayload, MisconfiguredError
+from segue.runtime.current import Current
+
+
+def find_hook(current: Current, destination: str, action: str, name: str = "") -> tuple[str, Hook]:
+    """An action's hook by its name, or its only one. Raises MisconfiguredError, naming what there is."""
+    bound = current.plan.destinations.get(destination)
+    if bound is None:
+        known = ", ".join(current.plan.destinations) or "none"
+        raise MisconfiguredError(f'there is no enabled destination "{destination}"; there is: {known}')
+    found = bound.page.action(action)
+    hooks: Mapping[str, Hook] = found[0].hooks if found else {}
+    if not hooks:
+        known = ", ".join(each.slug for each in bound.page.actions if each.hooks) or "none"
+        raise MisconfiguredError(f'{bound.page.title} has no hook for "{action}"; it has for: {known}')
+    name = name or next(iter(hooks))
+    if name not in hooks:
+        raise MisconfiguredError(f'"{action}" has no hook "{name}"; it has: {", ".join(hooks)}')
+    return name, hooks[name]
+
+
+async def run_hook(
+    current: Current, destination: str, hook: Hook, inputs: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Do it: what was understood of the inputs, and the outputs to store.
+
+    Raises MisconfiguredError for inputs that do not fit and for what the partner refuses, in its words.
+    """
+    strange = [key for key in inputs if key not in hook.fields]
+    if strange:
+        raise MisconfiguredError(
+            f'"{hook.label}" has no input {", ".join(strange)}; its inputs are {", ".join(hook.fields)}'
+        )
+    settings = current.plan.destinations[destination].settings
+    try:
+        given = _understood(hook, inputs)
+        request = hook.request(given, settings)
+        if request is None:
+            return given, hook.read(given, None)
+        async with Sender() as sender:
+            return given, hook.read(given, await sender.send(request))
+    except InvalidPayload as error:
+        raise MisconfiguredError(f"{hook.label}: {error}") from error
+
+
+def _understood(hook: Hook, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs in their types; one that would only be left out is refused, somebody just typed it."""
+    given, notes = Coercer(hook.fields).coerce(dict(inputs))
+    if notes:
+        raise InvalidPayload(notes)
+    return given
