@@ -1,19 +1,15 @@
 """`segue hook`: what an action does at the partner before its mapping is used, and what to keep of it."""
 
 import asyncio
-import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import yaml
 
 from segue.cli.show import err, literal, out, print_json, print_table, row, table
 from segue.cli.workspace import AsJson, Config
-from segue.kit.conditions import describe
-from segue.kit.field import TEXT_TYPES, Conditions, Field
 from segue.model.errors import MisconfiguredError
 from segue.runtime.current import read_current
 from segue.runtime.settings import read_settings
@@ -32,16 +28,24 @@ def hook(
 ) -> None:
     """Do what an action needs at the partner before its mapping works, for instance choose or create a
     catalog, and print what belongs into the mapping. Without inputs, list them."""
-    from segue.runtime.hooks import find_hook, run_hook
+    from segue.runtime.hooks import describe_inputs, find_hook, read_input, run_hook  # needs the HTTP client
 
     settings = read_settings(Path(), os.environ, config=config)
     current = read_current(settings, Path(), os.environ, subscriptions=False)
     found, page = find_hook(current, destination, action, name)
     if not given:
-        _print_inputs(found, page.label, page.fields, as_json=as_json)
+        inputs = describe_inputs(page)
+        if as_json:
+            print_json({"hook": found, "label": page.label, "inputs": inputs})
+            return
+        out.print(f"{page.label} ({found}). Give its inputs by --with NAME=VALUE:")
+        shown = table("input", "type", "required", "values", "help")
+        for each in inputs:
+            row(shown, *each.values())
+        print_table(shown)
         return
-    inputs = {key: _value(page.fields.get(key), key, text) for key, text in map(_split, given)}
-    understood, outputs = asyncio.run(run_hook(current, destination, page, inputs))
+    typed = {key: read_input(page, key, text) for key, text in map(_split, given)}
+    understood, outputs = asyncio.run(run_hook(current, destination, page, typed))
     stored = {found: {"inputs": understood, "outputs": outputs}}
     if as_json:
         print_json(stored)
@@ -55,44 +59,6 @@ def _split(written: str) -> tuple[str, str]:
     if not sign:
         raise MisconfiguredError(f'--with "{written}": expected NAME=VALUE, for instance operation=select')
     return key, text
-
-
-def _value(field: Field | None, key: str, text: str) -> Any:
-    if field is None or (field.type in TEXT_TYPES and not field.multiple):
-        return text
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise MisconfiguredError(
-            f'--with {key}: expected JSON, for instance \'[{{"name": "price", "type": "number"}}]\': {error}'
-        ) from error
-
-
-def _print_inputs(name: str, label: str, fields: Mapping[str, Field], *, as_json: bool) -> None:
-    rows = [
-        {
-            "input": key,
-            "type": f"list of {field.type}" if field.multiple else field.type,
-            "required": _when(field),
-            "values": ", ".join(str(choice.value) for choice in field.choices),
-            "help": field.help,
-        }
-        for key, field in fields.items()
-    ]
-    if as_json:
-        print_json({"hook": name, "label": label, "inputs": rows})
-        return
-    out.print(f"{label} ({name}). Give its inputs by --with NAME=VALUE:")
-    shown = table("input", "type", "required", "values", "help")
-    for each in rows:
-        row(shown, *each.values())
-    print_table(shown)
-
-
-def _when(field: Field) -> str:
-    if isinstance(field.required, Conditions):
-        return describe(field.required)
-    return "yes" if field.required else "no"
 
 
 def add_to(app: typer.Typer) -> None:

@@ -5,12 +5,15 @@ given, outputs = await run_hook(current, "braze", hook, {"operation": "select", 
 outputs  ->  {"catalog_name": "tea"}        # goes into the mapping, under the hook's name
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from segue.io.outside.http import Sender
 from segue.kit.action import Hook
 from segue.kit.coerce import Coercer
+from segue.kit.conditions import describe
+from segue.kit.field import TEXT_TYPES, Conditions, Field
 from segue.model.errors import InvalidPayload, MisconfiguredError
 from segue.runtime.current import Current
 
@@ -30,6 +33,33 @@ def find_hook(current: Current, destination: str, action: str, name: str = "") -
     if name not in hooks:
         raise MisconfiguredError(f'"{action}" has no hook "{name}"; it has: {", ".join(hooks)}')
     return name, hooks[name]
+
+
+def describe_inputs(hook: Hook) -> Sequence[Mapping[str, str]]:
+    """What a hook asks for, each with input, type, required, values and help."""
+    return [
+        {
+            "input": key,
+            "type": f"list of {field.type}" if field.multiple else field.type,
+            "required": _when(field),
+            "values": ", ".join(str(choice.value) for choice in field.choices),
+            "help": field.help,
+        }
+        for key, field in hook.fields.items()
+    ]
+
+
+def read_input(hook: Hook, key: str, text: str) -> Any:
+    """The value somebody typed for an input: texts as they are, all else as JSON. Raises MisconfiguredError."""
+    field = hook.fields.get(key)
+    if field is None or (field.type in TEXT_TYPES and not field.multiple):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise MisconfiguredError(
+            f'{key}: expected JSON, for instance [{{"name": "price", "type": "number"}}], found {text}'
+        ) from error
 
 
 async def run_hook(
@@ -62,3 +92,9 @@ def _understood(hook: Hook, inputs: Mapping[str, Any]) -> dict[str, Any]:
     if notes:
         raise InvalidPayload(notes)
     return given
+
+
+def _when(field: Field) -> str:
+    if isinstance(field.required, Conditions):
+        return describe(field.required)
+    return "yes" if field.required else "no"
