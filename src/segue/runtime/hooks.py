@@ -50,7 +50,7 @@ def describe_inputs(hook: Hook) -> Sequence[Mapping[str, str]]:
 
 
 def read_input(hook: Hook, key: str, text: str) -> Any:
-    """The value somebody typed for an input: texts as they are, all else as JSON. Raises MisconfiguredError."""
+    """The value typed for an input: texts as they are, all else as JSON. Raises MisconfiguredError."""
     field = hook.fields.get(key)
     if field is None or (field.type in TEXT_TYPES and not field.multiple):
         return text
