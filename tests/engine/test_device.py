@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.sides import CLASSIC, destination, mobile, plan, web
+from tests.engine.sides import CLASSIC, WEB, destination, mobile, plan, web
 
 from segue.engine.device import judge
 from segue.engine.plan import Plan
@@ -134,6 +134,18 @@ def test_each_event_goes_by_the_triggers_of_the_browser() -> None:
     made = plan(web(filters=(dropping,)), destination("cloud"))
     assert reason_of(made, track("Seen", **said)) == SENT
     assert reason_of(made, track("Secret", **said)) == ""
+
+
+def test_what_the_browser_keeps_back_of_unknown_visitors_is_left_to_the_cloud() -> None:
+    """The echo in the event says bundled all the same; Only Track Known Users decides by the user id."""
+    said = bundled(BRAZE_WEB, ids=("braze-web",))
+    anonymous = {
+        key: value for key, value in track("Seen", anonymousId="a1", **said).items() if key != "userId"
+    }
+    for is_on, reason in ((True, "NO_MATCHING_MAPPING"), (False, SENT)):
+        made = plan(web(settings={**WEB, "deferUntilIdentified": is_on}), destination("cloud"))
+        assert judge(anonymous, made.devices["braze-web"]).reason == reason
+        assert judge(track("Seen", **said), made.devices["braze-web"]).reason == SENT
 
 
 def test_the_reason_is_told_in_words() -> None:

@@ -67,6 +67,9 @@ def judge(event: Event, device: "BoundDestination") -> Side:
     failed = _texts(metadata.get("failedInitializations"))
     if any(each == name or each.startswith(f"{name} ") for each in failed):
         return Side(DEVICE_FAILED, f'the page could not start "{name}" (failedInitializations)')
+    known = page.device.known if page.device is not None else ""
+    if known and device.settings.get(known) and not event.get("userId"):
+        return Side(NO_MATCH, f"the browser passes on nothing of unknown visitors ({known} is on)")
     if page.device is None or page.device.kind != "plugin":
         return Side(ON_DEVICE, f"the SDK on the device delivered it: {said}")
     filtered = apply(device.filters, event) if device.filters else None

@@ -24,6 +24,7 @@ class OnDevice(msgspec.Struct, frozen=True, kw_only=True):
     folder    of the script, in its address and in the manifest; library: the global it defines
     actions   our slug of an action -> the SDK's name for it
     version   what a classic integration's address says
+    known     the setting under which the script passes on what known visitors do, and nothing else
     """
 
     kind: Kind
@@ -33,6 +34,7 @@ class OnDevice(msgspec.Struct, frozen=True, kw_only=True):
     library: str = ""
     actions: Mapping[str, str] = {}
     version: str = ""
+    known: str = ""
 
 
 class Advice(msgspec.Struct, frozen=True):

@@ -146,6 +146,7 @@ BRAZE_WEB: Final = Destination(
         folder="braze",
         library="brazeDestination",
         actions=web_actions.PARTNER_ACTIONS,
+        known="deferUntilIdentified",
     ),
     check=web_checks.check,
 )
@@ -168,7 +169,13 @@ BRAZE_CLASSIC_WEB: Final = Destination(
     frameworks=("classic",),
     mode="device",
     platforms=("web",),
-    device=OnDevice(kind="classic", public=(*_CLASSIC_SERVED, "sdkUrl"), folder="appboy", version="1.16.1"),
+    device=OnDevice(
+        kind="classic",
+        public=(*_CLASSIC_SERVED, "sdkUrl"),
+        folder="appboy",
+        version="1.16.1",
+        known="onlyTrackKnownUsersOnWeb",
+    ),
     check=check_classic,
 )
 
