@@ -197,3 +197,16 @@ def test_what_does_nothing_in_device_mode_is_said() -> None:
     assert "built into" in told["destinations.braze-app.subscriptions"]
     many = tuple(Subscription(id=f"s{n}", action="trackEvent", trigger='type = "track"') for n in range(51))
     assert "takes 50" in faults(workspace(web(subscriptions=many)))["destinations.braze-web.subscriptions"]
+
+
+def test_liquid_in_a_mapping_of_the_browser_is_told_of() -> None:
+    """There is no engine for it there; the same mapping in cloud mode is fine."""
+    mapping = {"eventName": {"@path": "$.event"}, "eventProperties": {"a": [{"@liquid": "{{ event }}"}]}}
+    one = Subscription(id="s", action="track-event", trigger='type = "track"', mapping=mapping)
+    found = faults(workspace(web(subscriptions=(one,))))
+    assert found == {
+        "destinations.braze-web.subscriptions.0.mapping.eventProperties.a.0": (
+            "the browser has no Liquid, so this mapping fails there for every event. "
+            "Use @template, or map it in a destination in cloud mode."
+        )
+    }

@@ -1,6 +1,6 @@
 """A subscription made ready to run: action found, trigger and mapping compiled, every fault named."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -99,6 +99,8 @@ def bind_subscription(
             for pointer, problem in error.problems
         )
         return None
+    if page.device is not None and page.mode == "device":
+        faults.extend(_no_liquid(mapping, f"{place}.mapping"))
     if trigger is None or problem:
         return None
     types, events = triggers.required(trigger)
@@ -181,6 +183,23 @@ def _check_hooks(
                     remedy=f"Run segue hook {destination} {action.slug}, then add what it prints to it.",
                 )
             )
+
+
+def _no_liquid(value: Any, place: str) -> Iterator[Fault]:
+    """Templates that only a server can evaluate, in a mapping that runs on the device."""
+    if isinstance(value, Mapping) and "@liquid" in value:
+        yield Fault(
+            place=place,
+            problem="the browser has no Liquid, so this mapping fails there for every event.",
+            remedy="Use @template, or map it in a destination in cloud mode.",
+            warning=True,
+        )
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _no_liquid(inner, f"{place}.{name}")
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from _no_liquid(inner, f"{place}.{index}")
 
 
 def _check_fields(
