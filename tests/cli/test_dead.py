@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.cli.house import control, segue, started
+from tests.cli.house import beside, control, segue, started
 
 from segue.cli.serve import Running
 
@@ -29,11 +29,68 @@ def reasons(folder: Path, *options: str) -> list[str]:
         (("--destination", "braze"), [UNMAPPED, REFUSED]),
         (("--limit", "1"), [UNMAPPED]),
         (("--reason", "NONE"), []),
+        (("--user", "u1"), [UNMAPPED, REFUSED]),
+        (("--user", "u2"), []),
+        (("--after", "5-3-order-completed-0"), [REFUSED]),
     ],
 )
 def test_list_shows_what_is_asked_for(furnished: Path, options: tuple[str, ...], found: list[str]) -> None:
     """Each with its reason; filters narrow."""
     assert reasons(furnished, *options) == found
+
+
+def test_a_page_says_where_the_next_one_begins(furnished: Path) -> None:
+    """With the command to type."""
+    text = segue("dead", "list", "-n", "1", folder=furnished).out
+    assert "segue dead list --after 5-3-order-completed-0" in text
+
+
+@pytest.mark.parametrize(
+    ("number", "field", "status", "remedy"),
+    [(0, "products[0].price", 0, "Mend the mapping"), (1, "", 400, "Mend what the partner names")],
+)
+def test_explain_names_rule_field_and_remedy(
+    furnished: Path, number: int, field: str, status: int, remedy: str
+) -> None:
+    """And what the partner said; as text and as data."""
+    letter = segue("dead", "list", "--json", folder=furnished).json[number]
+    told = segue("dead", "explain", letter["id"], "--json", folder=furnished).json
+    assert (told["field"], told["status"], told["said"]) == (field, status, letter["message"])
+    assert remedy in told["remedy"]
+    text = segue("dead", "explain", letter["id"], folder=furnished)
+    assert (text.code, letter["message"] in text.out, "→ Mend" in text.out) == (0, True, True)
+    assert segue("dead", "explain", "x", folder=furnished).code == 2
+
+
+def wait_until(folder: Path, dead: int) -> None:
+    """Return when the list has so many letters; the courier looks for commands once a second."""
+    for _ in range(100):
+        if len(reasons(folder)) == dead:
+            return
+    raise AssertionError(reasons(folder))
+
+
+def test_letters_are_retried_and_dropped_while_segue_runs(lived_in: Path) -> None:
+    """Through the real door, within a second or so; what was exported can be taken back."""
+    exported = segue("dead", "export", folder=lived_in).out.encode()
+    with beside(lived_in) as process:
+        assert segue("dead", "retry", "--user", "u1", "--json", folder=lived_in).code == 2  # no such option
+        assert segue("dead", "retry", "--reason", REFUSED, folder=lived_in).code == 0
+        wait_until(lived_in, 1)
+        assert segue("dead", "drop", "--all", folder=lived_in).code == 0
+        wait_until(lived_in, 0)
+        dropped = exported.splitlines()[0] + b"\n{}\n"
+        taken = segue("dead", "import", "-", folder=lived_in, stdin=dropped)
+        assert taken.code == 1
+        assert "1 dead letter will be there again" in taken.out
+        assert "line 2 is left out: it is no line of segue dead export" in taken.out
+        wait_until(lived_in, 1)
+        assert process.house.couriers["braze"].ledger.residual == 0
+    assert segue("dead", "export", folder=lived_in).out.encode().splitlines() == exported.splitlines()[:1]
+    assert "3 delivered" in segue("doctor", folder=lived_in).out
+    strange = exported.replace(b"or-1", b"xx-1").splitlines()[0]
+    ran = segue("dead", "import", "-", folder=lived_in, stdin=strange)
+    assert (ran.code, "it is of another Segue" in ran.out) == (1, True)
 
 
 def test_list_says_why_each_died(furnished: Path) -> None:
@@ -60,9 +117,11 @@ def test_show_tells_one_letter_whole(furnished: Path) -> None:
 
 
 def test_export_gives_one_json_a_line(furnished: Path) -> None:
-    """To be worked on elsewhere; the same as the list."""
-    ran = segue("dead", "export", folder=furnished)
-    assert ran.lines == segue("dead", "list", "--json", folder=furnished).json
+    """To be worked on elsewhere; the same as the list, and the event as it came in."""
+    lines = segue("dead", "export", folder=furnished).lines
+    assert [line.pop("original")["messageId"] for line in lines] == ["or-1", "rf-1"]
+    assert lines == segue("dead", "list", "--json", folder=furnished).json
+    assert len(segue("dead", "export", "-n", "1", folder=furnished).lines) == 1
     assert len(segue("dead", "export", "--reason", REFUSED, folder=furnished).lines) == 1
 
 

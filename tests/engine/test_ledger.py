@@ -1,8 +1,12 @@
 """The book of one destination adds up, whatever happens and wherever it is cut off."""
 
 import random
+from collections import Counter
 
-from segue.engine.ledger import Ledger, Place
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segue.engine.ledger import Ledger, OpenEvent, Place
 from segue.model.delivery import DeadLetter, Receipt
 
 
@@ -157,3 +161,56 @@ def test_a_crash_at_any_checkpoint_loses_and_repeats_nothing_that_was_settled() 
         assert kept_places == {0: Place(size)}
         events = sum(n for (result, _), n in kept_totals.items() if not result.startswith("rows_"))
         assert events == size
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_events_and_rows_are_counted_apart_whatever_the_order_and_wherever_it_is_cut(
+    data: st.DataObject,
+) -> None:
+    """Generated events with rows and dead letters of the mapping, settled in any order, with restarts from
+    the last checkpoint in between: an event is delivered when all its rows are, dead when one of them is,
+    every row is counted once, and the residual is 0 at every moment."""
+    fates = st.lists(st.sampled_from(["", "", "", "BAD_REQUEST", "NOT_FOUND"]), min_size=1, max_size=4)
+    events = data.draw(st.lists(st.tuples(fates, st.booleans()), min_size=1, max_size=8))
+    todo = [(offset, row) for offset, (rows, _) in enumerate(events) for row in range(len(rows))]
+    order = data.draw(st.permutations(todo))
+    cuts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
+    book, totals = ledger({0: Place(0)}), Counter[tuple[str, str]]()
+    place, counted = Place(0), set[tuple[int, int]]()
+    settled: set[tuple[int, int]] = set()
+
+    def read(book: Ledger, known: set[tuple[int, int]]) -> dict[int, OpenEvent]:
+        """Take every event that is not done; rows a checkpoint has counted are settled at once."""
+        opened = {}
+        for offset in range(book.read_to(0), len(events)):
+            rows, is_unmapped = events[offset]
+            if book.take(0, offset):
+                opened[offset] = book.open(0, offset, len(rows), (letter(offset),) if is_unmapped else ())
+        for offset, row in known:
+            if offset in opened:
+                book.settle(opened[offset], "s", events[offset][0][row], 1, is_counted=True)
+        return opened
+
+    opened = read(book, set())
+    for step, (offset, row) in enumerate(order):
+        if step in cuts:  # a checkpoint, and a process that begins from it
+            entries = book.entries()
+            totals.update({(key.result, key.reason): n for key, n in entries.counts.items()})
+            place, counted = entries.places[0], set(settled)
+            book.written(entries)
+            assert book.residual == 0
+            book = Ledger("web", {0: place}, {0: 0}, totals)
+            opened = read(book, counted)
+        book.settle(opened[offset], "s", events[offset][0][row], 1)
+        settled.add((offset, row))
+        assert book.residual == 0
+    is_dead = [any(rows) or is_unmapped for rows, is_unmapped in events]
+    assert (book.waiting, book.total("dead"), book.total("delivered")) == (
+        0,
+        sum(is_dead),
+        len(events) - sum(is_dead),
+    )
+    row_fates = [fate for rows, _ in events for fate in rows]
+    assert book.total("rows_delivered") == row_fates.count("")
+    assert book.total("rows_dead") == len(row_fates) - row_fates.count("") + sum(each for _, each in events)

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from datetime import UTC, datetime
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,17 +10,19 @@ import msgspec
 import typer
 
 from segue.cli.show import literal, out, plural, print_json, print_line, print_table, printable, row, table
+from segue.cli.trace import moment, print_attempts
 from segue.cli.workspace import AsJson, Config
 from segue.model.delivery import DeadLetter
 from segue.model.errors import MisconfiguredError
-from segue.runtime import desk
+from segue.model.event import person_key
+from segue.runtime import desk, graveyard
 from segue.runtime.clock import SystemClock
 from segue.runtime.current import read_current
 from segue.runtime.settings import Settings, read_settings
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="What could not be delivered and waits for you: list, show, retry, drop, export.",
+    help="What could not be delivered and waits for you: list, show, explain, retry, drop, export, import.",
     epilog="Mend the mapping or the partner's side first, then: segue dead retry --reason CODE",
 )
 
@@ -30,6 +32,7 @@ By = Annotated[str | None, typer.Option("--subscription", "-s", help="Only of th
 Message = Annotated[
     str | None, typer.Option("--message-id", "-m", help="Only of the event with this messageId.")
 ]
+User = Annotated[str | None, typer.Option("--user", "-u", help="Only of the person with this userId.")]
 Ids = Annotated[
     list[str] | None, typer.Argument(help="Ids from the list; none means every match of the filters.")
 ]
@@ -42,6 +45,10 @@ def list_letters(
     reason: Reason = None,
     subscription: By = None,
     message_id: Message = None,
+    user: User = None,
+    after: Annotated[
+        str | None, typer.Option("--after", help="Go on behind this id: the last one of the page before.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 50,
     config: Config = None,
     as_json: AsJson = False,
@@ -56,6 +63,8 @@ def list_letters(
             reason=reason,
             subscription=subscription,
             message_id=message_id,
+            person=_person(user),
+            after_id=after,
         )
     )
     if as_json:
@@ -71,7 +80,8 @@ def list_letters(
         row(shown, letter.id, letter.destination, letter.subscription, event, letter.reason, why)
     print_table(shown)
     if len(letters) == limit:
-        out.print(f"The first {limit}; --limit shows more.", style="dim")
+        shorter = f"{limit} are shown; the next page: segue dead list --after {letters[-1].id}"
+        out.print(shorter, style="dim", markup=False)
 
 
 @app.command()
@@ -93,17 +103,46 @@ def show(
 
 
 @app.command()
+def explain(
+    letter_id: Annotated[str, typer.Argument(metavar="ID", help="An id from the list.")],
+    destination: Where = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Explain one dead letter: which rule, which field, what the partner said, and what to do about it."""
+    settings, destinations = _open(config, destination)
+    letter = asyncio.run(desk.dead_letter(settings, destinations, letter_id))
+    if letter is None:
+        raise MisconfiguredError(f'there is no dead letter "{letter_id}"; segue dead list shows them')
+    told = graveyard.explain(letter)
+    if as_json:
+        print_json(told)
+        return
+    out.print(f"[bold]{literal(letter.id)}[/] died of [red]{letter.reason}[/]: ", end="")
+    out.print(printable(told.rule), markup=False, soft_wrap=True)
+    if told.field:
+        out.print(f"  field   {printable(told.field)}", markup=False, soft_wrap=True)
+    out.print(f"  said    {printable(letter.message)}", markup=False, soft_wrap=True)
+    if told.status:
+        out.print(f"  answer  {told.status} to request {told.request}", markup=False, soft_wrap=True)
+    out.print(f"→ {printable(told.remedy)}", style="cyan", markup=False, soft_wrap=True)
+    print_attempts(letter.attempts, "  ")
+
+
+@app.command()
 def retry(
     ids: Ids = None,
     destination: Where = None,
     reason: Reason = None,
     subscription: By = None,
     message_id: Message = None,
+    user: User = None,
     everything: Everything = False,
     config: Config = None,
 ) -> None:
     """Send dead letters again. Events that could not be mapped are mapped anew, as configured now."""
-    _command("retry", ids, destination, reason, subscription, message_id, everything, config)
+    filters = {"reason": reason, "subscription": subscription, "message_id": message_id}
+    _command("retry", ids, destination, filters | {"person": _person(user)}, everything, config)
 
 
 @app.command()
@@ -113,11 +152,13 @@ def drop(
     reason: Reason = None,
     subscription: By = None,
     message_id: Message = None,
+    user: User = None,
     everything: Everything = False,
     config: Config = None,
 ) -> None:
     """Forget dead letters for good. Their events stay counted as dead."""
-    _command("drop", ids, destination, reason, subscription, message_id, everything, config)
+    filters = {"reason": reason, "subscription": subscription, "message_id": message_id}
+    _command("drop", ids, destination, filters | {"person": _person(user)}, everything, config)
 
 
 @app.command()
@@ -125,16 +166,54 @@ def export(
     destination: Where = None,
     reason: Reason = None,
     subscription: By = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 100_000,
+    message_id: Message = None,
+    user: User = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="At most so many.")] = None,
     config: Config = None,
 ) -> None:
-    """Print dead letters as JSON, one a line, with what would have been sent."""
+    """Print dead letters as JSON, one a line: with what would have been sent, every try, and, while the log
+    has it, the event as it came in (original), which segue send can send again.
+
+    segue dead import takes the lines back.
+    """
     settings, destinations = _open(config, destination)
-    letters = asyncio.run(
-        desk.dead_letters(settings, destinations, limit=limit, reason=reason, subscription=subscription)
+    current = read_current(settings, Path(), os.environ)
+    filters = {"reason": reason, "subscription": subscription, "message_id": message_id}
+
+    async def write() -> None:
+        async for letter, original in graveyard.export(
+            settings, current, destinations, limit=limit, **filters, person=_person(user)
+        ):
+            print_line({**as_data(letter), "original": original})
+
+    asyncio.run(write())
+
+
+@app.command("import")
+def take_back(
+    file: Annotated[Path, typer.Argument(help="What export printed; - for standard input.", allow_dash=True)],
+    config: Config = None,
+) -> None:
+    """Take exported dead letters back, for instance after a drop: they can be retried again.
+
+    Only into the Segue they came from: each names its event in the log. Exit code 1 when a line was left
+    out, with the reason.
+    """
+    settings, destinations = _open(config, None)
+    current = read_current(settings, Path(), os.environ)
+    try:
+        lines = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise MisconfiguredError(f'"{file}" cannot be read: {error.strerror or error}') from error
+    taken, refused = asyncio.run(
+        graveyard.take_back(settings, current, destinations, lines.splitlines(), SystemClock())
     )
-    for letter in letters:
-        print_line(as_data(letter))
+    out.print(f"{plural(taken, 'dead letter')} will be there again within a second of Segue running.")
+    for number, why in refused:
+        out.print(f"[yellow]line {number}[/] is left out: ", end="")
+        out.print(printable(why), markup=False, soft_wrap=True)
+    if refused:
+        raise typer.Exit(1)
 
 
 def as_data(letter: DeadLetter) -> dict[str, Any]:
@@ -147,13 +226,10 @@ def _command(
     name: str,
     ids: list[str] | None,
     destination: str | None,
-    reason: str | None,
-    subscription: str | None,
-    message_id: str | None,
+    filters: dict[str, str | None],
     everything: bool,
     config: Path | None,
 ) -> None:
-    filters = {"reason": reason, "subscription": subscription, "message_id": message_id}
     arguments: dict[str, Any] = {key: value for key, value in filters.items() if value}
     if ids and arguments:
         raise MisconfiguredError("give ids or filters, not both")
@@ -188,20 +264,19 @@ def _open(config: Path | None, destination: str | None) -> tuple[Settings, list[
     return settings, [destination] if destination else known
 
 
+def _person(user: str | None) -> str | None:
+    return person_key(user, None) if user else None
+
+
 def _print_letter(letter: DeadLetter) -> None:
     name = f"{letter.kind} {letter.event}".strip()
     out.print(f"[bold]{letter.id}[/] {literal(name)}, messageId {literal(letter.message_id)}", soft_wrap=True)
+    if letter.died_ms:
+        out.print(f"died {moment(letter.died_ms)}", style="dim")
     out.print(f"to {letter.destination}, subscription {letter.subscription or '-'} ({letter.action or '-'})")
     out.print(f"[red]{letter.reason}[/] ", end="")
     out.print(printable(letter.message), markup=False, soft_wrap=True)
-    for attempt in letter.attempts:
-        when = datetime.fromtimestamp(attempt.at_ms / 1000, UTC).isoformat(timespec="seconds")
-        out.print(
-            printable(
-                f"  {when} request {attempt.request}: {attempt.status} {attempt.code} {attempt.message}"
-            ),
-            markup=False,
-        )
+    print_attempts(letter.attempts, "  ")
     if letter.items:
         out.print("would have been sent:")
         print_json(letter.items)

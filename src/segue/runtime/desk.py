@@ -235,7 +235,8 @@ async def counted(settings: Settings, current: Current) -> list[Counted]:
 async def dead_letters(
     settings: Settings, destinations: Sequence[str], *, limit: int = 100, **filters: str | None
 ) -> list[DeadLetter]:
-    """Dead letters of some destinations, filtered by subscription, reason, message_id or person."""
+    """Dead letters of some destinations, filtered by subscription, reason, message_id or person, by id;
+    after_id asks for the next page."""
     found: list[DeadLetter] = []
     for destination in destinations:
         async for state in states(settings, destination):

@@ -1,4 +1,4 @@
-"""Dead letters taken up again or dropped, as `segue dead retry` and `segue dead drop` ask for it.
+"""Dead letters taken up again, dropped or taken back, as `segue dead retry`, `drop` and `import` ask for it.
 
 A retried letter stays in the book as dead until its row is settled, so a crash in between changes nothing;
 the command is done when all its letters are.
@@ -23,6 +23,8 @@ from segue.model.event import Record
 
 RETRY: Final = "retry"
 DROP: Final = "drop"
+IMPORT: Final = "import"
+NAMES: Final = (RETRY, DROP, IMPORT)
 FILTERS: Final = ("subscription", "reason", "message_id", "person")
 PAGE: Final = 500
 
@@ -79,7 +81,12 @@ class Revival:
             self._landed.pop()
         departures: list[Departure] = []
         for command in await self._state.commands():
-            if command.name not in (RETRY, DROP) or command.id in self._open or command.id in self._done:
+            if command.name not in NAMES or command.id in self._open or command.id in self._done:
+                continue
+            if command.name == IMPORT:
+                for packed in command.arguments["letters"]:
+                    ledger.bury(_unpack(packed), minute, had_row=True)
+                self._done.append(command.id)
                 continue
             letters = await self._letters(command.arguments)
             if command.name == DROP:
@@ -219,6 +226,9 @@ def travel_of(row: Row, destination: BoundDestination) -> Travel:
         return Travel(row.action, row.context)
     batch = found[0].batch
     return Travel(row.action, row.context, batch.items, batch.wait_seconds, batch.bytes)
+
+
+_unpack = msgspec.msgpack.Decoder(DeadLetter).decode
 
 
 def _history(letter: DeadLetter, asked_ms: int) -> tuple[Attempt, ...]:
