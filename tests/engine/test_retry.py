@@ -55,7 +55,23 @@ def test_a_held_destination_sends_one_probe_when_its_time_has_come() -> None:
     assert not hold.allows(hold.until - 0.01, 0)
     assert hold.allows(hold.until, 0)
     assert not hold.allows(hold.until, 1)
-    assert hold.after_success() is FREE
+    ramp = hold.after_success()
+    assert not ramp.is_held
+    assert ramp.allows(0.0, 1)
+    assert not ramp.allows(0.0, 2)
+
+
+def test_after_a_hold_twice_as_many_leave_after_each_success() -> None:
+    """From two on, until there is no bound any more; trouble in between holds again."""
+    outcome = Outcome(verdict=Verdict.HOLD, status=503)
+    ramp = FREE.after_trouble(outcome, 100.0, "s").after_success()
+    bounds = []
+    while ramp is not FREE:
+        bounds.append(ramp.most)
+        ramp = ramp.after_success()
+    assert bounds == [2, 4, 8, 16, 32, 64]
+    assert FREE.after_success() is FREE
+    assert FREE.after_trouble(outcome, 100.0, "s").after_success().after_trouble(outcome, 101.0, "s").is_held
 
 
 def test_requests_that_were_on_the_way_together_count_as_one_failure() -> None:

@@ -45,9 +45,12 @@ class Aftermath(msgspec.Struct, frozen=True):
     trouble: Outcome | None = None
 
 
-def weigh(batch: Batch, outcomes: Sequence[Outcome], request: str, now: float, now_ms: int) -> Aftermath:
+def weigh(
+    batch: Batch, outcomes: Sequence[Outcome], request: str, now: float, now_ms: int, *, halve: bool = False
+) -> Aftermath:
     """Weigh exactly one outcome per row.
 
+    halve    what waits leaves again in two halves, and a search for culprits it was a probe of is given up
     request  id of the request, kept in each row's history
     now      seconds of the monotonic clock; now_ms milliseconds since the epoch
     A batch refused as a whole starts a search (`segue.engine.search`); only the culprits die.
@@ -83,7 +86,8 @@ def weigh(batch: Batch, outcomes: Sequence[Outcome], request: str, now: float, n
             case Wait():
                 wait.append(entry)
                 trouble = outcome
-    groups: list[Group] = [(wait, batch.search if wait else None), (apart, None)]
+    waits = _halves(wait, batch.search) if halve else [(wait, batch.search if wait else None)]
+    groups: list[Group] = [*waits, (apart, None)]
     is_found = bool(apart) or any(each.reason for each in ended)
     step = _search(batch, refused, refusal, is_found=is_found) if not wait else None
     if step is not None:
@@ -92,6 +96,13 @@ def weigh(batch: Batch, outcomes: Sequence[Outcome], request: str, now: float, n
             ended.append(_convict(step.convicted, batch.search))
     groups += later
     return Aftermath(ended, [group for group in groups if group[0]], trouble)
+
+
+def _halves(wait: list[Waiting], search: Search | None) -> list[Group]:
+    """Two halves, and what a search held back, each in a request of its own."""
+    cut = (len(wait) + 1) // 2
+    held = [list(search.rest), list(search.unknown)] if search is not None and wait else []
+    return [(piece, None) for piece in (wait[:cut], wait[cut:], *held)]
 
 
 def _search(

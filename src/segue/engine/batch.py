@@ -10,7 +10,7 @@ Times are seconds of the caller's monotonic clock.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -21,13 +21,27 @@ NEVER: Final = float("inf")
 
 
 class Travel(msgspec.Struct, frozen=True, cache_hash=True):
-    """How a row travels: rows with the same travel may share a request."""
+    """How a row travels: rows with the same travel may share a request.
+
+    pool    the partner's rate limit its requests count against
+    revived a dead letter tried again: it gives way to live traffic where the limit is short
+    """
 
     action: str
     context: str = ""
     items: int = 1
     wait_seconds: float = 0.0
     bytes: int = 4 * 1024 * 1024
+    pool: str = ""
+    revived: bool = False
+
+
+OpensAt = Callable[[Travel], float]
+"""When a request may leave at the earliest, as far as its partner's rate limits go."""
+
+
+def _at_once(_: Travel) -> float:
+    return 0.0
 
 
 class Waiting(msgspec.Struct, eq=False, gc=True):
@@ -37,6 +51,8 @@ class Waiting(msgspec.Struct, eq=False, gc=True):
     not_before  earliest time it may leave (a retry)
     retries     tries that count: the partner asked for this row to be sent again
     attempts    the history of tries that did not deliver it
+    troubles    tries in a row that met trouble of the partner's; failed_at: answers that had passed at the
+                last of them (`segue.engine.suspicion`)
     is_alone    it must not share an object with other rows: one that carried several was refused
     position    index of its first object in the request it left in last
     notes       what of it did not travel, for its receipt (`segue.model.delivery.left_out`)
@@ -51,6 +67,8 @@ class Waiting(msgspec.Struct, eq=False, gc=True):
     attempts: tuple[Attempt, ...] = ()
     in_flight: bool = False
     size: int = 0
+    troubles: int = 0
+    failed_at: int = -1
     is_alone: bool = False
     position: int = 0
     notes: tuple[str, ...] = ()
@@ -180,14 +198,16 @@ class Batcher:
         for queue in self._queues.values():
             queue.hurried = bool(queue.entries)
 
-    def due(self, now: float, most: int) -> list[Batch]:
+    def due(self, now: float, most: int, opens_at: OpensAt = _at_once) -> list[Batch]:
         """Give at most `most` batches that leave now; their rows count as in flight until settled."""
         found: list[Batch] = []
-        self._take_again(now, most, found)
+        self._take_again(now, most, found, opens_at)
         hurried = True
         while hurried and len(found) < most:
             hurried = False
             for queue in self._queues.values():
+                if not queue.entries or opens_at(queue.travel) > now:
+                    continue
                 while len(found) < most and queue.entries:
                     full = queue.items - queue.blocked >= queue.travel.items
                     late = queue.due_at() <= now
@@ -200,15 +220,16 @@ class Batcher:
                     found.append(batch)
         return found
 
-    def next_due(self, now: float) -> float:
+    def next_due(self, now: float, opens_at: OpensAt = _at_once) -> float:
         """When to ask `due` again if nothing else happens; NEVER when only a settlement can help."""
         soonest = NEVER
         for queue in self._queues.values():
             if queue.entries and queue.blocked < queue.items:
-                soonest = min(soonest, queue.due_at())
+                soonest = min(soonest, max(queue.due_at(), opens_at(queue.travel)))
         for batch in self._again:
             if not self._is_blocked(batch):
-                soonest = min(soonest, max((entry.not_before for entry in batch.waiting), default=now))
+                due_at = max((entry.not_before for entry in batch.waiting), default=now)
+                soonest = min(soonest, max(due_at, opens_at(batch.travel)))
         return soonest
 
     def settle(self, entry: Waiting) -> None:
@@ -226,9 +247,12 @@ class Batcher:
                 chain.remove(entry)
                 self._wake(chain[0])
 
-    def put_back(self, batch: Batch, groups: Iterable[tuple[Sequence[Waiting], Search | None]]) -> None:
+    def put_back(
+        self, batch: Batch, groups: Iterable[tuple[Sequence[Waiting], Search | None]], *, last: bool = False
+    ) -> None:
         """Give rows back to leave again in exactly these groups, in this order, before newer ones.
 
+        last  after the others that leave again
         The rows a group's search still holds stay here until the search gives them back.
         """
         again = []
@@ -238,7 +262,7 @@ class Batcher:
                 self._land(entry)
             if group:
                 again.append(Batch(self._next_id(), batch.travel, list(group), batch.tries + 1, search))
-        self._again[:0] = again
+        self._again = [*self._again, *again] if last else [*again, *self._again]
 
     def _next_id(self) -> int:
         self._batches += 1
@@ -261,11 +285,12 @@ class Batcher:
         if queue is not None:
             queue.blocked = 0
 
-    def _take_again(self, now: float, most: int, found: list[Batch]) -> None:
+    def _take_again(self, now: float, most: int, found: list[Batch], opens_at: OpensAt) -> None:
         kept = []
         for batch in self._again:
             ready = all(entry.not_before <= now for entry in batch.waiting)
-            if len(found) < most and ready and not self._is_blocked(batch):
+            may = len(found) < most and ready and opens_at(batch.travel) <= now
+            if may and not self._is_blocked(batch):
                 self._lift(batch)
                 found.append(batch)
             else:

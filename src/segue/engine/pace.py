@@ -54,6 +54,11 @@ class Governor:
             return Wait(at, "paused" if at == math.inf else "budget")
         return self._pool(pool).take(pool, priority, now)
 
+    def force(self, pool: str, priority: Priority, now: float) -> Permit:
+        """Take a permit whether or not the pool is open: the caller has asked, or cannot wait."""
+        self._pool(pool).opens_at(priority, now)
+        return self._pool(pool).take(pool, priority, now)
+
     def learned(self, permit: Permit, status: int, headers: Mapping[str, str], now: float) -> None:
         """A request was answered. status 0: it was not; then it may have counted.
 
@@ -71,8 +76,7 @@ class Governor:
         if permit.pool == pool:
             return permit
         self.give_back(permit)
-        self._pool(pool).opens_at(permit.priority, now)
-        return self._pool(pool).take(pool, permit.priority, now)
+        return self.force(pool, permit.priority, now)
 
     def pause(self, pool: str = "") -> None:
         """Let nothing leave, by hand: of one pool, or of all."""

@@ -22,6 +22,10 @@ MAX_ATTEMPTS: Final = 10
 LONGEST_RETRY_SECONDS: Final = 900.0
 LONGEST_HOLD_SECONDS: Final = 60.0
 
+RAMP_FROM: Final = 2
+RAMP_TO: Final = 64
+"""Requests on the way after a hold, doubled by each success."""
+
 MESSAGE_LENGTH: Final = 300
 
 
@@ -106,7 +110,9 @@ class Hold(msgspec.Struct, frozen=True):
     until     no request leaves before; 0 when the destination is not held
     failures  holds in a row without a success between them
     reason    the code that caused it; message: the partner's words
-    A held destination whose time has come sends one request as a probe; its success ends the hold.
+    most      after a hold, how many requests may be on the way; 0 for as many as the destination has
+    A held destination whose time has come sends one request as a probe; its success ends the hold, and then
+    twice as many may be on the way after each success.
     """
 
     until: float = 0.0
@@ -114,6 +120,7 @@ class Hold(msgspec.Struct, frozen=True):
     reason: str = ""
     message: str = ""
     since: float = 0.0
+    most: int = 0
 
     @property
     def is_held(self) -> bool:
@@ -121,7 +128,9 @@ class Hold(msgspec.Struct, frozen=True):
 
     def allows(self, now: float, in_flight: int) -> bool:
         """True when a request may leave now, given how many are on the way."""
-        return not self.failures or (now >= self.until and in_flight == 0)
+        if self.failures:
+            return now >= self.until and in_flight == 0
+        return not self.most or in_flight < self.most
 
     def told(self, now: float, now_ms: int) -> Halt | None:
         """The hold for whoever asks, in times of the wall clock; None when there is none.
@@ -139,7 +148,18 @@ class Hold(msgspec.Struct, frozen=True):
         )
 
     def after_success(self) -> "Hold":
-        return FREE if self.failures else self
+        if self.failures:
+            return Hold(most=RAMP_FROM)
+        return (
+            FREE
+            if not self.is_ramping or self.most >= RAMP_TO
+            else msgspec.structs.replace(self, most=2 * self.most)
+        )
+
+    @property
+    def is_ramping(self) -> bool:
+        """Whether fewer requests than usual may be on the way, because a hold has just ended."""
+        return self.most > 0
 
     def after_trouble(self, outcome: Outcome, now: float, seed: str) -> "Hold":
         """Hold for as long as the partner asked, else for a growing while of at most a minute.

@@ -132,6 +132,7 @@ def bind_subscription(
             items=batch.items if is_batched else 1,
             wait_seconds=batch.wait_seconds if is_batched else 0.0,
             bytes=batch.bytes,
+            pool=action.pool,
         ),
         types=types,
         events=events,

@@ -9,6 +9,7 @@ import asyncio
 import heapq
 import itertools
 import time
+from collections.abc import Coroutine, Iterable
 from typing import Protocol
 
 
@@ -110,3 +111,14 @@ class HandClock:
 async def _give(turns: int) -> None:
     for _ in range(turns):
         await asyncio.sleep(0)
+
+
+async def first_of(waits: Iterable[Coroutine[object, object, object]]) -> None:
+    """Wait until one of these is done; the others are cancelled."""
+    tasks = [asyncio.ensure_future(each) for each in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -31,6 +31,7 @@ from segue.runtime.clock import Clock
 from segue.runtime.courier import Courier
 from segue.runtime.current import Current
 from segue.runtime.folders import LOG_FOLDER, REVISIONS_FOLDER, STATE_FOLDER, state_path
+from segue.runtime.pacing import Accounts
 from segue.runtime.receiver import Receiver
 from segue.runtime.settings import Settings
 from segue.runtime.telemetry import Telemetry
@@ -155,7 +156,7 @@ async def opened(
         refuse_parted_people(plan, settings.lanes, stream.lanes)
         states: dict[str, State] = {}
         couriers: dict[str, Courier] = {}
-        sender = Sender()
+        sender, accounts = Sender(), Accounts(clock)
         stack.push_async_callback(sender.close)
         for name, destination in plan.destinations.items():
             # Before the first event is taken in, so that a new destination misses none.
@@ -176,6 +177,7 @@ async def opened(
                 origins=origins,
                 journal=state_path(settings, name).with_suffix(""),
                 lanes=settings.lanes or None,
+                account=accounts.of(destination),
             )
             await courier.start()
             couriers[name] = courier

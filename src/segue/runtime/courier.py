@@ -6,7 +6,7 @@ All decisions are the engine's (`route`, `batch`, `aftermath`, `retry`, `ledger`
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -28,9 +28,11 @@ from segue.model.event import Event, Record
 from segue.runtime.accountant import Accountant
 from segue.runtime.barriers import Barriers
 from segue.runtime.bookkeeper import Bookkeeper
-from segue.runtime.clock import Clock
+from segue.runtime.brake import Brake
+from segue.runtime.clock import Clock, first_of
 from segue.runtime.dispatcher import Dispatcher, Meter, Sender
 from segue.runtime.memory import Memory
+from segue.runtime.pacing import Account, Accounts
 from segue.runtime.reader import Entry, Reader, fresh
 from segue.runtime.revival import Revival
 from segue.runtime.routing import route_record
@@ -43,7 +45,6 @@ CHUNK: Final = 128
 
 CHECKPOINT_SECONDS: Final = 1.0
 CHECKPOINT_EVENTS: Final = 20_000
-
 log = structlog.get_logger("segue.courier")
 
 
@@ -53,6 +54,7 @@ class Courier:
     journal    stem of the journal's files
     origins    where in each lane the destination began (`segue.io.storage.origins`)
     lanes      the lanes of the log this courier reads; None for all
+    account    the partner's rate limits; None: nobody else sends to it
     checkpoint_seconds  how often what happened is written down
     is_paused  true while its state or the log cannot be used
     """
@@ -69,6 +71,7 @@ class Courier:
         origins: Mapping[int, int],
         journal: Path,
         lanes: Sequence[int] | None = None,
+        account: Account | None = None,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
         self.destination = destination
@@ -86,12 +89,17 @@ class Courier:
         self.barriers = Barriers(destination.id, stream, self.lanes, journal, self._batcher)
         self.accountant = Accountant(destination, state, clock, meter)
         self.memory.spending = self.accountant.spent
-        self._dispatcher = Dispatcher(self._batcher, sender, clock, meter, self.memory, self.accountant)
+        self._brake = Brake(destination.id, state)
+        account = account or Accounts(clock).of(destination)
+        self._dispatcher = Dispatcher(
+            self._batcher, sender, clock, meter, self.memory, self.accountant, account, self._brake
+        )
         self._books: Bookkeeper | None = None
         self._is_resuming = False
         self._found: list[Entry] = []
         self._fresh: list[bool] = []  # of what was found: ours, and not met before
         self._stopping = False
+        self._is_draining = False
         self.is_paused = False
         self._since_checkpoint = 0
         self._checkpoint_at = 0.0
@@ -122,7 +130,7 @@ class Courier:
     @property
     def halt(self) -> Halt | None:
         """The same as told to whoever asks; None while it sends."""
-        return self.hold.told(self._clock.monotonic(), self._clock.now_ms()) or self.accountant.halt
+        return self._dispatcher.halt or self.accountant.halt
 
     def waits(self, lane: int, offset: int) -> Waits:
         """Why an event that is not settled waits."""
@@ -167,6 +175,7 @@ class Courier:
             )
         await self.memory.start(found)
         await self.accountant.start()
+        await self._brake.start()
         self._books = Bookkeeper(
             ledger, journal, found, self._revival, self._batcher, self.memory, self.accountant
         )
@@ -178,6 +187,7 @@ class Courier:
     def stop(self) -> None:
         """Ask the loop to finish: what waits is sent at once, unless the destination is held."""
         self._stopping = True
+        self._batcher.hurry()
         self._dispatcher.wake.set()
 
     async def run(self, *, until_head: bool = False) -> None:
@@ -186,6 +196,7 @@ class Courier:
         While the state or the log cannot be used, the courier pauses with everything it knows in memory
         and tries again; only the last checkpoint of a stop may raise StorageUnavailable.
         """
+        self._is_draining = until_head
         if self._books is None:
             await self.start()
         async with asyncio.TaskGroup() as requests:
@@ -228,12 +239,14 @@ class Courier:
             if not self._is_resuming or not self.books.remembers(row, self.destination, self._clock.now_ms()):
                 self._batcher.add(row, how, self.memory.people(row, people), started, tried)
         await self.barriers.look(started)
-        mending, refreshed = await self.memory.take(await self._state.commands())
+        asked = await self._state.commands()
+        mending, refreshed = await self.memory.take(asked)
+        obeyed = [*refreshed, *self._brake.take(asked)]
         for departure in mending:
             self._batcher.add(*departure, started)
         await self.memory.catch_up()
         halt = self.halt
-        is_moved = self.ledger.dirty or self._revival.is_dirty or self.memory.is_dirty or bool(refreshed)
+        is_moved = self.ledger.dirty or self._revival.is_dirty or self.memory.is_dirty or bool(obeyed)
         if not is_moved and halt == self._halt:
             return
         entries = self.ledger.entries()
@@ -252,7 +265,7 @@ class Courier:
                     dead=entries.dead,
                     uncertain=entries.doubts,
                     revived=revived,
-                    done_commands=[*commands, *refreshed],
+                    done_commands=[*commands, *obeyed],
                     counts=entries.counts,
                     profiles=profiles,
                     costs=costs,
@@ -263,6 +276,7 @@ class Courier:
                         "halt": msgspec.json.encode(halt) if halt is not None else b"",
                         **epoch,
                         **self.barriers.frontier(self.ledger),
+                        **self._brake.values,
                     },
                     now_ms=self._clock.now_ms(),
                 )
@@ -284,15 +298,17 @@ class Courier:
         self._meter.checkpoint(self.id, self._clock.monotonic() - started)
 
     def _is_finished(self) -> bool:
+        if not self._stopping or self._dispatcher.in_flight:
+            return False
         is_kept = self.halt is not None or self.is_paused or bool(self.barriers)
-        is_empty = self._batcher.rows == 0 or is_kept
-        return self._stopping and self._dispatcher.in_flight == 0 and is_empty
+        is_shut = not self._is_draining and self._dispatcher.is_shut()
+        return self._batcher.rows == 0 or is_kept or is_shut
 
     def _is_checkpoint_due(self) -> bool:
         return self._since_checkpoint >= CHECKPOINT_EVENTS or self._clock.monotonic() >= self._checkpoint_at
 
     def _may_read(self) -> bool:
-        most = MOST_WAITING_ROWS // 4 if self.hold.is_held else MOST_WAITING_ROWS
+        most = MOST_WAITING_ROWS // 4 if self._dispatcher.is_held else MOST_WAITING_ROWS
         return not self._stopping and self._batcher.rows < most
 
     async def _read(self) -> bool:
@@ -371,20 +387,15 @@ class Courier:
         until = self._checkpoint_at
         if self.is_paused:
             pass  # whatever waits in the log or is due would wake it at once, and nothing may move
-        elif self.hold.is_held:
-            until = min(until, self.hold.until) if self._dispatcher.in_flight == 0 else until
+        elif self.hold.is_held and self._dispatcher.in_flight:
+            pass  # its answer wakes us
         elif self._dispatcher.in_flight < self.destination.config.delivery.in_flight:
-            until = min(until, self._batcher.next_due(now))
+            until = min(until, self._dispatcher.next_due(now))
         seconds = max(0.001, until - now)
-        waits = [
-            asyncio.ensure_future(self._dispatcher.wake.wait()),
-            asyncio.ensure_future(self._clock.sleep(seconds)),
+        waits: list[Coroutine[object, object, object]] = [
+            self._dispatcher.wake.wait(),
+            self._clock.sleep(seconds),
         ]
         if self._may_read() and not self.is_paused:
-            waits.append(asyncio.ensure_future(self._reader.wait(seconds)))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in waits:
-                each.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+            waits.append(self._reader.wait(seconds))
+        await first_of(waits)

@@ -2,22 +2,26 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 from msgspec.structs import replace
 
 from segue.engine.aftermath import weigh
-from segue.engine.batch import Batch, Batcher
+from segue.engine.batch import NEVER, Batch, Batcher
 from segue.engine.parcel import Parcel
 from segue.engine.plan import BoundDestination
+from segue.engine.pool import Permit
 from segue.engine.retry import FREE, Hold
-from segue.model.delivery import Outcome, Request, Response, Verdict
+from segue.engine.suspicion import Judgement, Suspicion
+from segue.model.delivery import Halt, Outcome, Request, Response, Verdict
 from segue.model.errors import BrokenError, UnavailableError
 from segue.runtime.accountant import Accountant
 from segue.runtime.bookkeeper import IN_DOUBT, UNCERTAIN, Bookkeeper, is_repeatable
+from segue.runtime.brake import Brake
 from segue.runtime.clock import Clock
 from segue.runtime.memory import Memory
+from segue.runtime.pacing import TOO_MANY, Account
 
 log = structlog.get_logger("segue.courier")
 
@@ -48,6 +52,8 @@ class Dispatcher:
     books     where everything is written down; set before anything leaves
     memory    what the partner is known to have of people
     accountant  what it costs, and the caps
+    account   the partner's rate limits, shared with others that send to it
+    brake     whether the destination is paused by hand
     trouble   why something did not leave: the state could not be read or the journal not be written
     wake      set whenever something happened that may let more leave
     requests  number of the last request, counted over restarts
@@ -62,6 +68,8 @@ class Dispatcher:
         meter: Meter,
         memory: Memory,
         accountant: Accountant,
+        account: Account,
+        brake: Brake,
     ) -> None:
         self.trouble: UnavailableError | None = None
         self.hold: Hold = FREE
@@ -75,7 +83,11 @@ class Dispatcher:
         self._meter = meter
         self._memory = memory
         self._accountant = accountant
+        self._account = account
+        self._brake = brake
+        self._suspicion = Suspicion()
         self._books: Bookkeeper | None = None
+        account.call(self.wake.set)
 
     @property
     def books(self) -> Bookkeeper:
@@ -88,21 +100,48 @@ class Dispatcher:
     def books(self, books: Bookkeeper) -> None:
         self._books = books
 
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing can leave for a while: the partner has trouble, or somebody paused it."""
+        return self.hold.is_held or self._brake.is_on
+
+    @property
+    def halt(self) -> Halt | None:
+        """Why nothing leaves, as told to whoever asks; None while it does."""
+        return self._brake.halt or self.hold.told(self._clock.monotonic(), self._clock.now_ms())
+
+    def next_due(self, now: float) -> float:
+        """When something may leave if nothing else happens before; infinity when only that can help."""
+        if self._brake.is_on:
+            return NEVER
+        due_at = self._batcher.next_due(now, self._account.opens_at)
+        return max(due_at, self.hold.until) if self.hold.is_held else due_at
+
+    def is_shut(self) -> bool:
+        """Whether everything that could leave has to wait for a rate limit, and for long: at a stop nobody
+        waits for that, and it is kept."""
+        now = self._clock.monotonic()
+        soon = now + SOON_SECONDS
+        return self._batcher.next_due(now) <= soon < self._batcher.next_due(now, self._account.opens_at)
+
     def dispatch(self, destination: BoundDestination, requests: asyncio.TaskGroup) -> None:
         """Let everything leave that may."""
         now = self._clock.monotonic()
         most = 1 if self.hold.is_held else destination.config.delivery.in_flight
-        while self.in_flight < most and self.hold.allows(now, self.in_flight):
-            batches = self._batcher.due(now, most - self.in_flight)
+        while self.in_flight < most and self.hold.allows(now, self.in_flight) and not self._brake.is_on:
+            batches = self._batcher.due(now, 1, self._account.opens_at)
+            if not batches:
+                return
             for batch in batches:
                 self.in_flight += 1
                 self.requests += 1
-                requests.create_task(self._deliver(destination, batch, self.requests))
-            if not batches:
-                return
+                permit = self._account.take(batch.travel)
+                requests.create_task(self._deliver(destination, batch, self.requests, permit))
 
-    async def _deliver(self, destination: BoundDestination, batch: Batch, number: int) -> None:
-        """Send one batch and act on the answer."""
+    async def _deliver(
+        self, destination: BoundDestination, batch: Batch, number: int, permit: Permit
+    ) -> None:
+        """Send one batch and act on the answer. The permit comes back whatever happens."""
         try:
             batch = self._within_budget(batch)
             if not batch.waiting:
@@ -110,11 +149,12 @@ class Dispatcher:
             parcel = await self._memory.pack(batch.waiting)
             batch = self._leave_out(batch, parcel)
             if batch.waiting:
-                await self._send(destination, batch, parcel, number)
+                await self._send(destination, batch, parcel, number, permit)
         except UnavailableError as error:  # nothing left: the courier pauses, and it leaves again
             self._batcher.put_back(batch, [(batch.waiting, batch.search)])
             self.trouble = error
         finally:
+            self._account.give_back(permit)  # of no effect once it was answered
             self.in_flight -= 1
             self.wake.set()
 
@@ -146,23 +186,27 @@ class Dispatcher:
             self._batcher.put_back(batch, weigh(batch, [], "", self._clock.monotonic(), now_ms).again)
         return batch
 
-    async def _send(self, destination: BoundDestination, batch: Batch, parcel: Parcel, number: int) -> None:
+    async def _send(
+        self, destination: BoundDestination, batch: Batch, parcel: Parcel, number: int, permit: Permit
+    ) -> None:
         started = self._clock.monotonic()
-        response, outcomes = await self._exchange(destination, batch, parcel, number)
+        response, outcomes, is_stuck = await self._exchange(destination, batch, parcel, number, permit)
         seconds = self._clock.monotonic() - started
         items = sum(len(row.items) for row in parcel.rows)
         self._meter.request(destination.id, batch.travel.action, response.status, items, seconds)
         if response.status:
             self._accountant.request([entry.row for entry in parcel.waiting], items)
-        self._learn(destination, batch, number, response, self._memory.settle(parcel, outcomes, response))
+        settled = self._memory.settle(parcel, outcomes, response)
+        self._learn(destination, batch, number, response, settled, is_stuck=is_stuck)
 
     async def _exchange(
-        self, destination: BoundDestination, batch: Batch, parcel: Parcel, number: int
-    ) -> tuple[Response, Sequence[Outcome]]:
-        """Send a parcel; gives one outcome for each of its rows, also when it cannot be made."""
+        self, destination: BoundDestination, batch: Batch, parcel: Parcel, number: int, permit: Permit
+    ) -> tuple[Response, Sequence[Outcome], bool]:
+        """Send a parcel; gives one outcome for each of its rows, also when it cannot be made, and whether
+        waiting for the rate limit is no remedy any more."""
         rows = parcel.rows
         try:
-            return await self._post(destination, batch, parcel, number)
+            return await self._post(destination, batch, parcel, number, permit)
         except UnavailableError:
             unsent = Outcome(verdict=Verdict.RETRY)
             self._memory.settle(parcel, [unsent] * len(rows), Response(status=0, sent=False))
@@ -170,11 +214,11 @@ class Dispatcher:
         except Exception as error:  # a defect of a page: its rows become dead letters, the others go on
             log.exception("request_not_made", destination=destination.id, action=batch.travel.action)
             broken = Outcome(verdict=Verdict.REJECTED, code="INTERNAL", message=str(error))
-            return Response(status=0, error="INTERNAL", sent=False), [broken] * len(rows)
+            return Response(status=0, error="INTERNAL", sent=False), [broken] * len(rows), False
 
     async def _post(
-        self, destination: BoundDestination, batch: Batch, parcel: Parcel, number: int
-    ) -> tuple[Response, Sequence[Outcome]]:
+        self, destination: BoundDestination, batch: Batch, parcel: Parcel, number: int, permit: Permit
+    ) -> tuple[Response, Sequence[Outcome], bool]:
         found = destination.page.action(batch.travel.action)
         if found is None:
             raise BrokenError(f'{destination.page.title} has no action "{batch.travel.action}" any more')
@@ -182,10 +226,11 @@ class Dispatcher:
         request = action.build(rows, destination.settings)
         self.books.leave(number, batch.rows, parcel.people)
         response = await self._sender.send(request)
+        is_stuck = self._account.learned(permit, request, response)
         outcomes = action.read(response, rows)
         if len(outcomes) != len(rows):
             raise BrokenError(f'"{action.slug}" read {len(outcomes)} outcomes for {len(rows)} rows')
-        return response, outcomes
+        return response, outcomes, is_stuck
 
     def _learn(
         self,
@@ -194,6 +239,8 @@ class Dispatcher:
         number: int,
         response: Response,
         outcomes: Sequence[Outcome],
+        *,
+        is_stuck: bool,
     ) -> None:
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         trouble = next((each for each in outcomes if each.verdict is Verdict.HOLD), None)
@@ -204,15 +251,22 @@ class Dispatcher:
         if in_doubt and policy == "hold":
             doubt = Outcome(verdict=Verdict.REJECTED, code=UNCERTAIN, message=IN_DOUBT.format(request=number))
             outcomes = [doubt if each.verdict is Verdict.HOLD else each for each in outcomes]
-        aftermath = weigh(batch, outcomes, str(number), now, now_ms)
+        judgement = self._judge(batch, response, trouble, is_stuck=is_stuck)
+        if judgement == "alone":
+            outcomes = [
+                replace(each, verdict=Verdict.RETRY) if each.verdict is Verdict.HOLD else each
+                for each in outcomes
+            ]
+        halve = judgement in ("halve", "hold-halved")
+        aftermath = weigh(batch, outcomes, str(number), now, now_ms, halve=halve)
         again = [entry for group, _ in aftermath.again for entry in group]
         if in_doubt and policy == "hold":
             for ended in aftermath.ended:
                 self.books.count_doubt(ended.entry.row, number, policy, now_ms)
         self.books.answered(number, aftermath.ended, again if in_doubt else (), policy, now_ms)
-        self._batcher.put_back(batch, aftermath.again)
         self.retries += len(again)
-        if trouble is not None:
+        is_held = trouble is not None and judgement in ("hold", "hold-halved")
+        if trouble is not None and is_held:
             if not self.hold.is_held:
                 self._meter.held(destination.id, trouble.code)
             self.hold = self.hold.after_trouble(trouble, now, f"{destination.id}-{number}")
@@ -220,6 +274,26 @@ class Dispatcher:
             log.warning(
                 "destination_held", destination=destination.id, code=self.hold.reason, wait_seconds=wait
             )
-        elif self.hold.is_held:
+            for entry in again:  # the next probe is somebody else's, when there is somebody else
+                entry.not_before = max(entry.not_before, self.hold.until + LATER_SECONDS)
+        elif trouble is None and response.status and (self.hold.is_held or self.hold.is_ramping):
+            if self.hold.is_held:
+                log.info("destination_released", destination=destination.id)
             self.hold = self.hold.after_success()
-            log.info("destination_released", destination=destination.id)
+        self._batcher.put_back(batch, aftermath.again, last=is_held)
+
+    def _judge(
+        self, batch: Batch, response: Response, trouble: Outcome | None, *, is_stuck: bool
+    ) -> Judgement | None:
+        """Who is to blame for trouble: nobody when there is none, or when a rate limit was merely met."""
+        if trouble is None:
+            if response.status:
+                self._suspicion.passed(batch.waiting)
+            return None
+        if response.status == TOO_MANY and not is_stuck:
+            return None
+        return self._suspicion.judge(batch.waiting, trouble, sent=response.sent)
+
+
+LATER_SECONDS: Final = 0.05
+SOON_SECONDS: Final = 5.0

@@ -65,6 +65,10 @@ LINES: Final = (
     Line("destination_released", "info", "The partner answers again; delivery goes on."),
     Line("budget_nearly_spent", "warning", "Four fifths of a cap are spent, or all of it; `cap` says which."),
     Line("budget_holds", "info", "Rows wait for the next day or month, as a cap of the workspace file asks."),
+    Line(
+        "destination_paused", "info", "Somebody paused the destination; nothing leaves until it is resumed."
+    ),
+    Line("destination_resumed", "info", "Somebody ended the pause."),
     Line("event_not_routed", "error", "A defect met one event; it is a dead letter and the others go on."),
     Line("request_not_made", "error", "A defect of a page met a batch; its rows are dead letters."),
     Line(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from segue.engine import intake
 from segue.engine.batch import Travel
@@ -217,15 +218,16 @@ class Revival:
 
 
 def travel_of(row: Row, destination: BoundDestination) -> Travel:
-    """How a row travels, also when its subscription is gone: then as its action says."""
+    """How a row travels, also when its subscription is gone: then as its action says. It gives way to live
+    traffic."""
     subscription = destination.by_id.get(row.subscription)
     if subscription is not None:
-        return travel(row, subscription)
+        return replace(travel(row, subscription), revived=True)
     found = destination.page.action(row.action)
     if found is None:
-        return Travel(row.action, row.context)
-    batch = found[0].batch
-    return Travel(row.action, row.context, batch.items, batch.wait_seconds, batch.bytes)
+        return Travel(row.action, row.context, revived=True)
+    batch, pool = found[0].batch, found[0].pool
+    return Travel(row.action, row.context, batch.items, batch.wait_seconds, batch.bytes, pool, revived=True)
 
 
 _unpack = msgspec.msgpack.Decoder(DeadLetter).decode

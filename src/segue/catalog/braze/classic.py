@@ -15,7 +15,7 @@ from segue.kit.action import Settings
 from segue.kit.partner import Destination, Person, Preset
 from segue.model.delivery import Request
 
-from . import audit, classic_calls, deletion, sdk_endpoint
+from . import audit, classic_calls, deletion, limits, sdk_endpoint
 from .classic_settings import SETTINGS, connection
 
 ACTIONS: Final = (
@@ -55,4 +55,6 @@ BRAZE_CLASSIC: Final = Destination(
     presets={"ours": FIXED, "published": FIXED},
     erase=erase,
     audit=replace(audit.AUDIT, request=lambda people, settings: audit.request(people, connection(settings))),
+    quotas=limits.QUOTAS,
+    account=("restCustomEndpoint", "datacenter", "appGroupId"),
 )

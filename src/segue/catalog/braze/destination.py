@@ -11,7 +11,7 @@ from segue.kit.field import Choice, Field
 from segue.kit.partner import Destination
 from segue.model.workspace import SANDBOX_KEY
 
-from . import audit, catalogs, deletion, listings, presets, sdk_endpoint
+from . import audit, catalogs, deletion, limits, listings, presets, sdk_endpoint
 from .actions.create_alias import CREATE_ALIAS
 from .actions.debounce import DEBOUNCE
 from .actions.ecommerce_event import ECOMMERCE_EVENT
@@ -99,6 +99,8 @@ BRAZE: Final = Destination(
         library="braze-cloud-pluginsDestination",
         actions={"debounce": "debouncePlugin"},
     ),
+    quotas=limits.QUOTAS,
+    account=("endpoint", "api_key"),
     presets={"ours": presets.OURS, "published": presets.PUBLISHED},
     erase=deletion.erase,
     audit=audit.AUDIT,

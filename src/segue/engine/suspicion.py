@@ -1,0 +1,73 @@
+"""Suspicion: tells a request that alone keeps failing from a partner that fails.
+
+    A partner that is down fails everybody. A request is suspected only when, since it failed last, several
+    others have passed in a row and nobody else has failed: then it has failed *alone*, and that is counted.
+    Many rows that failed alone are cut in two; one that failed alone is tried again by itself, later and
+    later, and in the end it is dead with its whole history. Nobody waits for it but its own people.
+
+While a destination is held and the same rows fail probe after probe, they are cut in two as well, without
+being blamed for anything: a half that passes ends the hold, and shows who failed.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from segue.engine.batch import Waiting
+from segue.model.delivery import Outcome
+
+NEIGHBOURS: Final = 3
+"""So many others must have passed in a row since the last failure of anybody."""
+
+PROBES: Final = 2
+"""A request that failed so often in a row while the destination was held is cut in two for the next probe."""
+
+PARTNER_ONLY: Final = frozenset({401, 403, 423, 429})
+"""Answers about our credentials or our pace; what was sent has no part in them."""
+
+Judgement = Literal["hold", "halve", "hold-halved", "alone"]
+"""hold: the partner has trouble; halve: cut in two, nobody waits; hold-halved: the partner may have trouble,
+cut in two for the next probe; alone: this one row failed while others passed."""
+
+
+class Suspicion:
+    """What one destination knows of who fails and who passes."""
+
+    def __init__(self) -> None:
+        self._passed = 0
+        self._trouble_at = 0  # answers that had passed at the last trouble
+        self._trouble_of: frozenset[int] = frozenset()  # whose it was
+
+    def passed(self, entries: Sequence[Waiting]) -> None:
+        """A request was answered by a partner in good health, whatever it says of single rows."""
+        self._passed += 1
+        for entry in entries:
+            entry.troubles = 0
+            entry.failed_at = -1
+
+    def judge(self, entries: Sequence[Waiting], outcome: Outcome, *, sent: bool) -> Judgement:
+        """Say what a request that met trouble of the partner's means. sent: the partner may have seen it."""
+        if not sent or outcome.status in PARTNER_ONLY or (300 <= outcome.status < 400):
+            self._note(entries)
+            return "hold"
+        is_alone = self._failed_alone(entries)
+        self._note(entries)
+        for entry in entries:
+            entry.troubles += 1
+            entry.failed_at = self._passed
+        if is_alone:
+            return "halve" if len(entries) > 1 else "alone"
+        is_stuck = min(entry.troubles for entry in entries) > PROBES
+        return "hold-halved" if is_stuck and len(entries) > 1 else "hold"
+
+    def _failed_alone(self, entries: Sequence[Waiting]) -> bool:
+        """Whether it failed before, and since then and since anybody else failed enough others passed."""
+        if any(entry.failed_at < 0 for entry in entries):
+            return False
+        since = max(entry.failed_at for entry in entries)
+        if self._trouble_of.isdisjoint(map(id, entries)):
+            since = max(since, self._trouble_at)
+        return self._passed - since >= NEIGHBOURS
+
+    def _note(self, entries: Sequence[Waiting]) -> None:
+        self._trouble_at = self._passed
+        self._trouble_of = frozenset(map(id, entries))
