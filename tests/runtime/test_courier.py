@@ -341,7 +341,7 @@ async def killed(courier: Courier, desk: Desk, requests: int) -> None:
     """Run a courier and take it away, without a word, once so many requests have been answered."""
     courier.checkpoint = _never  # type: ignore[method-assign]  # the process dies before its next checkpoint
     running = asyncio.ensure_future(courier.run())
-    while len(desk.wire.sent) < requests or courier._dispatcher.in_flight:
+    while len(desk.wire.sent) < requests or courier.dispatcher.in_flight:
         await asyncio.sleep(0)
         if running.done():
             await running
@@ -384,7 +384,7 @@ async def test_a_part_that_arrived_is_not_repeated_while_its_event_waits_for_the
             await courier.start()
             running = asyncio.ensure_future(courier.run())
             await until(
-                lambda: bool(desk.wire.sent and not courier._dispatcher.in_flight and courier.ledger.waiting)
+                lambda: bool(desk.wire.sent and not courier.dispatcher.in_flight and courier.ledger.waiting)
             )
             await courier.checkpoint()
             running.cancel()

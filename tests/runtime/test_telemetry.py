@@ -65,6 +65,8 @@ def test_no_label_could_hold_a_person() -> None:
         "check",
         "version",
         "cap",
+        "account",
+        "pool",
     }
     assert {label for metric in METRICS for label in metric.labels} <= {*allowed, "python", "revision"}
 

@@ -51,8 +51,8 @@ class Waiting(msgspec.Struct, eq=False, gc=True):
     not_before  earliest time it may leave (a retry)
     retries     tries that count: the partner asked for this row to be sent again
     attempts    the history of tries that did not deliver it
-    troubles    tries in a row that met trouble of the partner's; failed_at: answers that had passed at the
-                last of them (`segue.engine.suspicion`)
+    troubles    tries in a row that met trouble of the partner's; suspected: those of them after others had
+                passed; failed_at: answers that had passed at the last (`segue.engine.suspicion`)
     is_alone    it must not share an object with other rows: one that carried several was refused
     position    index of its first object in the request it left in last
     notes       what of it did not travel, for its receipt (`segue.model.delivery.left_out`)
@@ -68,6 +68,7 @@ class Waiting(msgspec.Struct, eq=False, gc=True):
     in_flight: bool = False
     size: int = 0
     troubles: int = 0
+    suspected: int = 0
     failed_at: int = -1
     is_alone: bool = False
     position: int = 0

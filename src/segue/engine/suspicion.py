@@ -21,6 +21,8 @@ NEIGHBOURS: Final = 3
 PROBES: Final = 2
 """A request that failed so often in a row while the destination was held is cut in two for the next probe."""
 
+LONGEST_DELAY_SECONDS: Final = 256.0
+
 PARTNER_ONLY: Final = frozenset({401, 403, 423, 429})
 """Answers about our credentials or our pace; what was sent has no part in them."""
 
@@ -41,7 +43,7 @@ class Suspicion:
         """A request was answered by a partner in good health, whatever it says of single rows."""
         self._passed += 1
         for entry in entries:
-            entry.troubles = 0
+            entry.troubles = entry.suspected = 0
             entry.failed_at = -1
 
     def judge(self, entries: Sequence[Waiting], outcome: Outcome, *, sent: bool) -> Judgement:
@@ -53,11 +55,17 @@ class Suspicion:
         self._note(entries)
         for entry in entries:
             entry.troubles += 1
+            entry.suspected += 0 <= entry.failed_at < self._passed
             entry.failed_at = self._passed
         if is_alone:
             return "halve" if len(entries) > 1 else "alone"
         is_stuck = min(entry.troubles for entry in entries) > PROBES
         return "hold-halved" if is_stuck and len(entries) > 1 else "hold"
+
+    def delay_seconds(self, entry: Waiting) -> float:
+        """How long it keeps away after trouble, so that others are heard of before it is tried again: longer
+        each time others had passed, not at all while nobody does."""
+        return min(LONGEST_DELAY_SECONDS, 4.0**entry.suspected) if entry.suspected else 0.0
 
     def _failed_alone(self, entries: Sequence[Waiting]) -> bool:
         """Whether it failed before, and since then and since anybody else failed enough others passed."""

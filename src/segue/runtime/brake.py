@@ -64,8 +64,10 @@ class Brake:
             done.append(command.id)
             if (command.name == PAUSE) != self.is_on:
                 self.paused_ms = command.asked_ms if command.name == PAUSE else 0
-                event = "destination_paused" if self.is_on else "destination_resumed"
-                log.info(event, destination=self._destination)
+                if self.is_on:
+                    log.info("destination_paused", destination=self._destination)
+                else:
+                    log.info("destination_resumed", destination=self._destination)
         return done
 
 

@@ -59,6 +59,7 @@ class House:
         clock: Clock,
         telemetry: Telemetry,
         token: str,
+        accounts: Accounts,
     ) -> None:
         self.stream = stream
         self.token = token
@@ -66,6 +67,7 @@ class House:
         self.couriers = dict(couriers)
         self.telemetry = telemetry
         self._states = states
+        self._accounts = accounts
         self._clerk = clerk
         self._clock = clock
 
@@ -103,6 +105,10 @@ class House:
             dead = sum((await self._states[name].count_dead()).values())
             self.telemetry.set("segue_dead_letters", dead, destination=name)
             self.telemetry.set("segue_retries_total", courier.retries, destination=name)
+            self.telemetry.set("segue_circuit_state", courier.dispatcher.circuit, destination=name)
+        for name, account in self._accounts.all().items():
+            for pool, standing in account.snapshot().items():
+                self.telemetry.pool(name, pool, standing)
 
     def waits(self, destination: str, lane: int, offset: int) -> Waits | None:
         """Why an event waits at a destination; None when its courier does not run in this process."""
@@ -194,7 +200,7 @@ async def opened(
             retention_hours=ingest.retention_hours,
             revisions=settings.data / REVISIONS_FOLDER if has_all else None,
         )
-        yield House(stream, receiver, couriers, states, clerk, clock, telemetry, token)
+        yield House(stream, receiver, couriers, states, clerk, clock, telemetry, token, accounts)
 
 
 def keep_revision(settings: Settings, current: Current) -> str:

@@ -91,7 +91,7 @@ class Courier:
         self.memory.spending = self.accountant.spent
         self._brake = Brake(destination.id, state)
         account = account or Accounts(clock).of(destination)
-        self._dispatcher = Dispatcher(
+        self.dispatcher = Dispatcher(
             self._batcher, sender, clock, meter, self.memory, self.accountant, account, self._brake
         )
         self._books: Bookkeeper | None = None
@@ -125,12 +125,12 @@ class Courier:
     @property
     def hold(self) -> Hold:
         """Whether the destination waits for its partner, and why."""
-        return self._dispatcher.hold
+        return self.dispatcher.hold
 
     @property
     def halt(self) -> Halt | None:
         """The same as told to whoever asks; None while it sends."""
-        return self._dispatcher.halt or self.accountant.halt
+        return self.dispatcher.halt or self.accountant.halt
 
     def waits(self, lane: int, offset: int) -> Waits:
         """Why an event that is not settled waits."""
@@ -140,7 +140,7 @@ class Courier:
     @property
     def retries(self) -> int:
         """Rows that had to leave again, in this run."""
-        return self._dispatcher.retries
+        return self.dispatcher.retries
 
     @property
     def waiting_rows(self) -> int:
@@ -179,8 +179,8 @@ class Courier:
         self._books = Bookkeeper(
             ledger, journal, found, self._revival, self._batcher, self.memory, self.accountant
         )
-        self._dispatcher.books = self._books
-        self._dispatcher.requests = max(int(await self._state.value("requests") or b"0"), found.requests)
+        self.dispatcher.books = self._books
+        self.dispatcher.requests = max(int(await self._state.value("requests") or b"0"), found.requests)
         self._halt = await self._state.halt()
         self._checkpoint_at = self._clock.monotonic() + self._checkpoint_seconds
 
@@ -188,7 +188,7 @@ class Courier:
         """Ask the loop to finish: what waits is sent at once, unless the destination is held."""
         self._stopping = True
         self._batcher.hurry()
-        self._dispatcher.wake.set()
+        self.dispatcher.wake.set()
 
     async def run(self, *, until_head: bool = False) -> None:
         """Deliver until stopped, or until everything there was has been read and settled.
@@ -201,7 +201,7 @@ class Courier:
             await self.start()
         async with asyncio.TaskGroup() as requests:
             while not self._is_finished():
-                self._dispatcher.wake.clear()
+                self.dispatcher.wake.clear()
                 moved = False
                 try:
                     moved = await self._step(requests)
@@ -218,12 +218,12 @@ class Courier:
     async def _step(self, requests: asyncio.TaskGroup) -> bool:
         """Do a little of everything; True when there may be more to read right away."""
         moved = False
-        if (trouble := self._dispatcher.trouble) is not None:
-            self._dispatcher.trouble = None
+        if (trouble := self.dispatcher.trouble) is not None:
+            self.dispatcher.trouble = None
             raise trouble
         if not self.is_paused:
             moved = await self._read()
-            self._dispatcher.dispatch(self.destination, requests)
+            self.dispatcher.dispatch(self.destination, requests)
         if self._is_checkpoint_due():
             await self.checkpoint()
             self.is_paused = False
@@ -271,7 +271,7 @@ class Courier:
                     costs=costs,
                     repeats=self.memory.debouncer.changed(),
                     values={
-                        "requests": b"%d" % self._dispatcher.requests,
+                        "requests": b"%d" % self.dispatcher.requests,
                         "journal": b"%d" % turn.generation,
                         "halt": msgspec.json.encode(halt) if halt is not None else b"",
                         **epoch,
@@ -298,17 +298,17 @@ class Courier:
         self._meter.checkpoint(self.id, self._clock.monotonic() - started)
 
     def _is_finished(self) -> bool:
-        if not self._stopping or self._dispatcher.in_flight:
+        if not self._stopping or self.dispatcher.in_flight:
             return False
         is_kept = self.halt is not None or self.is_paused or bool(self.barriers)
-        is_shut = not self._is_draining and self._dispatcher.is_shut()
+        is_shut = not self._is_draining and self.dispatcher.is_shut()
         return self._batcher.rows == 0 or is_kept or is_shut
 
     def _is_checkpoint_due(self) -> bool:
         return self._since_checkpoint >= CHECKPOINT_EVENTS or self._clock.monotonic() >= self._checkpoint_at
 
     def _may_read(self) -> bool:
-        most = MOST_WAITING_ROWS // 4 if self._dispatcher.is_held else MOST_WAITING_ROWS
+        most = MOST_WAITING_ROWS // 4 if self.dispatcher.is_held else MOST_WAITING_ROWS
         return not self._stopping and self._batcher.rows < most
 
     async def _read(self) -> bool:
@@ -387,13 +387,13 @@ class Courier:
         until = self._checkpoint_at
         if self.is_paused:
             pass  # whatever waits in the log or is due would wake it at once, and nothing may move
-        elif self.hold.is_held and self._dispatcher.in_flight:
+        elif self.hold.is_held and self.dispatcher.in_flight:
             pass  # its answer wakes us
-        elif self._dispatcher.in_flight < self.destination.config.delivery.in_flight:
-            until = min(until, self._dispatcher.next_due(now))
+        elif self.dispatcher.in_flight < self.destination.config.delivery.in_flight:
+            until = min(until, self.dispatcher.next_due(now))
         seconds = max(0.001, until - now)
         waits: list[Coroutine[object, object, object]] = [
-            self._dispatcher.wake.wait(),
+            self.dispatcher.wake.wait(),
             self._clock.sleep(seconds),
         ]
         if self._may_read() and not self.is_paused:

@@ -106,6 +106,15 @@ class Dispatcher:
         return self.hold.is_held or self._brake.is_on
 
     @property
+    def circuit(self) -> int:
+        """0 closed, 1 a probe is on the way or it is opening again, 2 open, 3 paused by hand."""
+        if self._brake.is_on:
+            return 3
+        if self.hold.is_held:
+            return 1 if self.in_flight else 2
+        return int(self.hold.is_ramping)
+
+    @property
     def halt(self) -> Halt | None:
         """Why nothing leaves, as told to whoever asks; None while it does."""
         return self._brake.halt or self.hold.told(self._clock.monotonic(), self._clock.now_ms())
@@ -275,7 +284,8 @@ class Dispatcher:
                 "destination_held", destination=destination.id, code=self.hold.reason, wait_seconds=wait
             )
             for entry in again:  # the next probe is somebody else's, when there is somebody else
-                entry.not_before = max(entry.not_before, self.hold.until + LATER_SECONDS)
+                until = max(self.hold.until + LATER_SECONDS, now + self._suspicion.delay_seconds(entry))
+                entry.not_before = max(entry.not_before, until)
         elif trouble is None and response.status and (self.hold.is_held or self.hold.is_ramping):
             if self.hold.is_held:
                 log.info("destination_released", destination=destination.id)

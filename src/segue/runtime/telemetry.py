@@ -21,6 +21,7 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
 from segue.engine.ledger import Ledger
+from segue.engine.pool import Standing
 from segue.model.errors import BrokenError
 
 CONTENT_TYPE: Final = exposition.CONTENT_TYPE_LATEST
@@ -133,6 +134,19 @@ METRICS: Final = (
              "UNAUTHORIZED needs a new key; 429 and 5xx pass by themselves."),
     _gauge("destination_held", "1 or 0", "destination", "1 while the destination waits for its partner.",
            "Nothing is lost while it waits, until the log's retention ends."),
+    _gauge("circuit_state", "0 to 3", "destination",
+           "Closed 0, opening again 1, open 2, paused by hand 3.",
+           "2 for long: the partner's status page, or a key it refuses; 3: `segue resume`."),
+    _gauge("pace_limit", "requests", "account pool", "Requests a window may hold, as the partner says.",
+           "0 while it says nothing; then see the ceiling."),
+    _gauge("pace_remaining", "requests", "account pool", "Requests left in the window, as the partner says.",
+           "0 for long: the rate limit sets the pace. Larger batches or `packing: person` need fewer."),
+    _gauge("pace_ceiling", "requests", "account pool", "Requests a window holds, documented or found out.",
+           "Lower than your contract says: ask the partner."),
+    _gauge("pace_in_flight", "requests", "account pool", "Requests on the way.",
+           "At `delivery.in_flight` for long: the partner is slow."),
+    _counter("pace_refused", "requests", "account pool", "Requests refused for a rate limit (429).",
+             "More than one in a thousand: somebody else uses the same key or limit."),
     _gauge("dead_letters", "rows", "destination", "Rows kept for a human to retry or drop.",
            "Mend the mapping, then `segue dead retry`."),
     _histogram("checkpoint_seconds", "seconds", "destination", "Time to write receipts, state and position.",
@@ -244,6 +258,17 @@ class Telemetry(Collector):
     def held(self, destination: str, code: str) -> None:
         """Note that a destination began to wait for its partner."""
         self.count("segue_holds_total", destination=destination, code=code)
+
+    def pool(self, account: str, pool: str, standing: Standing) -> None:
+        """Take over how a rate limit stands."""
+        for name, value in (
+            ("segue_pace_limit", standing.limit),
+            ("segue_pace_remaining", standing.remaining),
+            ("segue_pace_ceiling", standing.ceiling),
+            ("segue_pace_in_flight", standing.in_flight),
+            ("segue_pace_refused_total", standing.refused),
+        ):
+            self.set(name, value, account=account, pool=pool)
 
     def build(self, version: str) -> None:
         """Say which Segue runs."""

@@ -1,0 +1,167 @@
+"""One request that the partner never answers well must not stop the others, nor die for nothing."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+from tests.journeys.simulation.memory_database import MemoryDatabase
+from tests.journeys.simulation.memory_log import MemoryLog, Tape
+from tests.journeys.simulation.virtual_time import VirtualClock, VirtualLoop
+from tests.runtime.house import KEY, Wire, bind, records
+
+from segue.io.storage.state import State
+from segue.model.delivery import DeadLetter, Request, Response
+from segue.model.workspace import Delivery
+from segue.runtime.courier import Courier
+from segue.runtime.telemetry import Telemetry
+from segue.sandbox.app import create_app
+
+LANES = 4
+
+
+class Partner(Wire):
+    """A sandbox that answers 500, and nothing else, to any request that holds a certain word."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__(create_app(key=KEY, clock=clock))
+        self.clock = clock
+        self.answers: list[int] = []
+        self.is_down = False
+
+    async def send(self, request: Request) -> Response:
+        await self.clock.sleep(0.05)
+        if self.is_down or b"poison" in request.body:
+            self.answers.append(500)
+            return Response(status=500, body=b'{"message": "Internal Server Error"}')
+        response = await super().send(request)
+        self.answers.append(response.status)
+        return response
+
+
+class House:
+    """A courier in virtual time, and what it did."""
+
+    def __init__(self, folder: Path, delivery: Delivery) -> None:
+        self.clock = VirtualClock()
+        self.partner = Partner(self.clock)
+        self.log = MemoryLog(Tape(LANES))
+        self.state = State(MemoryDatabase(), 24)
+        self.courier = Courier(
+            bind(delivery=delivery),
+            self.log,
+            self.state,
+            self.partner,
+            self.clock,
+            Telemetry(),
+            origins=dict.fromkeys(range(LANES), 0),
+            journal=folder / "braze",
+            checkpoint_seconds=20,
+        )
+
+    async def take_in(self, *events: dict[str, Any]) -> None:
+        now_ms = self.clock.now_ms()
+        await self.log.append([_received(record, now_ms) for record in records(*events)])
+
+    async def letters(self) -> list[DeadLetter]:
+        return await self.state.dead_letters()
+
+
+def _received(record: Any, now_ms: int) -> Any:
+    return replace(record, received_ms=now_ms)
+
+
+def read(user: str, number: int, **properties: Any) -> dict[str, Any]:
+    return {
+        "type": "track",
+        "userId": user,
+        "event": "Read",
+        "messageId": f"{user}-{number}",
+        "properties": properties,
+    }
+
+
+async def _counted(house: House, user: str) -> int:
+    profile = await house.partner.profile(user)
+    return sum(each["count"] for each in profile.get("custom_events", ()))
+
+
+def test_a_poison_request_is_isolated_and_buried_with_its_history(tmp_path: Path) -> None:
+    """Everybody else goes on meanwhile; its own person's later events come after it."""
+
+    async def life() -> None:
+        house = House(tmp_path, Delivery(wait_seconds=1))
+        await house.take_in(
+            *(read(f"u{number}", 1, word="poison" if number == 7 else "fine") for number in range(75))
+        )
+        await house.courier.start()
+        running = asyncio.create_task(house.courier.run())
+        await house.clock.sleep(5)
+        await house.take_in(read("u7", 2))
+        for step in range(270):
+            await house.take_in(*(read(f"v{number}", step) for number in range(2)))
+            await house.clock.sleep(10)
+            assert house.courier.ledger.residual == 0
+            if step == 60:
+                counts = [await _counted(house, f"u{number}") for number in range(75)]
+                assert counts == [0 if number == 7 else 1 for number in range(75)]
+                assert not await house.letters()
+        [letter] = await house.letters()
+        assert (letter.person, letter.reason) == ("u:u7", "INTERNAL_SERVER_ERROR")
+        assert sum(tried.times for tried in letter.attempts) >= 10
+        assert "gave up after 10 tries" in letter.message
+        assert json.loads(letter.items[0])["properties"] == {"word": "poison"}
+        assert await _counted(house, "u7") == 1
+        assert await _counted(house, "v1") == 270
+        house.courier.stop()
+        await running
+        house.courier.books.journal.close()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(life())
+
+
+def test_with_nobody_else_to_tell_by_the_others_of_its_batch_go_and_it_waits(tmp_path: Path) -> None:
+    """One batch and no other traffic: it is cut down to the culprit, which is not blamed."""
+
+    async def life() -> None:
+        house = House(tmp_path, Delivery(wait_seconds=1))
+        await house.take_in(
+            *(read(f"u{number}", 1, word="poison" if number == 40 else "fine") for number in range(75))
+        )
+        await house.courier.start()
+        running = asyncio.create_task(house.courier.run())
+        await house.clock.sleep(900)
+        counts = [await _counted(house, f"u{number}") for number in range(75)]
+        assert counts == [0 if number == 40 else 1 for number in range(75)]
+        assert not await house.letters()
+        house.courier.stop()
+        await running
+        house.courier.books.journal.close()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(life())
+
+
+def test_an_outage_is_not_blamed_on_anybody(tmp_path: Path) -> None:
+    """Two hours of 500 for everybody with live traffic: no letter, and then everything arrives once."""
+
+    async def life() -> None:
+        house = House(tmp_path, Delivery(wait_seconds=1))
+        await house.courier.start()
+        running = asyncio.create_task(house.courier.run())
+        for minute in range(140):
+            house.partner.is_down = 10 <= minute < 130
+            await house.take_in(*(read(f"u{number}", minute) for number in range(3)))
+            await house.clock.sleep(60)
+        await house.clock.sleep(120)
+        assert not await house.letters()
+        assert [await _counted(house, f"u{number}") for number in range(3)] == [140] * 3
+        assert house.partner.answers.count(500) < 2 * 120
+        house.courier.stop()
+        await running
+        house.courier.books.journal.close()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(life())
