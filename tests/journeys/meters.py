@@ -24,6 +24,7 @@ HELD: Final = (
 )  # fmt: skip
 EXPIRED: Final = ("segue_events_expired_total", "segue_log_tail")
 FULL: Final = ("segue_append_failures_total",)
+DEVICE: Final = ("segue_device_failures_total",)
 UNCERTAIN: Final = ("segue_rows_uncertain_total",)
 STILL: Final[Mapping[str, str]] = {
     "segue_conservation_residual": "0 is the law: every look at /metrics in these journeys checks it",

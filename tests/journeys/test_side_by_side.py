@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from tests.journeys.house import Metrics
 
 from segue.cli.serve import running
 from segue.runtime.settings import read_settings
@@ -81,6 +82,11 @@ async def test_each_event_goes_exactly_where_it_belongs(tmp_path: Path) -> None:
         assert set(segue.house.couriers) == {"site-cloud", "app-cloud"}
         reasons = {key: count for key, count in site.ledger.totals().items() if key[0] == "filtered"}
         assert reasons["filtered", "MESSAGE_SENT_CLIENT_SIDE"] >= 3
+        blocked = {"failedInitializations": ["Braze Web Mode (Actions)"], "bundled": [], "bundledIds": []}
+        await post("/v1/t", "wk_site", {"type": "track", "event": "X", "userId": "u", "_metadata": blocked})
+        async with http.get("/metrics") as answer:
+            metrics = Metrics((await answer.read()).decode())
+        assert metrics.total("segue_device_failures_total", source="site") == 1
         async with aiohttp.ClientSession(segue.addresses.sandbox) as braze:
             people = {}
             async with braze.get("/_sandbox/snapshot") as answer:

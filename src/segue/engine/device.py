@@ -88,6 +88,25 @@ def judge(event: Event, device: "BoundDestination") -> Side:
     return Side(ON_DEVICE, f"the SDK in the browser delivered it ({', '.join(matching)}): {said}")
 
 
+class _Metadata(msgspec.Struct):
+    failedInitializations: list[str] = []  # noqa: N815 - the SDK's name
+
+
+class _Told(msgspec.Struct):
+    metadata: _Metadata = msgspec.field(name="_metadata", default_factory=_Metadata)
+
+
+_read_told: Final = msgspec.json.Decoder(_Told).decode
+
+
+def has_failures(raw: bytes) -> bool:
+    """True when an event's browser could not start one of its destinations. Raises nothing."""
+    try:
+        return bool(_read_told(raw).metadata.failedInitializations)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+
+
 def _texts(value: Any) -> frozenset[str]:
     return (
         frozenset(each for each in value if isinstance(each, str)) if isinstance(value, list) else frozenset()

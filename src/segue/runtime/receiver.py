@@ -22,6 +22,7 @@ import msgspec
 import structlog
 
 from segue.engine import intake
+from segue.engine.device import has_failures
 from segue.engine.intake import Rejection
 from segue.io.log.stream import Log
 from segue.model.errors import InvalidRequest, UnavailableError
@@ -81,6 +82,9 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     retried: int
 
+
+FAILED: Final = b'"failedInitializations"'
+"""Where a browser says which of its destinations did not start."""
 
 OK: Final = Answer(200, b'{"success":true}')
 
@@ -168,6 +172,10 @@ class Receiver:
         self._order += admission.received
         for rejection in admission.rejected:
             self._note(rejection, now_ms)
+        if FAILED in body and self._telemetry is not None:
+            for record in admission.accepted:
+                if has_failures(record.raw):
+                    self._telemetry.count("segue_device_failures_total", source=record.source)
         answer = await self._keep(admission.accepted, size) if admission.accepted else OK
         if self._telemetry is not None:
             self._telemetry.observe("segue_ingest_seconds", self._clock.monotonic() - began)
