@@ -10,7 +10,7 @@ import typer
 from segue.cli.show import err, literal, out, plural, print_faults, print_json, print_table, row, table
 from segue.model.errors import MisconfiguredError, MisconfiguredWorkspace
 from segue.runtime import editor
-from segue.runtime.current import Current, read_current, starter, wants_sandbox
+from segue.runtime.current import SOURCES, Current, device_starter, read_current, starter, wants_sandbox
 from segue.runtime.settings import read_settings
 
 SCHEMA_FILE = "segue.schema.json"
@@ -24,21 +24,32 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to write it.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    platform: Annotated[
+        str, typer.Option("--platform", help="What sends: server, web, android, ios or react-native.")
+    ] = "server",
 ) -> None:
-    """Write a commented segue.yaml with a write key of its own, and its JSON Schema for your editor."""
+    """Write a commented segue.yaml with a write key of its own, and its JSON Schema for your editor.
+
+    For a page or an app it sets Braze up in device mode; for React Native, per operating system.
+    """
+    if platform not in ("server", *SOURCES):
+        known = ", ".join(("server", *SOURCES))
+        raise MisconfiguredError(f'there is no platform "{platform}"; choose one of {known}')
     path = folder / "segue.yaml"
     if path.exists() and not force:
         err.print(f"[red]error[/] {path} is there already. Use --force to replace it.")
         raise typer.Exit(2)
-    key = f"wk_{secrets.token_urlsafe(18)}"
+    keys = [f"wk_{secrets.token_urlsafe(18)}" for _ in SOURCES.get(platform, "1")]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(starter(key, schema=SCHEMA_FILE), encoding="utf-8")
+        text = device_starter(platform, keys, schema=SCHEMA_FILE) if platform in SOURCES else ""
+        path.write_text(text or starter(keys[0], schema=SCHEMA_FILE), encoding="utf-8")
         (folder / SCHEMA_FILE).write_text(editor.schema_text(), encoding="utf-8")
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise MisconfiguredError(f'"{folder}" cannot be written: {error}. Choose another folder.') from error
     out.print(f"Wrote [bold]{literal(path)}[/] and {SCHEMA_FILE}.")
-    out.print(f"Write key for your SDKs: [bold]{key}[/]")
+    for key in keys:
+        out.print(f"Write key for your SDKs: [bold]{key}[/]")
     out.print("Next: [cyan]segue validate[/], then [cyan]segue run[/].")
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from segue.kit.partner import Destination as Page
 from segue.model.errors import Fault
-from segue.model.workspace import Destination, Framework, Mode, Platform, Source, Workspace
+from segue.model.workspace import SANDBOX_APP, Destination, Framework, Mode, Platform, Source, Workspace
 
 Catalogue = Mapping[str, Page]
 
@@ -137,7 +137,8 @@ def _shared_apps(
     first: dict[object, Destination] = {}
     for each in devices:
         device, key = pages[each.id].device, settings[each.id].get("apiKey")
-        if device is None or device.kind != "mobile" or not key or each.source not in sources:
+        is_app = device is not None and device.kind == "mobile" and each.source in sources
+        if not is_app or key in ("", None, SANDBOX_APP):
             continue
         other = first.setdefault(key, each)
         if sources[other.source].platform != sources[each.source].platform:

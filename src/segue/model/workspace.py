@@ -179,3 +179,6 @@ CONCEALED: Final = "***"
 
 SANDBOX_KEY: Final = "sandbox"
 """The ``endpoint`` value that stands for the embedded sandbox."""
+
+SANDBOX_APP: Final = "sandbox-app"
+"""The app identifier the sandbox knows."""

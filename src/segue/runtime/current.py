@@ -17,16 +17,15 @@ import msgspec
 from segue.catalog.contents import catalogue
 from segue.engine.plan import Plan, prepare
 from segue.engine.setup import find_page
+from segue.io.storage.starters import SOURCES, device_starter
 from segue.io.storage.workspace import Positions, examine_workspace, locate, read_content, starter
 from segue.model.errors import Fault, MisconfiguredWorkspace
-from segue.model.workspace import SANDBOX_KEY, Destination, Workspace
+from segue.model.workspace import SANDBOX_APP, SANDBOX_KEY, Destination, Workspace
 from segue.runtime.settings import Settings, override, read_environment
 
-__all__ = ["Current", "at_sandbox", "read_current", "starter", "wants_sandbox"]
+__all__ = ["SOURCES", "Current", "at_sandbox", "device_starter", "read_current", "starter", "wants_sandbox"]
 
 SANDBOX_SETTINGS: Final = {"api_key": SANDBOX_KEY}
-SANDBOX_APP: Final = "sandbox-app"
-"""The app identifier the sandbox knows."""
 
 
 class Current(msgspec.Struct, frozen=True):
