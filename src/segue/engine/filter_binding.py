@@ -195,6 +195,8 @@ class _Binder:
         read = []
         for path, names in written.items():
             inner = f"{where}.{path}" if path else where
+            if isinstance(names, Mapping) and names.keys() == {"fields"}:
+                names = names["fields"]  # noqa: PLW2901 - how the older Config API wrote the same list
             if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
                 problem = f'expected a list of names for "{path}", found {_kind(names)}.'
                 self.fault(inner, problem, 'Write for instance: ["email", "phone"].')

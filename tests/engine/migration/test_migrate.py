@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 from tests.engine.migration.exported import EVENT_MAPPING, destination, filter_, source, subscription
 
+from segue.catalog.braze.destination import BRAZE
 from segue.catalog.contents import catalogue
+from segue.engine.filter import apply
 from segue.engine.migration.export import read_export
 from segue.engine.migration.migrate import Migration, migrate
 from segue.engine.plan import prepare
+from segue.engine.subscription import new_mapping
+from segue.kit.action import Action
 
 EXPORT = Path(__file__).parents[2] / "fixtures" / "segment-export"
 
@@ -31,6 +35,56 @@ def moved_folder() -> Migration:
 def said(migration: Migration, what: str) -> list[str]:
     """Remarks of one kind as sentences."""
     return [f"{each.subject}: {each.why}" for each in migration.remarks if each.what == what]
+
+
+OLDER_FILTERS = [
+    filter_("f1", actions=[{"type": "drop_event"}]),
+    filter_("f2", title="Some", actions=[{"type": "sample_event", "percent": 0.5, "path": "userId"}]),
+    filter_("f3", title="Less", actions=[{"type": "blocklist_fields", "fields": {"traits": ["ssn"]}}]),
+    filter_(
+        "f4",
+        title="Only",
+        actions=[{"type": "whitelist_fields", "fields": {"properties": {"fields": ["sku"]}}}],
+    ),
+]
+
+
+def test_filters_written_for_the_older_api_come_along() -> None:
+    """Their actions have other names, and lists of names may be nested."""
+    made = moved({"data": {"destinationFilters": OLDER_FILTERS}}, source(), destination())
+    plan = prepare(made.workspace, catalogue())
+    assert [each.enabled for each in made.workspace.destinations[0].filters] == [True] * 4
+    event = {"type": "track", "userId": "u", "properties": {"sku": 1, "email": "x"}, "traits": {"ssn": 1}}
+    without = moved(*OLDER_FILTERS[2:], source(), destination())
+    kept = apply(prepare(without.workspace, catalogue()).destinations["braze"].filters, event).event
+    assert kept == {"type": "track", "userId": "u", "properties": {"sku": 1}, "traits": {}}
+    assert apply(plan.destinations["braze"].filters, event).event is None
+
+
+GENERATIONS = [
+    (slug, action)
+    for action in BRAZE.actions
+    if action.slug != "debounce"  # runs in the app, and only beside a source of one
+    for slug in sorted(action.slugs)
+]
+
+
+@pytest.mark.parametrize(("stored", "action"), GENERATIONS)
+@pytest.mark.parametrize("key", ["actionId", "actionSlug"])
+def test_every_stored_action_comes_along_with_the_sync_mode_it_implies(
+    stored: str, action: Action, key: str
+) -> None:
+    """Both generations, by slug or published id; a mapping may be JSON or a text that holds it."""
+    mapping = new_mapping(action, stored)
+    mapping |= {name: "x" for name, field in action.fields_of(stored).items() if field.required is True}
+    mapping |= {"onMappingSave": {"outputs": {"catalog_name": "tea"}}} if action.hooks else {}
+    unnamed = {"actionId": "", "actionSlug": "", key: stored}
+    for settings in (mapping, json.dumps(mapping)):
+        made = moved(source(), destination(), subscription(settings=settings, **unnamed))
+        bound = prepare(made.workspace, catalogue()).destinations["braze"].subscriptions
+        assert [each.action.slug for each in bound] == [action.slug], made.remarks
+        modes = action.slugs[stored]
+        assert bound[0].shaping.sync_mode == (modes.default if modes is not None else None)
 
 
 def test_a_whole_workspace_can_be_planned() -> None:
@@ -54,6 +108,7 @@ def test_a_whole_workspace_can_be_planned() -> None:
         ("identify-calls", "updateUserProfile", True),
         ("track-calls", "trackEvent2", True),
         ("trackpurchase", "trackPurchase", False),
+        ("debounce", "debouncePlugin", True),
     ]
     assert [(each.id, each.enabled) for each in workspace.destinations[0].filters] == [
         ("no-internal-mail", True),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from segue.engine.filter_binding import LONGEST_TITLE
-from segue.engine.migration.export import Export, Item, Json, member, text
+from segue.engine.migration.export import Export, Item, Json, from_text, member, text
 from segue.engine.migration.naming import names, slug
 from segue.engine.migration.notes import Notes
 from segue.engine.plan import Catalogue
@@ -175,6 +175,8 @@ class _Mover:
 
     def subscription(self, item: Item, id_: str) -> Subscription | None:
         body, mapping = item.body, item.body.get("settings")
+        if isinstance(mapping, str):
+            mapping = from_text(mapping)
         stored = [text(body, "actionSlug"), text(body, "actionId")]
         known = [name for name in stored if name and self.page.action(name)]
         if why := _unmovable(body, mapping) if known else self.unknown(stored):

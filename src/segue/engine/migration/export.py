@@ -62,6 +62,7 @@ KINDS: Final[Mapping[str, str]] = {
     "subscription": "subscription",
     "destinationSubscription": "subscription",
     "filter": "filter",
+    "destinationFilter": "filter",
     "function": "function",
     "insertFunctionInstance": "insert function",
     "trackingPlan": "tracking plan",
@@ -279,7 +280,7 @@ def _as_api(attributes: Json) -> Json:
     """
     body = {_camel(key): value for key, value in attributes.items()}
     for key in _JSON_TEXTS & body.keys():
-        body[key] = _from_text(body[key])
+        body[key] = from_text(body[key])
     if "metadata" in body:
         metadata = body["metadata"]
         first = metadata[0] if isinstance(metadata, list) and metadata else metadata
@@ -291,10 +292,11 @@ def _as_api(attributes: Json) -> Json:
 
 
 def _action(action: Json) -> Json:
-    return {key: _from_text(value) if key == "fields" else value for key, value in action.items()}
+    return {key: from_text(value) if key == "fields" else value for key, value in action.items()}
 
 
-def _from_text(value: Any) -> Any:
+def from_text(value: Any) -> Any:
+    """The value of a text that holds JSON; anything else as it is."""
     if not isinstance(value, str):
         return value
     try:
