@@ -48,7 +48,7 @@ def test_what_is_written_validates(
     assert told["whole"]
     assert told["variables"]
     for variable in told["variables"]:
-        monkeypatch.setenv(variable["name"], f"given-{variable['name'].lower()}")
+        monkeypatch.setenv(variable["name"], f"given-{variable['name'].lower().replace('_', '-')}")
     assert run("validate", "--json") == 0
     checked = json.loads(capsys.readouterr().out)
     assert len(checked["destinations"]) == told["destinations"]
