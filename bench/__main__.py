@@ -6,6 +6,8 @@
     mapping   an event to its request, against the npm original
     routing   one subscription against two hundred
     governor  rate limits nobody tells of, used up
+    sandbox   the sandbox by itself: objects in, start, memory
+    million   a million people in a sandbox's file; only when asked for
 
 Prints a table for each and writes everything to bench/results as JSON, with the facts of the machine and how
 much it wavered meanwhile. Compare figures of one run, not of two machines.
@@ -24,7 +26,7 @@ from typing import Any, Final
 import msgspec
 from rich.console import Console
 
-from bench import courier, governor, ingest, machine, mapping, routing, whole
+from bench import courier, governor, ingest, machine, mapping, routing, sandbox, whole
 from bench.result import Result, show
 from segue.cli.serve import COLLECT_AFTER
 
@@ -35,7 +37,10 @@ BENCHES: Final[dict[str, Callable[[float], Result]]] = {
     "mapping": mapping.run,
     "routing": routing.run,
     "governor": governor.run,
+    "sandbox": sandbox.run,
 }
+ASKED: Final[dict[str, Callable[[float], Result]]] = {"million": sandbox.million}
+"""Only when named."""
 
 SECONDS: Final = 4.0
 QUICK_SECONDS: Final = 1.0
@@ -48,7 +53,12 @@ RESULTS: Final = Path(__file__).parent / "results"
 def main() -> None:
     """Run what was asked for and keep what was found."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Segue on this machine.")
-    parser.add_argument("names", nargs="*", metavar="name", help=f"{', '.join(BENCHES)}; all when left out")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="name",
+        help=f"{', '.join(BENCHES)}; these when left out. And: {', '.join(ASKED)}",
+    )
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help="how long each load lasts (%(default)s)"
     )
@@ -58,9 +68,9 @@ def main() -> None:
     given = parser.parse_args()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)  # as `segue run` does, for what is measured in this process
-    unknown = [name for name in given.names if name not in BENCHES]
+    unknown = [name for name in given.names if name not in BENCHES | ASKED]
     if unknown:
-        parser.error(f"there is no {unknown[0]}; there are {', '.join(BENCHES)}")
+        parser.error(f"there is no {unknown[0]}; there are {', '.join(BENCHES | ASKED)}")
     seconds = QUICK_SECONDS if given.quick else given.seconds
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PAGE_WIDTH)
     facts = machine.facts()
@@ -73,7 +83,7 @@ def main() -> None:
             noise = machine.Noise(Path(folder))
             noise.probe()
             began = time.perf_counter()
-            result = BENCHES[name](seconds)
+            result = (BENCHES | ASKED)[name](seconds)
             took = time.perf_counter() - began
             noise.probe()
             show(result, console)

@@ -116,11 +116,16 @@ class Bench:
             process.end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def sandbox(self) -> Process:
-        """A sandbox that authenticates, parses and counts."""
+    def sandbox(self, *options: str) -> Process:
+        """A sandbox; without options it authenticates, parses and counts, and keeps nothing."""
         port = free_port()
-        command = [str(SEGUE), "sandbox", "--no-keep", "--port", str(port)]
-        return self._start(command, port, "/_sandbox/totals")
+        return self.begin(
+            ["sandbox", *(options or ["--no-keep"]), "--port", str(port)], port, "/_sandbox/totals"
+        )
+
+    def begin(self, words: list[str], port: int, ready: str) -> Process:
+        """Any command of `segue` that listens on a port, once it answers."""
+        return self._start([str(SEGUE), *words], port, ready)
 
     def segue(self, sandbox: Process | None = None, *, roles: str, in_flight: int = IN_FLIGHT) -> Process:
         """`segue run` with some roles, delivering to a sandbox; processes of one bench share the data."""

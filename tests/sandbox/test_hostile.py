@@ -1,9 +1,11 @@
 """Anything may be thrown at it: never a 5xx of its own, never an inconsistent profile."""
 
 import asyncio
+from random import Random
 
 import msgspec
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sandbox.client import Client
@@ -13,61 +15,61 @@ from segue.sandbox.endpoints import CATALOG, EXACT
 from segue.sandbox.sdk.codes import CODES
 from segue.sandbox.seed import Snapshot
 
-NAMES = st.sampled_from(
-    [
-        "external_id",
-        "user_alias",
-        "braze_id",
-        "email",
-        "phone",
-        "name",
-        "time",
-        "properties",
-        "product_id",
-        "currency",
-        "price",
-        "quantity",
-        "alias_name",
-        "alias_label",
-        "_update_existing_only",
-        "_merge_objects",
-        "subscription_groups",
-        "push_tokens",
-        "push_token_import",
-        "current_location",
-        "country",
-        "dob",
-        "k",
-        "inc",
-        "add",
-        "remove",
-        "$add",
-        "$remove",
-        "$update",
-        "$identifier_key",
-        "$identifier_value",
-        "$new_object",
-        "$time",
-        "prioritization",
-        "cart_id",
-        "products",
-        "total_value",
-        "order_id",
-        "source",
-        "action",
-        "app_id",
-    ]
-)
+_NAMES = [
+    "external_id",
+    "user_alias",
+    "braze_id",
+    "email",
+    "phone",
+    "name",
+    "time",
+    "properties",
+    "product_id",
+    "currency",
+    "price",
+    "quantity",
+    "alias_name",
+    "alias_label",
+    "_update_existing_only",
+    "_merge_objects",
+    "subscription_groups",
+    "push_tokens",
+    "push_token_import",
+    "current_location",
+    "country",
+    "dob",
+    "k",
+    "inc",
+    "add",
+    "remove",
+    "$add",
+    "$remove",
+    "$update",
+    "$identifier_key",
+    "$identifier_value",
+    "$new_object",
+    "$time",
+    "prioritization",
+    "cart_id",
+    "products",
+    "total_value",
+    "order_id",
+    "source",
+    "action",
+    "app_id",
+]
+NAMES = st.sampled_from(_NAMES)
+_WORDS = [
+    "u1", "u2", "a@b.co", "+15551234567", "2025-12-01", "0001-01-01T00:00:00+14:00", "9999-12-31", "USD",
+    "ecommerce.cart_updated", "ecommerce.order_placed", "anon", "identified", "x" * 300, "sandbox-app",
+]  # fmt: skip
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-(2**63), 2**63 - 1),
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=20),
-    st.sampled_from(
-        ["u1", "u2", "a@b.co", "+15551234567", "2025-12-01", "0001-01-01T00:00:00+14:00", "9999-12-31", "USD",
-         "ecommerce.cart_updated", "ecommerce.order_placed", "anon", "identified", "x" * 300, "sandbox-app"]
-    ),
+    st.sampled_from(_WORDS),
 )  # fmt: skip
 VALUES = st.recursive(
     SCALARS,
@@ -76,56 +78,53 @@ VALUES = st.recursive(
     ),
     max_leaves=12,
 )
-WHO = st.sampled_from(
-    [
-        {"external_id": "u1"},
-        {"external_id": "u2"},
-        {"email": "a@b.co"},
-        {"phone": "+15551234567"},
-        {"user_alias": {"alias_name": "a", "alias_label": "anon"}, "_update_existing_only": False},
-        {"id": "a", "campaign_id": "c1", "client_secret": "sandbox-data-import-key"},
-        {},
-    ]
-)
-WHAT = st.sampled_from(
-    [
-        {"name": "Hi", "time": "2025-12-01", "properties": {"a": [1, {"b": None}]}},
-        {"product_id": "p", "currency": "USD", "price": 1.5, "time": "2025-12-01"},
-        {},
-    ]
-)
+_WHO = [
+    {"external_id": "u1"},
+    {"external_id": "u2"},
+    {"email": "a@b.co"},
+    {"phone": "+15551234567"},
+    {"user_alias": {"alias_name": "a", "alias_label": "anon"}, "_update_existing_only": False},
+    {"id": "a", "campaign_id": "c1", "client_secret": "sandbox-data-import-key"},
+    {},
+]
+WHO = st.sampled_from(_WHO)
+_WHAT = [
+    {"name": "Hi", "time": "2025-12-01", "properties": {"a": [1, {"b": None}]}},
+    {"product_id": "p", "currency": "USD", "price": 1.5, "time": "2025-12-01"},
+    {},
+]
+WHAT = st.sampled_from(_WHAT)
 OBJECTS = st.builds(
     lambda who, what, more: {**what, **who, **more}, WHO, WHAT, st.dictionaries(NAMES, VALUES, max_size=5)
 )
-ARRAYS = st.sampled_from(
-    [
-        "attributes",
-        "events",
-        "purchases",
-        "user_aliases",
-        "aliases_to_identify",
-        "emails_to_identify",
-        "phone_numbers_to_identify",
-        "external_ids",
-        "braze_ids",
-        "email_addresses",
-        "phone_numbers",
-        "fields_to_export",
-        "merge_updates",
-        "external_id_renames",
-        "alias_updates",
-        "recipients",
-        "subscription_groups",
-        "items",
-        "campaign_id",
-        "canvas_id",
-        "broadcast",
-        "subscription_group_id",
-        "subscription_state",
-        "external_id",
-        "email",
-    ]
-)
+_ARRAYS = [
+    "attributes",
+    "events",
+    "purchases",
+    "user_aliases",
+    "aliases_to_identify",
+    "emails_to_identify",
+    "phone_numbers_to_identify",
+    "external_ids",
+    "braze_ids",
+    "email_addresses",
+    "phone_numbers",
+    "fields_to_export",
+    "merge_updates",
+    "external_id_renames",
+    "alias_updates",
+    "recipients",
+    "subscription_groups",
+    "items",
+    "campaign_id",
+    "canvas_id",
+    "broadcast",
+    "subscription_group_id",
+    "subscription_state",
+    "external_id",
+    "email",
+]
+ARRAYS = st.sampled_from(_ARRAYS)
 BODIES = st.dictionaries(ARRAYS, st.lists(OBJECTS | VALUES, max_size=5) | VALUES, max_size=4)
 QUERY = "?event=Hi&length=3&external_id=u1&campaign_id=c1&canvas_id=v1&segment_id=s1&email=a@b.co"
 ENDPOINTS = [
@@ -138,14 +137,60 @@ ENDPOINTS = [
 CALLS = st.lists(st.tuples(st.sampled_from(ENDPOINTS), BODIES), min_size=1, max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(CALLS)
 def test_no_body_makes_the_sandbox_fail(calls):
     """Every answer is JSON below 500, and afterwards everything still adds up."""
     asyncio.run(throw(furnished(switches={"onboarded_after_2024_08_22": False}), calls))
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("seed", range(12))
+def test_no_barrage_makes_the_sandbox_fail(seed):
+    """Twenty-five runs a seed of bodies drawn by dice, which is far quicker than drawing them to shrink."""
+    for run in range(25):
+        dice = Random(seed * 1_000 + run)
+        calls = [(dice.choice(ENDPOINTS), _body(dice)) for _ in range(dice.randint(1, 6))]
+        asyncio.run(throw(furnished(switches={"onboarded_after_2024_08_22": False}), calls))
+
+
+def _body(dice: Random):
+    """What BODIES draws, by dice."""
+    return {
+        dice.choice(_ARRAYS): [_object(dice) for _ in range(dice.randint(0, 5))]
+        if dice.random() < 0.8
+        else _value(dice)
+        for _ in range(dice.randint(0, 4))
+    }
+
+
+def _object(dice: Random):
+    if dice.random() < 0.2:
+        return _value(dice)
+    more = {dice.choice(_NAMES): _value(dice) for _ in range(dice.randint(0, 5))}
+    return {**dice.choice(_WHAT), **dice.choice(_WHO), **more}
+
+
+def _value(dice: Random, depth: int = 0):
+    match dice.randint(0, 9 if depth < 4 else 7):
+        case 8:
+            return [_value(dice, depth + 1) for _ in range(dice.randint(0, 4))]
+        case 9:
+            return {dice.choice(_NAMES): _value(dice, depth + 1) for _ in range(dice.randint(0, 5))}
+        case 0:
+            return dice.choice([None, True, False])
+        case 1:
+            return dice.choice([0, -1, 2**63 - 1, -(2**63), dice.randint(-1_000, 1_000)])
+        case 2:
+            return dice.choice([0.5, -0.0, 1e308, -1e-308, dice.random()])
+        case 3:
+            return "".join(
+                chr(dice.choice([32, 36, 46, 97, 233, 0x1F600, 0xFFFF])) for _ in range(dice.randint(0, 9))
+            )
+        case _:
+            return dice.choice(_WORDS)
+
+
+@settings(max_examples=20, deadline=None)
 @given(CALLS)
 def test_a_state_file_makes_no_difference(calls):
     """The same calls, the same answers and the same people, with hardly anybody in memory."""
@@ -191,7 +236,7 @@ SDK_BODIES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(SDK_BODIES, min_size=1, max_size=4), st.booleans())
 def test_no_device_makes_the_sandbox_fail(bodies, is_filed):
     """Whatever an SDK sends is answered, and visitors who become somebody are one person."""
@@ -245,6 +290,8 @@ def check(sandbox: Client):
                 assert people.by_alias(name, label) is person
             for device_id in person.anonymous_devices:
                 assert people.by_device(device_id) is person
+            for token in person.push_tokens:
+                assert people.by_token(token["token"]) is person
             if email := person.fields.get("email"):
                 assert any(other is person for other in people.with_email(email))
             assert sum(kept.count for kept in person.event_summaries.values()) == len(person.events)
@@ -258,5 +305,6 @@ def check(sandbox: Client):
                 assert kept.first_ms <= kept.last_ms
         assert len(people) == len(list(people))
         named = [*people._external.values(), *people._alias.values(), *people._device.values()]
+        named += people._token.values()
         assert {person.braze_id for person in named} <= set(people.by_braze_id)
     msgspec.json.decode(msgspec.json.encode(sandbox.app.world.snapshot()), type=Snapshot)

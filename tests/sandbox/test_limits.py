@@ -1,7 +1,9 @@
 """Rate limits: fixed windows, shared buckets, three styles of headers."""
 
 from tests.sandbox.client import client
-from tests.sandbox.rules import LIMITS, OURS, TRACK, rule
+from tests.sandbox.rules import LIMITS, OURS, TRACK, Case, rule, table
+
+from segue.sandbox.seed import DEFAULT_GROUP
 
 EVENT = {"events": [{"external_id": "u", "name": "Hi", "time": "2025-12-01T00:00:00Z"}]}
 THREE = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
@@ -115,3 +117,83 @@ async def test_a_mau_contract_limits_the_whole_company():
             sandbox.key = key
             left.append(told(await sandbox.post("/users/delete", {"external_ids": ["u"]}))["remaining"])
         assert left == expected
+
+
+def published(method, path, limit, seconds, mark="D"):
+    """A line of the table of limits."""
+    per = {1: "second", 3: "three seconds", 60: "minute", 3_600: "hour", 86_400: "day"}[seconds]
+    return Case(f"{path}: {limit:,} a {per}", mark, LIMITS, (method, path), (limit, seconds))
+
+
+@table(
+    [
+        published("POST", "/users/track", 3_000, 3),
+        published("POST", "/users/track/bulk", 50, 1, "D+"),
+        published("POST", "/users/track/sync", 500, 60),
+        published("POST", "/users/delete", 20_000, 60),
+        published("POST", "/users/alias/new", 20_000, 60),
+        published("POST", "/users/alias/update", 20_000, 60),
+        published("POST", "/users/identify", 20_000, 60),
+        published("POST", "/users/merge", 20_000, 60),
+        published("POST", "/users/external_ids/rename", 1_000, 60),
+        published("POST", "/users/external_ids/remove", 1_000, 60),
+        published("POST", "/users/export/ids", 250, 60),
+        published("POST", "/users/export/segment", 250_000, 3_600),
+        published("POST", "/subscription/status/set", 5_000, 60),
+        published("POST", "/v2/subscription/status/set", 5_000, 60),
+        published("POST", "/campaigns/trigger/send", 250_000, 3_600),
+        published("POST", "/canvas/trigger/send", 250_000, 3_600),
+        published("POST", "/messages/send", 250_000, 3_600),
+        published("POST", "/sends/id/create", 100, 86_400),
+        published("GET", "/events/list", 1_000, 3_600),
+        published("GET", "/purchases/product_list", 1_000, 3_600),
+        published("GET", "/purchases/revenue_series", 1_000, 3_600),
+        published("GET", "/campaigns/data_series", 50_000, 60),
+        published("GET", "/campaigns/list", 250_000, 3_600),
+        published("GET", "/segments/list", 250_000, 3_600),
+        published("GET", "/kpi/dau/data_series", 250_000, 3_600),
+        published("GET", "/subscription/status/get", 250_000, 3_600),
+        published("GET", "/catalogs", 50, 60),
+        published("DELETE", "/catalogs/c", 50, 60),
+        published("POST", "/catalogs/c/items", 16_000, 60),
+        published("GET", "/catalogs/c/items", 50, 60),
+        published("PUT", "/catalogs/c/items/i", 50, 60),
+    ]
+)
+async def test_every_endpoint_has_its_published_limit(given, expected):
+    """Told on the first answer, whatever is wrong with the call; the window is that of the clock."""
+    sandbox = client()
+    answer = await sandbox.send(*given, {})
+    limit, seconds = expected
+    now_s = sandbox.time.ms // 1_000
+    wanted = {"limit": limit, "remaining": limit - 1, "reset": (now_s // seconds + 1) * seconds}
+    assert told(answer) == wanted
+
+
+@rule("a hundred segment exports run at once in a company, no more", "D", LIMITS)
+async def test_segment_exports_are_limited_over_the_company():
+    """The one too many is 429 until one ends."""
+    sandbox = client(switches={"segment_export_ms": 1_000})
+    for number in range(101):
+        await sandbox.post("/_sandbox/segments", {"id": f"s{number}", "name": "S"})
+    body = {"fields_to_export": ["email"]}
+    statuses = [
+        (await sandbox.post("/users/export/segment", {"segment_id": f"s{number}", **body})).status
+        for number in range(101)
+    ]
+    assert statuses == [201] * 100 + [429]
+    sandbox.time.ms += 1_000
+    assert (await sandbox.post("/users/export/segment", {"segment_id": "s100", **body})).status == 201
+
+
+@rule("double opt-in is taken note of; nobody is asked to confirm", "A", OURS)
+async def test_double_opt_in_is_a_warning():
+    """As attribute and by both subscription endpoints."""
+    sandbox = client()
+    group = {"subscription_group_id": DEFAULT_GROUP, "subscription_state": "subscribed"}
+    asked = {**group, "use_double_opt_in_logic": True}
+    await sandbox.track(attributes=[{"external_id": "u", "subscription_groups": [asked]}])
+    entry = {**asked, "external_ids": ["u"]}
+    await sandbox.post("/v2/subscription/status/set", {"subscription_groups": [entry]})
+    await sandbox.post("/subscription/status/set", {**group, "external_id": "u"})
+    assert (await sandbox.totals())["warnings"] == {"double-opt-in": 2}

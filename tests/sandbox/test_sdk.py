@@ -311,3 +311,19 @@ async def test_an_instance_is_its_own_world():
         assert answer.status == status
         answer = await sandbox.post("/api/v3/data/", body, headers={"host": host.replace("rest", "sdk")})
         assert answer.json == answered
+
+
+@rule("what an SDK may ask for besides is answered, so that it keeps quiet", "O", CLIENTS)
+@pytest.mark.parametrize("path", ["template", "push/unregister", "dust/config"])
+async def test_other_paths_are_acknowledged(path):
+    """With JSON, below /api/v3 and right below the host; an unknown app is told so."""
+    sandbox = device()
+    for base in ("/api/v3", ""):
+        body = {"api_key": APP, "device_id": "d1"}
+        answer = await sandbox.post(
+            f"{base}/{path}/", body, headers={"authorization": "", "origin": "https://shop"}
+        )
+        assert (answer.status, answer.json) == (200, {"message": "success"})
+        assert answer.headers["access-control-allow-origin"] == "https://shop"
+    answer = await sandbox.post(f"/api/v3/{path}/", {"api_key": "x", "device_id": "d1"})
+    assert answer.json == {"error": "invalid_api_key"}

@@ -16,6 +16,7 @@ from segue.sandbox import (
     identify,
     listings,
     merging,
+    messaging,
     renaming,
     segment_export,
     sending,
@@ -48,6 +49,9 @@ def _sdk() -> Iterator[tuple[str, Endpoint]]:
         "/content_cards/sync": endpoint.content_cards,
         "/feature_flags/sync": endpoint.feature_flags,
         "/banners/sync": endpoint.banners,
+        "/template": endpoint.acknowledge,
+        "/push/unregister": endpoint.acknowledge,
+        "/dust/config": endpoint.acknowledge,
     }
     for base in endpoint.BASES:
         for path, answer in answers.items():
@@ -90,6 +94,8 @@ EXACT: Mapping[tuple[str, str], Endpoint] = {
     ("GET", "/subscription/user/status"): Endpoint("subscription.groups.get", subscriptions.user_status),
     ("POST", "/campaigns/trigger/send"): Endpoint("campaigns.trigger.send", sending.send_campaign),
     ("POST", "/canvas/trigger/send"): Endpoint("canvas.trigger.send", sending.send_canvas),
+    ("POST", "/messages/send"): Endpoint("messages.send", messaging.send_messages),
+    ("POST", "/sends/id/create"): Endpoint("sends.id.create", messaging.create_send_id, "sends"),
     ("GET", "/campaigns/list"): Endpoint("campaigns.list", listings.campaigns),
     ("GET", "/campaigns/details"): Endpoint("campaigns.details", listings.campaign_details),
     ("GET", "/campaigns/data_series"): Endpoint("campaigns.data_series", series.campaign, "campaign-series"),

@@ -184,6 +184,8 @@ def _groups(call: Call, name: str, value: Any, where: str) -> Any:
             raise Refused("group-id")
         if not isinstance(state, str) or state not in GROUP_STATES:
             raise Refused("group-state")
+        if entry.get("use_double_opt_in_logic") is True and state == "subscribed":
+            call.warn("double-opt-in", where, "nobody is asked to confirm here; subscribed at once")
         states.append((group_id, state))
     return states
 

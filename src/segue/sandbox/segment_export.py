@@ -8,6 +8,7 @@ it is over.
 
 import gzip
 import io
+import itertools
 import uuid
 import zipfile
 from collections.abc import Iterable
@@ -20,6 +21,8 @@ from segue.sandbox.export import profile
 from segue.sandbox.person import Person
 from segue.sandbox.texts import Refused
 
+EXPORTS_RUNNING = 100
+"""At once, over the whole company."""
 USERS_A_FILE = 5_000
 ATTRIBUTES = 500
 CONTROL_BUCKETS = range(500)
@@ -54,9 +57,12 @@ def _export(call: Call, name: str, members: Iterable[Person]) -> Reply:
     running = call.workspace.exports_running
     if running.get(name, 0) > call.now_ms:
         raise Refused("export-running", status=429)
+    others = (run for one in call.world.workspaces.values() for run in one.exports_running.values())
+    if sum(end_ms > call.now_ms for end_ms in others) >= EXPORTS_RUNNING:
+        raise Refused("rate-limited", status=429)
     running[name] = call.now_ms + call.world.switches.segment_export_ms
     wanted = None if attributes is None else {entry for entry in attributes if isinstance(entry, str)}
-    profiles = [_profile(call, person, fields, wanted) for person in members]
+    profiles = (_profile(call, person, fields, wanted) for person in members)
     call.world.exports_made += 1
     prefix = f"{uuid.uuid5(_NAMES, f'{name}/{call.world.exports_made}')}-{call.now_ms // 1000}"
     packed, end = (_gzipped, "gz") if call.document.get("output_format") == "gzip" else (_zipped, "zip")
@@ -85,17 +91,23 @@ def _profile(call: Call, person: Person, fields: list[Any], wanted: set[str] | N
     return document
 
 
-def _gzipped(profiles: list[dict[str, Any]]) -> bytes:
+def _gzipped(profiles: Iterable[dict[str, Any]]) -> bytes:
     """One gzip of all users, one a line. Assumed: the documents tell of gzip for one's own storage only."""
-    return gzip.compress(b"".join(orjson.dumps(entry) + b"\n" for entry in profiles), mtime=0)
-
-
-def _zipped(profiles: list[dict[str, Any]]) -> bytes:
-    """A zip with so many users a file, one a line."""
     held = io.BytesIO()
+    with gzip.GzipFile(fileobj=held, mode="wb", mtime=0) as packed:
+        for entry in profiles:
+            packed.write(orjson.dumps(entry) + b"\n")
+    return held.getvalue()
+
+
+def _zipped(profiles: Iterable[dict[str, Any]]) -> bytes:
+    """A zip with so many users a file, one a line; never more than those in memory unpacked."""
+    held, rest = io.BytesIO(), iter(profiles)
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number, start in enumerate(range(0, max(1, len(profiles)), USERS_A_FILE)):
-            lines = (orjson.dumps(entry) for entry in profiles[start : start + USERS_A_FILE])
+        for number in itertools.count():
+            lines = [orjson.dumps(entry) for entry in itertools.islice(rest, USERS_A_FILE)]
+            if not lines and number:
+                break
             member = zipfile.ZipInfo(f"{number:06d}.txt", (2026, 1, 1, 0, 0, 0))
-            archive.writestr(member, b"".join(line + b"\n" for line in lines))
+            archive.writestr(member, b"".join(line + b"\n" for line in lines), zipfile.ZIP_DEFLATED)
     return held.getvalue()

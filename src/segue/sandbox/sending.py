@@ -72,9 +72,10 @@ def _send(call: Call, kind: Kind) -> Reply:
         raise Refused("no-recipients")
     recipients = [] if broadcast else _recipients(call, entries, kind)
     if broadcast:
-        _limit_broadcast(call, what)
+        limit_broadcast(call, what)
     call.objects = call.accepted = len(recipients)
-    is_member = _audience(call, known[what], document.get("audience")) if broadcast else None
+    segment_id = known[what].segment_id or ""
+    is_member = audience_of(call, segment_id, document.get("audience")) if broadcast else None
     dispatch_id = call.world.next_dispatch(call.workspace, what)
     call.world.apply_later(
         call, lambda now_ms: _apply(call, known[what], recipients, is_member, dispatch_id, now_ms)
@@ -142,7 +143,7 @@ def _check_properties(holder: Mapping[str, Any], kind: Kind) -> None:
             raise Refused("properties-cap", name)
 
 
-def _limit_broadcast(call: Call, what: str) -> None:
+def limit_broadcast(call: Call, what: str) -> None:
     """250 broadcasts a minute, and 10 to the same audience: what is sent, to whom, by which filter."""
     audience = hashlib.sha256(f"{what}/{call.document.get('audience')!r}".encode()).hexdigest()[:16]
     world = call.world
@@ -152,9 +153,12 @@ def _limit_broadcast(call: Call, what: str) -> None:
             raise Refused("rate-limited", status=429, headers=permit.headers)
 
 
-def _audience(call: Call, sent: Campaign | Canvas, audience: Any) -> Test:
-    """Who a broadcast goes to: the campaign's own segment, narrowed by the audience of the request."""
-    segment = call.workspace.segments.get(getattr(sent, "segment_id", None) or "")
+def audience_of(call: Call, segment_id: str, audience: Any) -> Test:
+    """Who a broadcast goes to: a segment, narrowed by the audience of the request.
+
+    Raises Refused: the audience is none the documents know.
+    """
+    segment = call.workspace.segments.get(segment_id)
     tests = [call.workspace.members(segment, call.now_ms)] if segment is not None else []
     if audience not in (None, {}):
         try:

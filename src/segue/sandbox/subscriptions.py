@@ -137,7 +137,14 @@ def _order(
         raise Refused("email-or-phone")
     if not (external_ids or emails or phones):
         raise Refused("subscription-recipient")
+    note_double_opt_in(call, entry, "subscription_groups")
     return group_id, state, external_ids, emails, phones
+
+
+def note_double_opt_in(call: Call, entry: Mapping[str, Any], where: str) -> None:
+    """Say that nobody is asked to confirm: here they are subscribed at once."""
+    if entry.get("use_double_opt_in_logic") is True and entry.get("subscription_state") == "subscribed":
+        call.warn("double-opt-in", where, "nobody is asked to confirm here; subscribed at once")
 
 
 def _list(entry: Mapping[str, Any], name: str) -> list[str]:

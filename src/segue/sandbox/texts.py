@@ -124,6 +124,14 @@ TEXTS: Mapping[str, Text] = {
     "one-recipient-identifier": Text(
         "Each recipient must have exactly one of 'external_user_id', 'user_alias', 'braze_id', 'email'", "A"
     ),
+    "no-message": Text("No message to send", "D"),
+    "variant-unspecified": Text("Message Variant Unspecified", "D"),
+    "variant": Text("Invalid Message Variant", "D"),
+    "variant-type": Text("Mismatched Message Type", "D"),
+    "extra-push": Text("Invalid Extra Push Payload", "D"),
+    "slideup-length": Text("Slideup Message Length Exceeded", "D"),
+    "apple-length": Text("Apple Push Length Exceeded", "D"),
+    "android-length": Text("Android Push Length Exceeded", "D"),
     "properties-cap": Text("'{name}' is too large", "A"),
     # -- reads
     "length": Text("'length' must be between 1 and 100", "A"),

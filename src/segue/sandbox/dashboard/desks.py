@@ -12,7 +12,7 @@ from segue.sandbox.clock import iso
 from segue.sandbox.dossier import search, whole
 from segue.sandbox.operations import Missing
 from segue.sandbox.person import Person, Summary
-from segue.sandbox.workspace import Workspace
+from segue.sandbox.workspace import Campaign, Canvas, Workspace
 from segue.sandbox.world import World
 
 LISTED = 100
@@ -202,17 +202,19 @@ async def log(world: World, workspace: Workspace, query: Mapping[str, str]) -> d
 async def messages(world: World, workspace: Workspace, query: Mapping[str, str]) -> dict[str, Any]:
     """Campaigns with what they reached, and Currents connectors with how they stand."""
     registry = workspace.registry
+    listed: list[Campaign | Canvas] = [*workspace.campaigns.values(), *workspace.canvases.values()]
     return {
         "campaigns": [
             {
                 "id": one.id,
                 "name": one.name,
-                "channels": ", ".join(one.channels),
+                "kind": "campaign" if isinstance(one, Campaign) else "canvas",
+                "channels": _channels(one),
                 "segment": one.segment_id or "everybody",
                 "reached": sum(registry.sends.get(one.id, {}).values()),
                 "converted": sum(registry.conversions.get(one.id, {}).values()),
             }
-            for one in workspace.campaigns.values()
+            for one in listed
         ],
         "connectors": [
             {
@@ -234,6 +236,14 @@ async def messages(world: World, workspace: Workspace, query: Mapping[str, str])
             if key.workspace == workspace.id
         ],
     }
+
+
+def _channels(one: Campaign | Canvas) -> str:
+    """The channels of a campaign, or of all steps of a canvas."""
+    by_step = (
+        [step.channels for step in one.steps] if isinstance(one, Canvas) and one.steps else [one.channels]
+    )
+    return ", ".join(dict.fromkeys(channel for channels in by_step for channel in channels))
 
 
 def _line(one: Person) -> dict[str, Any]:

@@ -71,6 +71,11 @@ def banners(call: Call) -> Reply:
     return _synced(call, {"banners": []})
 
 
+def acknowledge(call: Call) -> Reply:
+    """POST /api/v3/template/, /push/unregister, /dust/config: taken note of; there is nothing to give."""
+    return _synced(call, {"message": "success"})
+
+
 def preflight(call: Call) -> Reply:
     """What a browser asks before it lets a page call us."""
     return Reply(204, b"", [(b"access-control-max-age", b"600")])
