@@ -154,7 +154,7 @@ def receipt(ended: Ended, request: str, now_ms: int) -> Receipt:
         request=request,
         position=ended.position,
         status=ended.outcome.status,
-        attempts=tries(ended.entry.attempts) + (not ended.reason),
+        attempts=(tries(ended.entry.attempts) if ended.entry.attempts else 0) + (not ended.reason),
         settled_ms=now_ms,
         notes=ended.entry.notes,
     )
