@@ -88,17 +88,23 @@ export class Client {
    * externalId  whom the work makes the visitor, when it does
    */
   run(event: Event, work: Work, externalId?: string): void {
-    if (this.phase === 'closed' || (this.start.defers && !event.userId)) return
-    if (event.userId && event.userId === this.gone && this.analytics.user().id() !== this.gone) return
+    const by = idOf(event.userId)
+    if (this.phase === 'closed' || (this.start.defers && by === null)) return
+    if (by !== null && by === this.gone && this.known() !== this.gone) return
     if (this.phase === 'idle' && !this.begin(externalId)) return
     if (this.phase === 'open' && externalId === undefined && this.isStale()) this.leave()
     if (this.phase === 'leaving') {
-      if (externalId !== undefined && event.userId === this.analytics.user().id()) this.take(externalId, event.userId)
-      else if (event.userId !== this.visitor || !event.userId) return this.hold(event, work, externalId)
+      if (externalId !== undefined && by === this.known()) this.take(externalId, by)
+      else if (by === null || by !== this.visitor) return this.hold(event, work, externalId)
     }
     if (this.phase === 'loading') return this.hold(event, work, externalId)
-    if (externalId !== undefined) this.remember(event.userId)
+    if (externalId !== undefined) this.remember(by)
     this.attempt(work)
+  }
+
+  /** Whom analytics knows now. */
+  private known(): string | null {
+    return idOf(this.analytics.user().id())
   }
 
   private hold(event: Event, work: Work, externalId: string | undefined): void {
@@ -133,9 +139,9 @@ export class Client {
   /** Start the SDK and the session, or say that it is not time. A visitor who is named is set first, so that
    * no anonymous session is opened before theirs. */
   private begin(named: string | undefined): boolean {
-    const id = this.analytics.user().id()
-    const externalId = named ?? (this.start.namesAtStart && typeof id === 'string' ? id : undefined)
-    if (this.start.defers && typeof id !== 'string') return false
+    const id = this.known()
+    const externalId = named ?? (this.start.namesAtStart && id !== null ? id : undefined)
+    if (this.start.defers && id === null) return false
     try {
       if (!this.isInitialized && !this.start.initialize(this.sdk)) {
         warn('Braze\'s SDK did not start: a crawler, a visitor who opted out, or a wrong key or endpoint')
@@ -162,10 +168,10 @@ export class Client {
     }
   }
 
-  private remember(userId: string | null | undefined): void {
+  private remember(userId: string | null): void {
     this.hasChangedUser = true
     this.gone = null
-    if (!userId) return
+    if (userId === null) return
     this.visitor = userId
     this.remembered.write(userId)
   }
@@ -173,7 +179,7 @@ export class Client {
   /** Braze is on somebody whom analytics does not know any more: after a reset or another log-in that this
    * page did not see, in another tab or while the SDK was blocked. */
   private isStale(): boolean {
-    return !this.start.keepsUser && this.visitor !== null && this.analytics.user().id() !== this.visitor
+    return !this.start.keepsUser && this.visitor !== null && this.known() !== this.visitor
   }
 
   /** A logout. Before the SDK is there nothing can be done: the note is found when it is. */
@@ -246,7 +252,7 @@ export class Client {
 
   /** Somebody else (or the same visitor again) is named before the leaver is forgotten: what waits is theirs,
    * and what the leaver did carries the leaver's name already. */
-  private take(externalId: string, userId: string | null | undefined): void {
+  private take(externalId: string, userId: string | null): void {
     this.departure = null
     this.attempt((sdk) => sdk.changeUser(externalId))
     this.remember(userId)
@@ -258,4 +264,9 @@ export class Client {
 /** Tell the page that the SDK is started, before the session opens: the moment to subscribe to its messages. */
 function announce(sdk: Sdk): void {
   if (typeof CustomEvent === 'function') window.dispatchEvent(new CustomEvent(READY, { detail: sdk }))
+}
+
+/** An id as text; pages pass numbers too. Nothing, and no text at all, is nobody. */
+function idOf(id: unknown): string | null {
+  return id === null || id === undefined || id === '' ? null : String(id)
 }

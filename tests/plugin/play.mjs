@@ -142,7 +142,8 @@ class Stage {
     }
     for (const hook of ['before', 'destination'])
       for (const plugin of this.plugins.filter((one) => one.type === hook)) {
-        if (hook === 'destination' && event.integrations?.['Braze Web Mode (Actions)'] === false) continue
+        const { All: all, 'Braze Web Mode (Actions)': own = all } = event.integrations ?? {}
+        if (hook === 'destination' && own === false) continue
         await plugin[event.type]?.(context)?.catch?.((error) => this.warnings.push(String(error)))
       }
     this.flags.push(event.integrations ?? null)
