@@ -10,7 +10,7 @@ from tests.engine.sides import faults, mobile, plan, web, workspace
 
 from segue.engine.filter import apply
 from segue.engine.sdk_settings import Site, sdk_settings
-from segue.model.workspace import Filter, Subscription
+from segue.model.workspace import Filter
 
 NODE = Path(__file__).parents[1] / "node"
 UMD = NODE / "node_modules" / "@segment" / "analytics-next" / "dist" / "umd"
@@ -100,12 +100,7 @@ def test_what_sdks_would_judge_otherwise_is_refused(condition: str) -> None:
     assert "cannot work in device mode" in told["destinations.braze-web.filters.f0"]
 
 
-def test_a_sample_and_a_template_cannot_work_in_the_browser() -> None:
-    """Both are said when the workspace is read."""
+def test_a_sample_cannot_work_in_the_browser() -> None:
+    """It would choose others there than here; that is said when the workspace is read."""
     sampled = Filter(id="s", condition="all", actions=({"type": "SAMPLE", "percent": 0.5},))
     assert "destinations.braze-web.filters.s" in faults(workspace(web(filters=(sampled,))))
-    liquid = Subscription(
-        id="l", action="trackEvent", trigger='type = "track"', mapping={"eventName": {"@liquid": "{{event}}"}}
-    )
-    told = faults(workspace(web(subscriptions=(liquid,))))
-    assert "@liquid does not work in the browser" in told["destinations.braze-web.subscriptions.l.mapping"]

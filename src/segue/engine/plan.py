@@ -9,8 +9,6 @@ Places in faults read like the workspace file: ``destinations.braze.subscription
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
 from segue.engine.filter import BoundFilters, bind
 from segue.engine.routing_rules import rules_of
 from segue.engine.setup import Catalogue, check_together, choose
@@ -287,21 +285,7 @@ def _bind_destination(
     made = BoundDestination(config, page, settings, bound, filters)
     if page.mode == "device":
         made.routing_rules = rules_of(page.creation_name, filters, f"{place}.filters", faults)
-    _check_scripted(made, place, faults)
     return made
-
-
-def _check_scripted(made: BoundDestination, place: str, faults: list[Fault]) -> None:
-    """A script in a page has no template engine: a mapping that needs one gives nothing there."""
-    faults.extend(
-        Fault(
-            place=f"{place}.subscriptions.{each.id}.mapping",
-            problem="@liquid does not work in the browser.",
-            remedy="Use @template, @if or @replace, or map the value where the event is made.",
-        )
-        for each in made.scripted
-        if b'"@liquid":' in msgspec.json.encode(each.mapping_json)
-    )
 
 
 def _check_delivery(config: Destination, place: str, faults: list[Fault]) -> None:
