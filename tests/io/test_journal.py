@@ -57,6 +57,27 @@ def test_a_decision_about_a_row_in_doubt_outlives_a_start(tmp_path: Path) -> Non
     assert not found.uncertain
 
 
+def test_a_row_that_left_twice_is_told_though_the_second_time_was_answered(tmp_path: Path) -> None:
+    """In doubt in one life, sent again and answered in the next, killed before a checkpoint: the third still
+    knows that it may have arrived twice, over checkpoints until its event is read; once counted, no more."""
+    journal, _ = Journal.open(tmp_path / "braze", 0)
+    journal.leave(1, [key(0), key(1)])
+    journal, _ = Journal.open(tmp_path / "braze", 0)
+    assert journal.count(key(1))
+    journal.leave(2, [key(0)])
+    journal.settle(2, [(key(0), fine(2))])
+    journal, found = Journal.open(tmp_path / "braze", 0)
+    assert found.settled == {key(0): fine(2)}
+    assert found.doubted == {key(0): 1}
+    journal.turned(journal.turn(unread=[(key(0), fine(2))]))
+    journal, found = Journal.open(tmp_path / "braze", 1)
+    assert found.doubted == {key(0): 1}
+    assert journal.count(key(0))
+    journal.turned(journal.turn(counted=[(key(0), fine(2))]))
+    _, found = Journal.open(tmp_path / "braze", 2)
+    assert not found.doubted
+
+
 def test_a_row_that_did_not_arrive_is_neither(tmp_path: Path) -> None:
     """A 503 says that nothing was applied: the row leaves again and is not in doubt."""
     journal, _ = Journal.open(tmp_path / "braze", 0)

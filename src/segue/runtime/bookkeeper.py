@@ -51,6 +51,7 @@ class Bookkeeper:
         self._settled = dict(found.settled)
         self._doubt = dict(found.uncertain)
         self._counted = found.counted
+        self._doubted = dict(found.doubted)
         self._revival = revival
         self._batcher = batcher
         self._memory = memory
@@ -101,8 +102,9 @@ class Bookkeeper:
             if key in self._counted:
                 self._settle_event(row, known, now_ms // 60_000, is_counted=True)
             else:
-                if known.reason == UNCERTAIN:
-                    self.count_doubt(row, known.request, destination.config.delivery.uncertain, now_ms)
+                request = self._doubted.pop(key, None)
+                if request is not None:  # it left twice, and no checkpoint tells so
+                    self.count_doubt(row, request, policy_of(destination, row.action), now_ms)
                 if not known.reason:
                     self._memory.recall(row)
                 self._settle_known(row, known, now_ms)
@@ -110,10 +112,9 @@ class Bookkeeper:
         request = self._doubt.pop(key, None)
         if request is None:
             return False
-        policy = destination.config.delivery.uncertain
-        repeatable = is_repeatable(destination, row.action)
-        self.count_doubt(row, request, "repeated" if repeatable else policy, now_ms)
-        if repeatable or policy == "resend":
+        policy = policy_of(destination, row.action)
+        self.count_doubt(row, request, policy, now_ms)
+        if policy != "hold":
             return False
         verdict = Settled(request, 0, 0, UNCERTAIN, IN_DOUBT.format(request=request))
         # A decision until a checkpoint has it: killed before, the next start must find it, not a row that
@@ -300,6 +301,12 @@ def broken(
 def row_key(row: Row) -> RowKey:
     """Which row this is, for the journal."""
     return RowKey(row.lane, row.offset, row.subscription, row.part)
+
+
+def policy_of(destination: BoundDestination, action: str) -> str:
+    """What becomes of a row that may have arrived: "repeated" when that changes nothing, else the
+    destination's policy."""
+    return "repeated" if is_repeatable(destination, action) else destination.config.delivery.uncertain
 
 
 def is_repeatable(destination: BoundDestination, action: str) -> bool:

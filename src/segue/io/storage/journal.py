@@ -53,6 +53,7 @@ class Found(msgspec.Struct, frozen=True):
     settled    rows that were answered for good
     uncertain  rows that left and may or may not have arrived -> the request they left in
     counted    those of both that a checkpoint has written down already
+    doubted    settled rows that had been in doubt before, which no checkpoint tells -> the request of that
     requests   highest number of a request it tells of; a later one must not be called the same
     people     keys of everybody whose attributes left, answered or not
     """
@@ -62,6 +63,7 @@ class Found(msgspec.Struct, frozen=True):
     counted: frozenset[RowKey] = frozenset()
     requests: int = 0
     people: frozenset[str] = frozenset()
+    doubted: Mapping[RowKey, int] = {}
 
 
 class _Left(msgspec.Struct, frozen=True, array_like=True, tag="l"):
@@ -101,6 +103,7 @@ class Journal:
         self._turn: Turn | None = None
         self._flying: dict[int, _Left] = {}
         self._doubt: dict[RowKey, int] = {}
+        self._doubted: dict[RowKey, int] = {}
         self._counted: set[RowKey] = set()
 
     @classmethod
@@ -124,6 +127,7 @@ class Journal:
         journal = cls(stem, generation, handle)
         journal._doubt = dict(found.uncertain)
         journal._counted = set(found.counted & found.uncertain.keys())
+        journal._doubted = dict(found.doubted)
         # The requests that were on the way are not any more: what they leave behind is doubt, which only an
         # answer or a decision about the row itself ends.
         for request in sorted(set(found.uncertain.values())):
@@ -195,6 +199,9 @@ class Journal:
             raise _unavailable(path, error) from error
         turn = Turn(generation, handle)
         for rows, is_counted in ((list(counted), True), (list(unread), False)):
+            for key, _ in rows:
+                if not is_counted and key in self._doubted and key not in self._counted:
+                    self._append(handle, _Answered(self._doubted[key], [], [key]))
             if rows:
                 self._append(handle, _Answered(0, rows, [], is_counted))
         for left in self._flying.values():
@@ -236,6 +243,7 @@ def _read(content: bytes) -> tuple[Found, int]:
     flying: dict[int, list[RowKey]] = {}
     settled: dict[RowKey, Settled] = {}
     doubt: dict[RowKey, int] = {}
+    doubted: dict[RowKey, int] = {}
     counted: set[RowKey] = set()
     people: set[str] = set()
     requests = at = 0
@@ -253,7 +261,9 @@ def _read(content: bytes) -> tuple[Found, int]:
             continue
         flying.pop(entry.request, None)
         for key, verdict in entry.rows:
-            doubt.pop(key, None)
+            request = doubt.pop(key, None)
+            if request is not None and key not in counted:
+                doubted[key] = request
             counted.discard(key)
             settled[key] = verdict
         doubt.update(dict.fromkeys(entry.doubt, entry.request))
@@ -262,7 +272,7 @@ def _read(content: bytes) -> tuple[Found, int]:
     for request, keys in flying.items():
         doubt.update(dict.fromkeys(keys, request))
     known = frozenset(counted & (doubt.keys() | settled.keys()))
-    return Found(settled, doubt, known, requests, frozenset(people)), at
+    return Found(settled, doubt, known, requests, frozenset(people), doubted), at
 
 
 def _path(stem: Path, generation: int) -> Path:
