@@ -26,7 +26,7 @@ from typing import Any, Final
 import msgspec
 from rich.console import Console
 
-from bench import courier, governor, ingest, machine, mapping, routing, sandbox, whole
+from bench import courier, delta, governor, ingest, machine, mapping, routing, sandbox, whole
 from bench.result import Result, show
 from segue.cli.serve import COLLECT_AFTER
 
@@ -36,6 +36,7 @@ BENCHES: Final[dict[str, Callable[[float], Result]]] = {
     "whole": whole.run,
     "mapping": mapping.run,
     "routing": routing.run,
+    "delta": delta.run,
     "governor": governor.run,
     "sandbox": sandbox.run,
 }

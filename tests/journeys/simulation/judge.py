@@ -105,11 +105,14 @@ class Judge:
         return faults
 
     def _superseded(self) -> set[Thing]:
-        """Attributes of which each was set again by an event that happened later, or was told later."""
+        """Attributes of which each that tells its event was set again by one that happened later, or was
+        told later."""
         newest: dict[tuple[str, str], int] = {}
         told = [event for event in self.told if (event.number, "attributes") in event.things]
         for event in sorted(told, key=lambda event: event.when):
-            newest |= {(event.event["userId"], name): event.number for name in event.event["traits"]}
+            traits = event.event["traits"].items()
+            numbers = [name for name, value in traits if value == event.number]
+            newest |= {(event.event["userId"], name): event.number for name in numbers}
         last = set(newest.values())
         return {(event.number, "attributes") for event in told if event.number not in last}
 

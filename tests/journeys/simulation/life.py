@@ -28,10 +28,13 @@ class Life:
 
     folder       where it keeps its journal
     dies_at      which passage of the gate is the last; None for a life without accident
+    dies_by      passages of what name count for that; "" for all
     is_succeeded true when the next one has begun
     """
 
-    def __init__(self, number: int, dies_at: int | None, chance: Random, folder: Path) -> None:
+    def __init__(
+        self, number: int, dies_at: int | None, chance: Random, folder: Path, *, dies_by: str = ""
+    ) -> None:
         self.number = number
         self.folder = folder
         self.is_alive = True
@@ -40,6 +43,7 @@ class Life:
         self.last_gate = ""
         self._left: dict[Path, bytes] = {}
         self._dies_at = dies_at
+        self._dies_by = dies_by
         self._passages = 0
         self._chance = chance
 
@@ -68,7 +72,7 @@ class Life:
         luck = self._chance.random()
         if luck < 0.3:
             await asyncio.sleep(0 if luck < 0.15 else luck / 10)
-        self._passages += 1
+        self._passages += self._dies_by in ("", name)
         if self.is_alive and self._passages == self._dies_at:
             self.last_gate = name
             self.end()

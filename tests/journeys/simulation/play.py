@@ -34,6 +34,12 @@ LANES: Final = 4
 PATIENCE_SECONDS: Final = 7200.0
 """After the last event and with fair weather everything must be settled within this time."""
 
+GATES: Final = (
+    *("before a checkpoint", "after a checkpoint", "before a request", "after an answer"),
+    *("before a look at the state", "after a look at the state", "after a read of the log"),
+)
+"""Where a life ends that does not end just anywhere."""
+
 ATTRIBUTES: Final[Mapping[str, Mapping[str, Any]]] = {
     "clocks": {},
     "changed": {"attributes": "changed"},
@@ -125,8 +131,12 @@ class Run:
             for _ in range(self._luck.choice((0, 0, 1, 2, 4))):
                 if self._luck.random() < 0.25:
                     await self._live(bound, world, stops_after=self._luck.expovariate(5 / seconds))
-                else:
+                elif self._luck.random() < 0.4:
                     await self._live(bound, world, dies_at=int(10 ** self._luck.uniform(0.5, 3)))
+                else:
+                    gate, nth = self._luck.choice(GATES), int(10 ** self._luck.uniform(0, 1.3))
+                    most = self._luck.expovariate(5 / seconds)
+                    await self._live(bound, world, dies_at=nth, dies_by=gate, stops_after=most)
             await asyncio.wait([acting, blowing])
             while not await self._live(bound, world):
                 pass
@@ -162,6 +172,7 @@ class Run:
         world: asyncio.TaskGroup,
         *,
         dies_at: int | None = None,
+        dies_by: str = "",
         stops_after: float | None = None,
     ) -> bool:
         """One life of the process: to its accident, to a stop, or until everything is settled.
@@ -169,7 +180,9 @@ class Run:
         False when it could not write its last checkpoint.
         """
         self.lives += 1
-        life = Life(self.lives, dies_at, Random(f"{self.seed}-life-{self.lives}"), self._folder)
+        life = Life(
+            self.lives, dies_at, Random(f"{self.seed}-life-{self.lives}"), self._folder, dies_by=dies_by
+        )
         courier = Courier(
             bound,
             MortalLog(life, self.log),

@@ -1,0 +1,144 @@
+"""Delta sending: how many people a second are decided about, and what a day costs.
+
+A million people are in the state; batches of some of them are loaded, decided about, settled and written back
+as the courier does it.
+"""
+
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from bench import day
+from bench.result import Result, Table
+from segue.catalog.braze.attributes import SHAPE
+from segue.engine.delta import Fate, Profiles, Update
+from segue.io.storage.state import Checkpoint, State
+
+PEOPLE: Final = 1_000_000
+PIECE: Final = 50_000
+LOAD: Final = 1_000
+BATCH: Final = 75
+WARM: Final = 15_000
+CHECKPOINT: Final = 20_000
+SHARE_CHANGED: Final = 0.2
+DAY_PEOPLE_A_SECOND: Final = 300
+NOW_MS: Final = day.START_MS
+
+
+def run(seconds: float) -> Result:
+    """Measure both."""
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="segue-bench-delta-") as folder:
+        figures |= asyncio.run(decide(Path(folder), seconds))
+    said = day.make(round(DAY_PEOPLE_A_SECOND * max(1.0, seconds)))
+    told = {name: way(said) for name, way in day.WAYS.items()}
+    naive = told["naive"]
+    rows = []
+    for name, each in told.items():
+        if each.profiles != naive.profiles:
+            raise RuntimeError(f"the profiles of {name} are not those of naive sending")
+        if told["changed"].points > each.points:
+            raise RuntimeError(f"delta sending costs more points than {name}")
+        rows.append([name, each.points, each.points / naive.points, each.objects, each.lookups])
+        figures[f"points_{name.replace(' ', '_').replace('-', '_')}"] = each.points
+    decisions = Table(
+        title=f"Decisions about people, {PEOPLE:,} of them in the state",
+        columns=["", "people/s", "µs a person"],
+        rows=[
+            ["in memory, 80 % unchanged", figures["warm_per_second"], 1e6 / figures["warm_per_second"]],
+            ["from the state and back", figures["cold_per_second"], 1e6 / figures["cold_per_second"]],
+        ],
+        note="From the state: loaded by twos of batches, decided, settled, written with checkpoints.",
+    )
+    costs = Table(
+        title=f"Data points of a day: {len(said):,} identifies",
+        columns=["", "data points", "against naive", "objects", "look-ups"],
+        rows=rows,
+        note="The sandbox's own meter; all four leave the same profiles behind.",
+    )
+    return Result(name="delta", tables=[decisions, costs], figures=figures)
+
+
+async def decide(folder: Path, seconds: float) -> dict[str, float]:
+    """People a second, those in memory and those drawn at random from all."""
+    state = await State.open(folder / "braze.db")
+    await fill(state)
+    chance = random.Random(5)
+    warm = Profiles(SHAPE, changed_only=True)
+    people = [chance.randrange(PEOPLE) for _ in range(WARM)]
+    await load(state, warm, people)
+    found = {
+        "warm_per_second": await pace(state, warm, lambda: chance.choices(people, k=BATCH), seconds),
+        "cold_per_second": await pace(
+            state,
+            Profiles(SHAPE, changed_only=True),
+            lambda: [chance.randrange(PEOPLE) for _ in range(LOAD)],
+            seconds,
+        ),
+    }
+    await state.close()
+    return found
+
+
+def item(number: int, orders: int = 0) -> bytes:
+    """What an identify says of a person."""
+    return orjson.dumps(
+        {
+            "external_id": f"user-{number}",
+            "email": "somebody@example.com",
+            "first_name": "Ada",
+            "plan": "plus",
+            "newsletter": True,
+            "orders": orders,
+            "home": {"city": "Berlin", "zip": "10115"},
+            "tags": ["a", "b", "c"],
+        }
+    )
+
+
+async def fill(state: State) -> None:
+    """Everybody has been told the same once."""
+    profiles = Profiles(SHAPE, changed_only=True)
+    profiles.load(profiles.missing(["external_id:user-0"]), {})
+    [prepared] = profiles.prepare([Update(item(0), NOW_MS, NOW_MS)]).objects
+    profiles.settle(prepared, Fate.APPLIED)
+    [body] = profiles.changed().values()
+    for start in range(0, PEOPLE, PIECE):
+        bodies = dict.fromkeys((f"external_id:user-{number}" for number in range(start, start + PIECE)), body)
+        await state.commit(Checkpoint(profiles=bodies, now_ms=NOW_MS))
+
+
+async def load(state: State, profiles: Profiles, numbers: list[int]) -> None:
+    keys = [f"external_id:user-{number}" for number in numbers]
+    while wanted := profiles.missing(keys):
+        profiles.load(wanted, await state.profiles(wanted))
+
+
+async def pace(state: State, profiles: Profiles, draw: Callable[[], list[int]], seconds: float) -> float:
+    """Decide about people for a while; gives how many a second, loading and checkpoints included."""
+    began, done, since = time.perf_counter(), 0, 0
+    step = 0
+    while (took := time.perf_counter() - began) < seconds:
+        numbers = draw()
+        await load(state, profiles, numbers)
+        step += 1
+        updates = [
+            Update(item(number, step if index < len(numbers) * SHARE_CHANGED else 0), NOW_MS + step, NOW_MS)
+            for index, number in enumerate(numbers)
+        ]
+        departure = profiles.prepare(updates)
+        for prepared in departure.objects:
+            profiles.settle(prepared, Fate.APPLIED)
+        done += len(numbers)
+        since += len(numbers)
+        if since >= CHECKPOINT:
+            since = 0
+            await state.commit(Checkpoint(profiles=profiles.changed(), now_ms=NOW_MS))
+            profiles.written()
+    return done / took
