@@ -127,3 +127,16 @@ async def test_a_deleted_name_can_be_used_again():
     assert (await sandbox.totals())["people"] == 1
     assert (await sandbox.person("u"))["data_points"] == 6
     sandbox.app.world.close()
+
+
+async def test_a_profile_needs_little_of_the_disk(tmp_path):
+    """A profile of about a kilobyte does not spill into a page of its own."""
+    sandbox = client(state_file=tmp_path / "state.sqlite")
+    for first in range(0, 1_000, 50):
+        people = [
+            {"external_id": f"user-{number}", **{f"note {part}": "x" * 250 for part in range(3)}}
+            for number in range(first, first + 50)
+        ]
+        await sandbox.track(attributes=people)
+    sandbox.app.world.close()
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2_500 * 1_000

@@ -53,6 +53,7 @@ class StateFile:
         self._written: dict[tuple[str, str], int] = {}
         """By workspace and connector: the running number up to which waiting events are in the file."""
         execute = self.connection.execute
+        execute("pragma page_size = 8192")  # a profile fits beside its key
         execute("pragma locking_mode = exclusive")
         execute("pragma journal_mode = wal").fetchall()
         execute("pragma synchronous = normal")
