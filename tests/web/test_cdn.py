@@ -200,8 +200,13 @@ async def test_other_methods_and_paths(site: Site) -> None:
 
 async def test_the_public_address_goes_before_the_host_of_a_request(tmp_path: Path) -> None:
     """Behind a proxy; without it only a host that is one is believed."""
-    fixed = Cdn(current(public_url="https://events.example.com/in"), tmp_path, tmp_path)
+    (tmp_path / "braze").mkdir()
+    (tmp_path / "braze" / "00000000aaaa.js").write_bytes(b"x")
+    (tmp_path / "manifest.json").write_text('{"braze": "00000000aaaa.js"}')
+    fixed = Cdn(current(web(), public_url="https://events.example.com/in"), tmp_path, tmp_path)
     told = json.loads(fixed.settings("wk", "http", "evil.example").body)
+    script = "https://events.example.com/in/next-integrations/actions/braze/00000000aaaa.js"
+    assert [each["url"] for each in told["remotePlugins"]] == [script]
     assert told["integrations"]["Segment.io"]["apiHost"] == "events.example.com/in/v1"
     assert told["integrations"]["Segment.io"]["protocol"] == "https"
     open_to_hosts = Cdn(current(), tmp_path, tmp_path)

@@ -28,21 +28,25 @@ ADDRESS: Final = "/next-integrations/actions"
 
 
 class Site(msgspec.Struct, frozen=True):
-    """Where SDKs reach us: scheme, host with its port, and the path of the tracking API."""
+    """Where SDKs reach us: scheme, host with its port, the path of the tracking API.
+
+    base  path before everything of ours, where a proxy has one
+    """
 
     scheme: str
     host: str
     prefix: str
+    base: str = ""
 
     @property
     def api_host(self) -> str:
         """As SDKs want it: host and path, no scheme."""
-        return f"{self.host}{self.prefix}"
+        return f"{self.host}{self.base}{self.prefix}"
 
     @property
     def origin(self) -> str:
         """As a page wants it."""
-        return f"{self.scheme}://{self.host}"
+        return f"{self.scheme}://{self.host}{self.base}"
 
 
 def sdk_settings(plan: Plan, source: Source, write_key: str, site: Site, scripts: Mapping[str, str]) -> Json:

@@ -161,7 +161,7 @@ class Cdn:
         ingest = self._current.workspace.ingest
         if ingest.public_url:
             parts = urlsplit(ingest.public_url)
-            return Site(parts.scheme, parts.netloc, parts.path.rstrip("/") + ingest.prefix)
+            return Site(parts.scheme, parts.netloc, ingest.prefix, parts.path.rstrip("/"))
         if not _HOST.fullmatch(host):
             return None
         return Site("https" if scheme == "https" else "http", host.lower(), ingest.prefix)
