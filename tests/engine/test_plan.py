@@ -95,10 +95,6 @@ S = "destinations.braze.subscriptions.0"
             },
         ),
         (
-            workspace(delivery=Delivery(packing="person")),
-            {"destinations.braze.delivery.packing": "not offered yet"},
-        ),
-        (
             workspace(subscription(), subscription(trigger='type = "page"')),
             {"destinations.braze.subscriptions.1.id": "also the id of subscription 0"},
         ),

@@ -24,6 +24,8 @@ class Travel(msgspec.Struct, frozen=True, cache_hash=True):
     """How a row travels: rows with the same travel may share a request.
 
     pool    the partner's rate limit its requests count against
+    pack    (action, place of its array in the order the partner applies them) of every action that may share
+            a request; () when only rows of one action may
     revived a dead letter tried again: it gives way to live traffic where the limit is short
     """
 
@@ -34,6 +36,11 @@ class Travel(msgspec.Struct, frozen=True, cache_hash=True):
     bytes: int = 4 * 1024 * 1024
     pool: str = ""
     revived: bool = False
+    pack: tuple[tuple[str, int], ...] = ()
+
+    def place(self, action: str) -> int:
+        """The place of an action's array in a request that holds several; 0 for the only one."""
+        return next((place for name, place in self.pack if name == action), 0)
 
 
 OpensAt = Callable[[Travel], float]
@@ -56,6 +63,7 @@ class Waiting(msgspec.Struct, eq=False, gc=True):
     is_alone    it must not share an object with other rows: one that carried several was refused
     position    index of its first object in the request it left in last
     notes       what of it did not travel, for its receipt (`segue.model.delivery.left_out`)
+    place       of its array in a request that holds several (`Travel.pack`)
     """
 
     row: Row
@@ -69,6 +77,7 @@ class Waiting(msgspec.Struct, eq=False, gc=True):
     size: int = 0
     troubles: int = 0
     suspected: int = 0
+    place: int = 0
     failed_at: int = -1
     is_alone: bool = False
     position: int = 0
@@ -149,6 +158,7 @@ class Batcher:
             since=now,
             attempts=attempts,
             size=row.size_bytes,
+            place=travel.place(row.action) if travel.pack else 0,
         )
         self.rows += 1
         chains = self._chains
@@ -303,12 +313,13 @@ class Batcher:
         return any(self._blocker(entry, chosen) is not None for entry in batch.waiting)
 
     def _blocker(self, entry: Waiting, chosen: set[int]) -> Waiting | None:
-        """The first earlier row of one of the entry's people that neither left nor leaves along."""
+        """The first earlier row of one of the entry's people that neither left nor leaves along, or would be
+        applied after it if both left in one request."""
         for person in entry.people:
             for earlier in self._chains[person]:
                 if earlier is entry:
                     break
-                if id(earlier) not in chosen:
+                if id(earlier) not in chosen or earlier.place > entry.place:
                     return earlier
         return None
 

@@ -161,11 +161,13 @@ def pack(
         parcel.left_out.append(LeftOut(row, entries[index], dropped.reason, notes))
         if itemized:
             parcel.spending.append(Spending(row, {}, profiles.meter.by_attribute(read)))
-    position = 0
+    positions: dict[int, int] = {}  # by array
     for carrier in carriers:
+        place = entries[carrier.owners[0]].place
+        position = positions.get(place, 0)
         for index in carrier.owners:
             entries[index].position = position
-        position += len(carrier.row.items)
+        positions[place] = position + len(carrier.row.items)
         carrier.owners = tuple(moved[index] for index in carrier.owners)
     return parcel
 

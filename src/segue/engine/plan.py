@@ -225,7 +225,7 @@ def _bind_destination(
     if page is None:
         return None
     settings = _check_settings(config, page, place, faults)
-    _check_delivery(config, f"{place}.delivery", faults)
+    _check_delivery(config, page, f"{place}.delivery", faults)
     filters, filter_faults = bind(config.filters, f"{place}.filters")
     faults.extend(filter_faults)
     subscriptions = config.subscriptions
@@ -288,7 +288,7 @@ def _bind_destination(
     return made
 
 
-def _check_delivery(config: Destination, place: str, faults: list[Fault]) -> None:
+def _check_delivery(config: Destination, page: Page, place: str, faults: list[Fault]) -> None:
     delivery = config.delivery
     bounds: tuple[tuple[str, float | None, float, float], ...] = (
         ("wait_seconds", delivery.wait_seconds, 0.0, 600.0),
@@ -305,13 +305,11 @@ def _check_delivery(config: Destination, place: str, faults: list[Fault]) -> Non
                     remedy=f"Use a number from {least:g} to {most:g}.",
                 )
             )
-    promised = (("packing", delivery.packing, "action"),)
-    faults.extend(
-        Fault(
-            place=f"{place}.{name}",
-            problem=f'"{value}" is not offered yet.',
-            remedy=f"Leave it out, or write {name}: {only}.",
+    if delivery.packing == "person" and page.pack is None:
+        faults.append(
+            Fault(
+                place=f"{place}.packing",
+                problem=f"{page.title} has no requests that hold several actions.",
+                remedy="Leave it out, or write packing: action.",
+            )
         )
-        for name, value, only in promised
-        if value != only
-    )

@@ -127,13 +127,7 @@ def bind_subscription(
         mapping=prepared,
         coercer=Coercer(action.fields_of(slug)),
         batch=batch,
-        travel=Travel(
-            action=action.slug,
-            items=batch.items if is_batched else 1,
-            wait_seconds=batch.wait_seconds if is_batched else 0.0,
-            bytes=batch.bytes,
-            pool=action.pool,
-        ),
+        travel=_travel(action, batch, delivery, page, is_batched=is_batched),
         types=types,
         events=events,
         matches=compile_trigger(trigger),
@@ -228,4 +222,26 @@ def _check_fields(
         )
         for key, field in fields.items()
         if field.required is True and key not in mapping and not any(name.startswith("@") for name in mapping)
+    )
+
+
+def _travel(action: Action, batch: Batch, delivery: Delivery, page: Page, *, is_batched: bool) -> Travel:
+    """How its rows travel: with others of the action, or packed with whatever shares its requests."""
+    pack = page.pack
+    is_packed = delivery.packing == "person" and pack is not None and action.slug in pack.arrays
+    if pack is not None and is_packed and is_batched:
+        return Travel(
+            action=next(iter(pack.arrays)),
+            items=min(batch.items, pack.batch.items),
+            wait_seconds=batch.wait_seconds,
+            bytes=pack.batch.bytes,
+            pool=action.pool,
+            pack=tuple(pack.arrays.items()),
+        )
+    return Travel(
+        action=action.slug,
+        items=batch.items if is_batched else 1,
+        wait_seconds=batch.wait_seconds if is_batched else 0.0,
+        bytes=batch.bytes,
+        pool=action.pool,
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from segue.kit.action import Action, Choices, JsonObject, Settings
+from segue.kit.action import Action, Batch, Choices, JsonObject, Settings
 from segue.kit.device import Check, OnDevice
 from segue.kit.field import Field
 from segue.model.delivery import Request, Response
@@ -31,6 +31,19 @@ class Quota(msgspec.Struct, frozen=True):
 
     requests: int
     seconds: int
+
+
+class Pack(msgspec.Struct, frozen=True, kw_only=True):
+    """Actions whose objects may share one request.
+
+    name    what such a request is called in metrics
+    arrays  slug of an action -> place of its array in the order the partner applies them
+    batch   what fits one request, all arrays together
+    """
+
+    name: str
+    arrays: Mapping[str, int]
+    batch: Batch
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +95,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     choices   how to list the values of dynamic fields, by the name the field gives
     quotas    documented rate limits, by the pool requests count against
     account   settings that together say whose limits these are
+    pack      the actions that `packing: person` puts into one request; None when there are none
     creation_name  what SDKs know it by (``_metadata``, served settings); the title when ""
     family    the `type` it can be chosen by, with framework, mode and the source's platform; "" for none
     platforms sources it works with; none: all
@@ -102,6 +116,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     choices: Mapping[str, Choices] = {}
     quotas: Mapping[str, Quota] = {}
     account: tuple[str, ...] = ()
+    pack: Pack | None = None
     creation_name: str = ""
     family: str = ""
     frameworks: Sequence[Framework] = ("actions",)

@@ -4,7 +4,7 @@ The decisions have been taken elsewhere; here they become entries of the ledger,
 journal entries, always together.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -166,11 +166,17 @@ class Bookkeeper:
         self._settle_event(row, verdict, now_ms // 60_000)
 
     def answered(
-        self, request: int, ended: Sequence[Ended], doubt: Sequence[Waiting], policy: str, now_ms: int
+        self,
+        request: int,
+        ended: Sequence[Ended],
+        doubt: Sequence[Waiting],
+        policies: Mapping[str, str],
+        now_ms: int,
     ) -> None:
         """A request was answered, or was not: write everything it ended.
 
-        doubt  rows that leave again although they may have arrived
+        doubt     rows that leave again although they may have arrived
+        policies  what becomes of such rows, by their action
         """
         rows = [
             (row_key(each.entry.row), _verdict(each, request))
@@ -179,7 +185,7 @@ class Bookkeeper:
         ]
         doubtful = [entry.row for entry in doubt if entry.row.lane != NO_LANE]
         for row in doubtful:
-            self.count_doubt(row, request, policy, now_ms)
+            self.count_doubt(row, request, policies[row.action], now_ms)
         self.journal.settle(request, rows, map(row_key, doubtful))
         for each in ended:
             self._end(each, request, now_ms)

@@ -202,7 +202,9 @@ class Dispatcher:
         response, outcomes, is_stuck = await self._exchange(destination, batch, parcel, number, permit)
         seconds = self._clock.monotonic() - started
         items = sum(len(row.items) for row in parcel.rows)
-        self._meter.request(destination.id, batch.travel.action, response.status, items, seconds)
+        pack = destination.page.pack
+        action = pack.name if pack is not None and batch.travel.pack else batch.travel.action
+        self._meter.request(destination.id, action, response.status, items, seconds)
         if response.status:
             self._accountant.request([entry.row for entry in parcel.waiting], items)
         settled = self._memory.settle(parcel, outcomes, response)
@@ -254,12 +256,13 @@ class Dispatcher:
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         trouble = next((each for each in outcomes if each.verdict is Verdict.HOLD), None)
         in_doubt = bool(response.error) and response.sent
-        policy: str = destination.config.delivery.uncertain
-        if is_repeatable(destination, batch.travel.action):
-            policy = "repeated"
-        if in_doubt and policy == "hold":
+        policies = _policies(destination, batch)
+        if in_doubt:
             doubt = Outcome(verdict=Verdict.REJECTED, code=UNCERTAIN, message=IN_DOUBT.format(request=number))
-            outcomes = [doubt if each.verdict is Verdict.HOLD else each for each in outcomes]
+            outcomes = [
+                doubt if each.verdict is Verdict.HOLD and policies[row.action] == "hold" else each
+                for row, each in zip(batch.rows, outcomes, strict=True)
+            ]
         judgement = self._judge(batch, response, trouble, is_stuck=is_stuck)
         if judgement == "alone":
             outcomes = [
@@ -269,10 +272,10 @@ class Dispatcher:
         halve = judgement in ("halve", "hold-halved")
         aftermath = weigh(batch, outcomes, str(number), now, now_ms, halve=halve)
         again = [entry for group, _ in aftermath.again for entry in group]
-        if in_doubt and policy == "hold":
-            for ended in aftermath.ended:
-                self.books.count_doubt(ended.entry.row, number, policy, now_ms)
-        self.books.answered(number, aftermath.ended, again if in_doubt else (), policy, now_ms)
+        for ended in aftermath.ended if in_doubt else ():
+            if policies[ended.entry.row.action] == "hold":
+                self.books.count_doubt(ended.entry.row, number, "hold", now_ms)
+        self.books.answered(number, aftermath.ended, again if in_doubt else (), policies, now_ms)
         self.retries += len(again)
         is_held = trouble is not None and judgement in ("hold", "hold-halved")
         if trouble is not None and is_held:
@@ -303,6 +306,15 @@ class Dispatcher:
         if response.status == TOO_MANY and not is_stuck:
             return None
         return self._suspicion.judge(batch.waiting, trouble, sent=response.sent)
+
+
+def _policies(destination: BoundDestination, batch: Batch) -> dict[str, str]:
+    """What becomes of rows that may have arrived, by the actions in a batch."""
+    uncertain = destination.config.delivery.uncertain
+    return {
+        action: "repeated" if is_repeatable(destination, action) else uncertain
+        for action in {row.action for row in batch.rows}
+    }
 
 
 LATER_SECONDS: Final = 0.05

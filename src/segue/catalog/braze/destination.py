@@ -8,10 +8,10 @@ from typing import Final
 
 from segue.kit.device import OnDevice
 from segue.kit.field import Choice, Field
-from segue.kit.partner import Destination
+from segue.kit.partner import Destination, Pack
 from segue.model.workspace import SANDBOX_KEY
 
-from . import audit, catalogs, deletion, limits, listings, presets, sdk_endpoint
+from . import audit, catalogs, deletion, limits, listings, presets, rest, sdk_endpoint
 from .actions.create_alias import CREATE_ALIAS
 from .actions.debounce import DEBOUNCE
 from .actions.ecommerce_event import ECOMMERCE_EVENT
@@ -101,6 +101,11 @@ BRAZE: Final = Destination(
     ),
     quotas=limits.QUOTAS,
     account=("endpoint", "api_key"),
+    pack=Pack(
+        name=rest.TRACK_POOL,
+        arrays={slug: rest.ARRAY_NAMES.index(name) for slug, name in rest.ARRAYS.items()},
+        batch=rest.TRACK_BATCH,
+    ),
     presets={"ours": presets.OURS, "published": presets.PUBLISHED},
     erase=deletion.erase,
     audit=audit.AUDIT,
