@@ -6,6 +6,7 @@
     mapping   an event to its request, against the npm original
     routing   one subscription against two hundred
     governor  rate limits nobody tells of, used up
+    packing   requests for a thousand events
     sandbox   the sandbox by itself: objects in, start, memory
     million   a million people in a sandbox's file; only when asked for
 
@@ -26,7 +27,7 @@ from typing import Any, Final
 import msgspec
 from rich.console import Console
 
-from bench import courier, delta, governor, ingest, machine, mapping, routing, sandbox, whole
+from bench import courier, delta, governor, ingest, machine, mapping, packing, routing, sandbox, whole
 from bench.result import Result, show
 from segue.cli.serve import COLLECT_AFTER
 
@@ -38,6 +39,7 @@ BENCHES: Final[dict[str, Callable[[float], Result]]] = {
     "routing": routing.run,
     "delta": delta.run,
     "governor": governor.run,
+    "packing": packing.run,
     "sandbox": sandbox.run,
 }
 ASKED: Final[dict[str, Callable[[float], Result]]] = {"million": sandbox.million}
