@@ -5,6 +5,7 @@ import pytest
 from tests.sandbox.client import client
 from tests.sandbox.rules import MARKS
 
+from segue.sandbox.seed import DEFAULT_APP
 from segue.sandbox.switches import Switches, describe
 
 EVENT = {"external_id": "u", "name": "Hi", "time": "2025-12-01", "properties": {"a": [1, {"b": None}]}}
@@ -327,3 +328,16 @@ async def test_a_workspace_is_changed_with_its_people_kept():
         answer = await sandbox.send("PATCH", f"/_sandbox/workspaces/{path}", body)
         assert answer.status == status, answer.json
         assert says in answer.json["error"]
+
+
+async def test_a_snapshot_with_half_a_push_token_is_restored_without_it():
+    """Whole ones are kept, and found when they move."""
+    sandbox = client()
+    token = {"app_id": DEFAULT_APP, "token": "t1", "device_id": "device-1"}
+    await sandbox.track(attributes=[{"external_id": "u", "push_tokens": [token]}])
+    snapshot = (await sandbox.get("/_sandbox/snapshot")).json
+    snapshot["workspaces"][0]["people"][0]["push_tokens"] += [{}, {"token": 1}]
+    assert (await sandbox.post("/_sandbox/restore", snapshot)).status == 200
+    await sandbox.track(attributes=[{"external_id": "v", "push_tokens": [token]}])
+    assert (await sandbox.person("u"))["push_tokens"] == []
+    assert (await sandbox.person("v"))["push_tokens"] == [token]

@@ -142,6 +142,7 @@ class People:
             self._alias[name, label] = person
         for device_id in person.anonymous_devices:
             self._device[device_id] = person
+        person.push_tokens = tuple(token for token in person.push_tokens if _is_token(token))
         for token in person.push_tokens:
             self._token[token["token"]] = person
         self._list(self._email, (person.fields.get("email") or "").lower(), person)
@@ -243,6 +244,11 @@ class People:
     def _unlist(index: Shared, key: str, person: Person) -> None:
         if key:
             index.discard(key, person)
+
+
+def _is_token(token: dict[str, object]) -> bool:
+    """Whether a snapshot's push token has all that one needs."""
+    return all(isinstance(token.get(name), str) for name in ("app_id", "token", "device_id"))
 
 
 def digits(phone: str) -> str:
