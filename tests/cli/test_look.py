@@ -152,7 +152,15 @@ def test_doctor_is_content_with_a_healthy_segue(folder: Path) -> None:
         ran = segue("doctor", "--json", folder=folder, SEGUE_PORT=port)
     findings = {finding["name"]: finding for finding in ran.json["findings"]}
     assert (ran.code, ran.json["well"]) == (0, True), ran.json
-    assert list(findings) == ["libraries", "disk", "workspace", "process", "books of braze"]
+    assert list(findings) == [
+        "libraries",
+        "disk",
+        "workspace",
+        "process",
+        "destination braze",
+        "books of braze",
+    ]
+    assert findings["destination braze"]["says"].startswith("nothing keeps it from sending")
     assert findings["process"]["says"] == f"ready at http://127.0.0.1:{port}/readyz"
     assert "the books add up" in findings["books of braze"]["says"]
 

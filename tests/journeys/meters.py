@@ -16,11 +16,16 @@ ORDINARY: Final = (
     "segue_events_skipped_total", "segue_events_dead", "segue_rows_delivered_total", "segue_rows_dead_total",
     "segue_requests_total", "segue_request_seconds", "segue_batch_items", "segue_dead_letters",
     "segue_checkpoint_seconds", "segue_log_bytes", "segue_log_head", "segue_build_info",
-    "segue_workspace_info", "segue_budget_used",
+    "segue_workspace_info", "segue_budget_used", "segue_points_sent_total", "segue_points_saved_total",
+    "segue_rows_filtered_total", "segue_late_attributes_total",
 )  # fmt: skip
 HELD: Final = (
     "segue_retries_total", "segue_holds_total", "segue_destination_held", "segue_events_waiting",
     "segue_events_lag", "segue_oldest_waiting_seconds",
+)  # fmt: skip
+PACE: Final = (
+    "segue_circuit_state", "segue_pace_limit", "segue_pace_remaining", "segue_pace_ceiling",
+    "segue_pace_in_flight", "segue_pace_refused_total",
 )  # fmt: skip
 EXPIRED: Final = ("segue_events_expired_total", "segue_log_tail")
 FULL: Final = ("segue_append_failures_total",)

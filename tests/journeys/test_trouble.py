@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.journeys.house import Braze, Segue, track, until, write_workspace
-from tests.journeys.meters import DEVICE, EXPIRED, FULL, HELD, KINDS, ORDINARY, STILL, UNCERTAIN, still
+from tests.journeys.meters import DEVICE, EXPIRED, FULL, HELD, KINDS, ORDINARY, PACE, STILL, UNCERTAIN, still
 
 
 def test_every_metric_is_moved_by_a_journey_or_cannot_be() -> None:
     """A new metric is put into one of the journeys, or among those that stand still, with the reason."""
-    named = [*ORDINARY, *HELD, *EXPIRED, *FULL, *UNCERTAIN, *DEVICE, *STILL]
+    named = [*ORDINARY, *HELD, *PACE, *EXPIRED, *FULL, *UNCERTAIN, *DEVICE, *STILL]
     assert sorted(named) == sorted(KINDS)
 
 
@@ -27,11 +27,22 @@ def test_an_ordinary_hour_moves_the_ordinary_metrics(tmp_path: Path, braze: Braz
     }
     page = {"type": "page", "userId": "u1", "messageId": "p1", "name": "Home"}
     lost = {"type": "track", "event": "Lost"}
+    told = {
+        "type": "identify",
+        "userId": "u1",
+        "messageId": "i1",
+        "timestamp": "2026-11-24T10:00:00.000Z",
+        "traits": {"plan": "plus"},
+    }
+    late = {**told, "messageId": "i2", "timestamp": "2026-11-23T10:00:00.000Z", "traits": {"plan": "none"}}
     with Segue(tmp_path, endpoint=braze.address) as segue:
         assert segue.send([track("u1", "t1"), track("u1", "t1"), page, order, lost])[0] == 200
         assert segue.send([track("u9", "x1")], key="wk_app")[0] == 200
         assert segue.send([track("u1", "t2")], key="wk_nobody")[0] == 400
         until(lambda: segue.settled(5), "all five are settled")
+        for number, event in enumerate((told, late), 6):
+            assert segue.send([event])[0] == 200
+            until(lambda number=number: segue.settled(number), "it is settled")
         until(lambda: segue.metrics().total("segue_dead_letters"), "the checkpoint is made")
         until(lambda: not still(segue.metrics(), ("segue_checkpoint_seconds",)), "and its time is noted")
         metrics = segue.metrics()
@@ -39,9 +50,9 @@ def test_an_ordinary_hour_moves_the_ordinary_metrics(tmp_path: Path, braze: Braz
         assert {
             result: metrics.total(f"segue_events_{result}")
             for result in ("delivered_total", "filtered_total", "duplicate_total", "skipped_total", "dead")
-        } == {"delivered_total": 1, "filtered_total": 1, "duplicate_total": 1, "skipped_total": 1, "dead": 1}
-        assert metrics.total("segue_events_received_total", source="web") == 5
-        assert metrics.total("segue_events_accepted_total", source="web") == 4
+        } == {"delivered_total": 2, "filtered_total": 2, "duplicate_total": 1, "skipped_total": 1, "dead": 1}
+        assert metrics.total("segue_events_received_total", source="web") == 7
+        assert metrics.total("segue_events_accepted_total", source="web") == 6
         assert metrics.total("segue_events_rejected_total", source="web") == 1
         assert segue.ask("GET", "/livez")[0] == 200
         checks = segue.readiness()
@@ -67,6 +78,31 @@ def test_an_outage_of_the_partner_loses_nothing(tmp_path: Path, braze: Braze) ->
         assert metrics.total("segue_requests_total", status="0") == 1
     marks = [event["properties"]["mark"] for event in braze.everybody()["u1"]["events"]]
     assert sorted(marks) == sorted(f"{number}-{n}" for number in range(10) for n in range(5))
+
+
+def test_a_partner_that_refuses_fails_and_is_slow_is_paced(tmp_path: Path, braze: Braze) -> None:
+    """429, then 503, then an answer that takes its time: the metrics show the limit, the refusal, the circuit
+    and what is on the way, and everything arrives."""
+    braze.control("PATCH", "/switches", {"enforce_limits": True})
+    braze.fault(status=429, count=1)
+    braze.fault(status=503, count=2)
+    with Segue(tmp_path, endpoint=braze.address) as segue:
+        moved: set[str] = set()
+
+        def all_moved() -> bool:
+            metrics = segue.metrics()
+            moved.update(set(PACE) - set(still(metrics, PACE)))
+            return moved == set(PACE)
+
+        assert segue.send([track("u1", "first")])[0] == 200
+        until(lambda: all_moved() or "segue_circuit_state" in moved, "the circuit is not closed")
+        until(lambda: all_moved() or segue.settled(1), "the first is settled")
+        braze.fault(latency_ms=700, count=1)
+        assert segue.send([track("u1", "slow")])[0] == 200
+        until(all_moved, f"all moved, of which so far: {sorted(moved)}")
+        until(lambda: segue.settled(2), "the slow one is settled")
+        assert segue.stop() == 0
+    assert braze.count("events") == 2
 
 
 def test_a_key_that_is_refused_holds_the_destination_and_not_the_door(tmp_path: Path, braze: Braze) -> None:

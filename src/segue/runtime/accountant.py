@@ -148,6 +148,8 @@ class Accountant:
     def written(self, entries: Mapping[CostKey, Cost]) -> None:
         """A checkpoint has these."""
         self._costs.written(entries)
+        for standing in self._guard.standings(self._clock.now_ms()):
+            self._show(standing)
 
     def _spend(self, event: str, points: int, micro_requests: int, now_ms: int) -> None:
         for standing in self._guard.spend(event, points=points, micro_requests=micro_requests, now_ms=now_ms):
