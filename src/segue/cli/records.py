@@ -79,7 +79,7 @@ def why(
             _print_sighting(sighting)
         looked = f"{plural(found.looked, 'event')} of the lane read, {found.events:,} of this person"
         more = "" if found.complete else "; the search stopped there, --limit goes further"
-        out.print(f"\n{looked}{more}", style="dim")
+        out.print(f"\n{looked}{more}", style="dim", soft_wrap=True)
     if not found.sightings:
         raise typer.Exit(1)
 
