@@ -41,6 +41,7 @@ class Costs:
         self._source = source
         self._costs: dict[CostKey, Cost] = {}
         self._names: dict[int, set[CostKey]] = {}
+        self._places: dict[tuple[int, str, str], dict[str, Cost]] = {}  # the same costs, found sooner
 
     def took(self, row: Row, points: int, day: int) -> None:
         """The partner took a row whose objects cost so many data points, attributes apart."""
@@ -98,21 +99,27 @@ class Costs:
                 del self._costs[key]
             else:
                 self._costs[key] = left
+        self._places.clear()
         today = max(self._names, default=0)
         self._names = {day: names for day, names in self._names.items() if day == today}
 
     def _at(self, row: Row, attribute: str, day: int) -> Cost:
+        place = (day, row.subscription, row.event or row.kind)
+        known = self._places.get(place)
+        if known is not None and (cost := known.get(attribute)) is not None:
+            return cost
         key = CostKey(day, self._source, row.subscription, name_of(row), attribute)
-        cost = self._costs.get(key)
-        if cost is None:
+        found = self._costs.get(key)
+        if found is None:
             names = self._names.setdefault(day, set())
             if key not in names:
                 if len(names) >= MOST_NAMES:
                     key = key._replace(event=OTHER, attribute=OTHER if attribute else "")
-                else:
-                    names.add(key)
-            cost = self._costs.setdefault(key, Cost())
-        return cost
+                    return self._costs.setdefault(key, Cost())  # not kept by name, or names were unbounded
+                names.add(key)
+            found = self._costs.setdefault(key, Cost())
+        self._places.setdefault(place, {})[attribute] = found
+        return found
 
 
 def name_of(row: Row) -> str:

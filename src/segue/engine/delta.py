@@ -338,13 +338,15 @@ class Profiles:
             for wish in wishes:
                 self._send(profile, single(wish), departure)
             return
-        cost = self.meter.of_item(item, reduction.object)
+        costs = self.meter.by_attribute(reduction.object)
+        cost = sum(costs.values())
         prepared = Prepared(
             person=first.person,
             item=item,
             members=tuple(wish.index for wish in wishes),
             points=cost,
             saved=0 if as_it_came else sum(map(self._cost, wishes)) - cost,
+            costs=costs,
             touched=reduction.touched,
             proves=shape.proves(reduction.object),
         )

@@ -106,7 +106,14 @@ class Parcel(msgspec.Struct, eq=False):
         return [verdicts[index] for index in sorted(verdicts)]
 
     def _spend(self, owners: Sequence[int], prepared: Prepared, profiles: Profiles) -> None:
-        sent = profiles.meter.by_attribute(orjson.loads(prepared.item))
+        costs = prepared.costs
+        if costs is None:
+            costs = profiles.meter.by_attribute(orjson.loads(prepared.item))
+        row = self.waiting[owners[0]].row
+        if len(owners) == 1 and prepared.item == row.items[0]:  # whole and alone: it saved nothing
+            self.spending.append(Spending(row, costs, {}))
+            return
+        sent = dict(costs)
         for owner in reversed(owners):  # the latest row that says something is the one that pays
             row = self.waiting[owner].row
             whole = profiles.meter.by_attribute(orjson.loads(row.items[0]))

@@ -46,14 +46,7 @@ class Meter:
 
     def of_object(self, item: JsonObject) -> int:
         """Data points of one attribute object, provided the partner takes it."""
-        total = 0
-        metered, free = self._metered, self._free
-        for name, value in item.items():
-            if name in metered or (type(value) in _SMALL and name not in free):
-                total += 1
-            elif name not in free and self._shape.storable(value):
-                total += of_custom(value, self._shape)
-        return total
+        return sum(self.by_attribute(item).values())
 
     def of_item(self, item: bytes, read: JsonObject) -> int:
         """Likewise, of an object as it travels; the same bytes are counted once."""
@@ -67,8 +60,14 @@ class Meter:
 
     def by_attribute(self, item: JsonObject) -> dict[str, int]:
         """Attribute -> data points; what costs nothing is left out."""
-        found = {name: self.of_object({name: value}) for name, value in item.items()}
-        return {name: points for name, points in found.items() if points}
+        found: dict[str, int] = {}
+        metered, free, shape = self._metered, self._free, self._shape
+        for name, value in item.items():
+            if name in metered or (type(value) in _SMALL and name not in free):
+                found[name] = 1
+            elif name not in free and shape.storable(value) and (points := of_custom(value, shape)):
+                found[name] = points
+        return found
 
 
 _SMALL: Final = frozenset({int, bool, type(None)})

@@ -11,6 +11,7 @@ Per attribute an entry, by how much is known of it:
 Clocks are event times in milliseconds since the epoch.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -92,6 +93,7 @@ class Prepared(msgspec.Struct, eq=False, kw_only=True):
     item     the object as JSON
     members  which of the updates it carries, oldest first
     points   data points it costs; saved: those it costs less than its updates would have
+    costs    attribute -> data points; None when they were not counted
     """
 
     person: str
@@ -99,6 +101,7 @@ class Prepared(msgspec.Struct, eq=False, kw_only=True):
     members: tuple[int, ...]
     points: int = 0
     saved: int = 0
+    costs: Mapping[str, int] | None = None
     touched: dict[str, Touch] = {}
     proves: bool = False
     is_void: bool = False

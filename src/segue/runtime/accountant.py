@@ -82,6 +82,8 @@ class Accountant:
     def screen(self, entries: Sequence[Waiting]) -> Screened | None:
         """Who of these may not leave because a cap is reached; None when all may. A row that left before is
         let through: whether it arrived is not certain."""
+        if not self._guard.caps:
+            return None
         now_ms = self._clock.now_ms()
         found = Screened([], [], [], 0)
         until_ms = 0
@@ -152,6 +154,8 @@ class Accountant:
             self._show(standing)
 
     def _spend(self, event: str, points: int, micro_requests: int, now_ms: int) -> None:
+        if not self._guard.caps:
+            return
         for standing in self._guard.spend(event, points=points, micro_requests=micro_requests, now_ms=now_ms):
             self._show(standing)
             log.warning("budget_nearly_spent", destination=self._destination.id, cap=describe(standing))
