@@ -84,7 +84,7 @@ def test_a_partner_that_refuses_fails_and_is_slow_is_paced(tmp_path: Path, braze
     """429, then 503, then an answer that takes its time: the metrics show the limit, the refusal, the circuit
     and what is on the way, and everything arrives."""
     braze.control("PATCH", "/switches", {"enforce_limits": True})
-    braze.fault(status=429, count=1)
+    braze.fault(status=429, count=1, header_style="retry-after")
     braze.fault(status=503, count=2)
     with Segue(tmp_path, endpoint=braze.address) as segue:
         moved: set[str] = set()

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from random import Random
 
+import pytest
 from tests.journeys.simulation.judge import Judge
 from tests.journeys.simulation.life import Life, MortalSender
 from tests.journeys.simulation.memory_database import MemoryDatabase
@@ -28,6 +29,7 @@ CATCH_UP_SECONDS = 300.0
 OUTAGE = Spell(name="outage", failed=1.0, statuses=(503,))
 
 
+@pytest.mark.timeout(400)
 def test_three_days_of_503_lose_nothing_and_hold_memory_flat(tmp_path: Path) -> None:
     """With live traffic all the while; no attempt is burned, no letter dies of old age."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
@@ -57,7 +59,7 @@ async def _outage(folder: Path) -> None:
                 Telemetry(),
                 origins=dict.fromkeys(range(LANES), 0),
                 journal=folder / "braze",
-                checkpoint_seconds=30,
+                checkpoint_seconds=120,
             )
             await courier.start()
             running = wires.create_task(courier.run())
