@@ -118,6 +118,14 @@ class Window(msgspec.Struct, kw_only=True):
         self.number, self.used = number, 0
         return True
 
+    def hears_at(self, now: float, kept: float) -> float:
+        """When more may be had than what is not kept for other processes; 0 while there is some of that.
+
+        kept  part of the ceiling that others have not been heard to use
+        """
+        at = self.ends - self.span + min(self.span, HEARING_SECONDS)
+        return at if kept and now < at and self.left - 1 < kept * self.ceiling else 0.0
+
     def opens_at(
         self, now: float, share: float, spacing_from: float, guard: float, *, spreads: bool = True
     ) -> float:
@@ -145,6 +153,8 @@ class Window(msgspec.Struct, kw_only=True):
 
 
 EPSILON: Final = 1e-6
+HEARING_SECONDS: Final = 1.0
+"""By then it is known what other processes have used of a window that began."""
 SPREAD_SECONDS: Final = 10
 SPREAD_BELOW: Final = 0.2
 

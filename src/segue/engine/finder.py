@@ -32,6 +32,13 @@ MOST_HURRY_SECONDS: Final = 5.0
 """So shortly before a window ends nothing of it is kept any more when its ceiling is to be tried."""
 
 
+Heard = Callable[[int, int], int]
+
+
+def _nothing(_span: int, _number: int) -> int:
+    return 0
+
+
 class Finder:
     """What is found of one hidden limit. Requests are numbered from 1 as they leave.
 
@@ -57,19 +64,19 @@ class Finder:
         self._is_eager = False  # the ceiling was found in a crowd: try it again soon
         self._full_at = 0.0
         self._now = 0.0
+        self._heard: Heard = _nothing
 
-    def roll(
-        self, now: float, taken: int, carried: Callable[[float], int], heard: Callable[[Window], int]
-    ) -> None:
+    def roll(self, now: float, taken: int, carried: Callable[[float], int], heard: Heard) -> None:
         """Go on to the windows of `now`.
 
         taken    requests that left so far
         carried  how many of them left before a moment and probably arrive after it
-        heard    requests of others in the window that begins
+        heard    requests of others in a window: its span and number
         """
         if self._now // 1 == now // 1:
             return  # all windows begin on whole seconds
         self._now = now
+        self._heard = heard
         for span, count in self._counts.items():
             number = int(now // span)
             if count.number != number:
@@ -78,23 +85,32 @@ class Finder:
                 self._counts[span] = _Count(number=number, before=before)
         window = self.window
         if window is not None and window.roll(now):
-            window.used = carried(now // window.span * window.span) + heard(window)
+            window.used = carried(now // window.span * window.span)
+            window.used += heard(window.span, window.number)
 
     def used(self, span: int, taken: int) -> tuple[int, int]:
-        """(number of the current window of a span, requests of ours in it)."""
+        """(number of the current window of a span, requests of ours in it that were not refused)."""
         count = self._counts[span]
-        return count.number, taken - count.before
+        refused = sum(1 for _, when in self._refused if int(when // span) == count.number)
+        return count.number, max(0, taken - count.before - refused)
 
-    def opens_at(self, now: float, share: float, spacing_from: float, guard: float, flying: int) -> float:
-        """When the next request may leave; at most `now` when it may right away. flying: on the way now."""
+    def opens_at(
+        self, now: float, share: float, spacing_from: float, guard: float, flying: int, others: float = 0.0
+    ) -> float:
+        """When the next request may leave; at most `now` when it may right away.
+
+        flying  on the way now
+        others  part of the ceiling kept for other processes: all of it until they could be heard
+        """
         at = self.shut_until
         if self._is_alone and self._flying_alone:
             at = max(at, now + guard / 2)
         if self.window is not None:
             window, is_due = self.window, self._is_due
             if is_due and window.ends - now < min(window.span / 4, MOST_HURRY_SECONDS):
-                share = 0.0  # else the window would be full only at its very end, too late to try it
-            opens_at = window.opens_at(now, share, spacing_from, guard, spreads=not is_due)
+                share = others = 0.0  # else the window would be full only at its very end, too late to try it
+            at = max(at, window.hears_at(now, others))
+            opens_at = window.opens_at(now, max(share, others), spacing_from, guard, spreads=not is_due)
             at = max(at, min(opens_at, self._probes_at(now, guard, flying)))
         return at
 
@@ -173,7 +189,14 @@ class Finder:
         self._flying_alone = 0
 
     def refused(
-        self, number: int, at: float, reset_at: float | None, flying: int, now: float, *, is_probe: bool
+        self,
+        number: int,
+        at: float,
+        reset_at: float | None,
+        flying: int,
+        now: float,
+        *,
+        is_probe: bool,
     ) -> None:
         """A request was refused and nobody says by which limit.
 
@@ -241,7 +264,7 @@ class Finder:
         if count is None:
             return 0
         first = min(other for other, when in self._refused if int(when // span) == count.number)
-        return max(0, first - count.before - 1, count.passed)
+        return max(0, first - count.before - 1, count.passed) + self._heard(span, count.number)
 
     def _count(self, span: int, at: float) -> "_Count | None":
         """The count of the window of a span a moment lies in, when it is still kept."""
@@ -250,6 +273,23 @@ class Finder:
             if count.number == number:
                 return count
         return None
+
+    def adopt(self, window: Window, found_at: float) -> None:
+        """Take over what another process found; one far below ours is tried soon."""
+        ours, self.window, self.found_at = self.window, window, found_at
+        if ours is not None and 2 * window.ceiling / window.span < ours.ceiling / ours.span:
+            self._is_eager, self._has_risen, self._most_probes = True, False, 1
+
+    def heard_more(self, requests: int, now: float) -> None:
+        """Others turn out to have taken so many more of the current window, or fewer: a ceiling found in it
+        is off by as much."""
+        window = self.window
+        if window is None or not requests:
+            return
+        window.used = max(0, window.used + requests)
+        if self._refused and int(self._refused[-1][1] // window.span) == window.number:
+            window.ceiling = max(1, window.ceiling + requests)
+            self.found_at = now
 
 
 class _Count(msgspec.Struct):

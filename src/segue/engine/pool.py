@@ -16,6 +16,12 @@ from segue.kit.partner import Quota
 LOST_SECONDS: Final = 300.0
 """A permit not answered for so long is forgotten."""
 
+RECENT_SECONDS: Final = 2.0
+KEPT_TIMES: Final = 1.25
+KEPT_LEAST: Final = 2
+"""For a process that sent something within a window and so many seconds, so many times what it used is kept,
+and so many requests more: one that wants more grows into its share within a few windows."""
+
 LATE_STEP: Final = 0.1
 LATE_TRIES: Final = 3
 LATE_MOST: Final = 5.0
@@ -68,6 +74,7 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
     """What one process knows of a pool and others may learn from it; plain, so that it can be stored.
 
     told, found  (requests, seconds), None when not known; found_at when it was last corrected
+    asked_at     when a request of it last left
     windows      seconds of a window -> (its number, requests used in it by this process)
     """
 
@@ -76,6 +83,7 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
     found_at: float = 0.0
     shut_until: float = 0.0
     windows: Mapping[int, tuple[int, int]] = {}
+    asked_at: float = 0.0
 
 
 class Pool:
@@ -92,6 +100,9 @@ class Pool:
         self._refused = 0
         self._flying: dict[int, float] = {}  # number -> when it left
         self._others: dict[str, Mapping[int, tuple[int, int]]] = {}
+        self._before = dict(self._others)  # the windows before those
+        self._asked_at: dict[str, float] = {}
+        self._is_mute = False  # refusals come without a word: nothing found can be shared
         self._now = 0.0
         self._last_at = 0.0
         self._latency = 0.05
@@ -101,9 +112,12 @@ class Pool:
         self._roll(now)
         theirs, last_at = now - self._late, self._last_at - self._late
         guard, share = 2 * self._latency, SHARES[priority]
-        at = self._finder.opens_at(theirs, share, last_at, guard, len(self._flying))
+        kept = 0.0 if self._is_mute else self._kept(self._finder.window)
+        at = self._finder.opens_at(theirs, share, last_at, guard, len(self._flying), kept)
         if self._told is not None:
-            at = max(at, self._told.opens_at(theirs, share, last_at, guard))
+            kept = self._kept(self._told)
+            at = max(at, self._told.opens_at(theirs, max(share, kept), last_at, guard))
+            at = max(at, self._told.hears_at(theirs, kept))
         return now if at <= theirs else at + self._late
 
     def take(self, name: str, priority: Priority, now: float) -> Permit:
@@ -158,6 +172,7 @@ class Pool:
             at = permit.at - self._late
             reset_at = None if hints.reset_at is None else hints.reset_at - self._late
             flying = len(self._flying)
+            self._is_mute = reset_at is None
             finder.refused(permit.number, at, reset_at, flying, now - self._late, is_probe=is_probe)
 
     def _hear_told(self, hints: Hints, now: float) -> bool:
@@ -208,9 +223,9 @@ class Pool:
             self._last_at = now
         self._now = now
         theirs, told = now - self._late, self._told
-        self._finder.roll(theirs, self._taken, self._carried, self._heard)
+        self._finder.roll(theirs, self._taken, self._carried, self._heard_of_found)
         if told is not None and told.roll(theirs):
-            told.used = self._carried(told.ends - told.span) + self._heard(told)
+            told.used = self._carried(told.ends - told.span) + self._heard(told.span, told.number)
         if self._flying and now - next(iter(self._flying.values())) > LOST_SECONDS:
             self._flying = {number: at for number, at in self._flying.items() if now - at <= LOST_SECONDS}
             self._finder.probing = 0
@@ -247,10 +262,11 @@ class Pool:
         told, found = self._told, self._finder.window
         return Knowledge(
             told=(told.ceiling, told.span) if told is not None else None,
-            found=(found.ceiling, found.span) if found is not None else None,
+            found=(found.ceiling, found.span) if found is not None and not self._is_mute else None,
             found_at=self._finder.found_at,
-            shut_until=self._finder.shut_until,
+            shut_until=0.0 if self._is_mute else self._finder.shut_until,
             windows={span: self._finder.used(span, self._taken) for span in SPANS},
+            asked_at=self._last_at,
         )
 
     def hear(self, process: str, known: Knowledge, now: float) -> None:
@@ -258,27 +274,73 @@ class Pool:
         self._roll(now)
         finder = self._finder
         finder.shut_until = max(finder.shut_until, known.shut_until)
+        if process not in self._others:  # processes come and go: those whose every window is over are gone
+            self._others = {name: each for name, each in self._others.items() if _is_current(each, now)}
+            self._before = {name: self._before[name] for name in self._others}
+            self._asked_at = {name: self._asked_at[name] for name in self._others}
         before = self._others.get(process, {})
         self._others[process] = known.windows
-        for window in (self._told, finder.window):
-            if window is not None:
-                window.used += max(0, _used(known.windows, window) - _used(before, window))
-        if known.found is not None and known.found_at > finder.found_at:
-            finder.window, finder.found_at = self._window(*known.found, now), known.found_at
+        self._asked_at[process] = known.asked_at
+        over = {span: each for span, each in before.items() if known.windows.get(span, each)[0] != each[0]}
+        self._before[process] = {**self._before.get(process, {}), **over}
+        if self._told is not None:
+            self._told.used = max(0, self._told.used + _more(before, known.windows, self._told))
+        if finder.window is not None and not self._is_mute:
+            finder.heard_more(_more(before, known.windows, finder.window), now - self._late)
+        if known.found is not None and known.found_at > finder.found_at and not self._is_mute:
+            finder.adopt(self._window(*known.found, now), known.found_at)
         if known.told is not None and self._told is None:
             self._told = self._window(*known.told, now)
 
     def _window(self, ceiling: int, span: int, now: float) -> Window:
         window = Window(span=span, ceiling=ceiling, number=int(now // span))
         ours = self._finder.used(span, self._taken)[1] if span in SPANS else 0
-        window.used = ours + self._heard(window)
+        window.used = ours + self._heard(span, window.number)
         return window
 
-    def _heard(self, window: Window) -> int:
+    def _heard(self, span: int, number: int) -> int:
         """What others have used of a window."""
-        return sum(_used(windows, window) for windows in self._others.values())
+        return sum(_used(windows, span, number) for windows in self._others.values())
+
+    def _heard_of_found(self, span: int, number: int) -> int:
+        """Likewise, for a limit that is found. Where refusals name no time, one is too easily taken for that
+        of another window while not all the others sent is known: each finds what the others leave."""
+        return 0 if self._is_mute else self._heard(span, number)
+
+    def _kept(self, window: Window | None) -> float:
+        """The part of a window that is for others and that they are not known to have used.
+
+        For each that is at work: somewhat more than it used of a window lately, at most an equal share.
+        """
+        if window is None or not self._others:
+            return 0.0
+        recent = self._now - window.span - RECENT_SECONDS
+        at_work = [process for process, at in self._asked_at.items() if at >= recent]
+        if not at_work or not window.ceiling:
+            return 0.0
+        share = window.ceiling / (len(at_work) + 1)
+        kept = sum(min(share, KEPT_LEAST + KEPT_TIMES * self._appetite(each, window)) for each in at_work)
+        _, ours = self._finder.used(window.span, self._taken)
+        return max(0.0, kept - max(0, window.used - ours)) / window.ceiling
+
+    def _appetite(self, process: str, window: Window) -> int:
+        """What a process used of this window or of the one before, whichever is more."""
+        latest = self._others[process].get(window.span, (0, 0))
+        before = self._before[process].get(window.span, (0, 0))
+        return max(
+            used for number, used in (latest, before, (window.number, 0)) if number >= window.number - 1
+        )
 
 
-def _used(windows: Mapping[int, tuple[int, int]], window: Window) -> int:
-    number, used = windows.get(window.span, (-1, 0))
-    return used if number == window.number else 0
+def _used(windows: Mapping[int, tuple[int, int]], span: int, number: int) -> int:
+    there, used = windows.get(span, (-1, 0))
+    return used if there == number else 0
+
+
+def _more(before: Mapping[int, tuple[int, int]], after: Mapping[int, tuple[int, int]], window: Window) -> int:
+    """By how much what a process used of a window has grown, or shrunk since some were refused."""
+    return _used(after, window.span, window.number) - _used(before, window.span, window.number)
+
+
+def _is_current(windows: Mapping[int, tuple[int, int]], now: float) -> bool:
+    return any(used and (number + 1) * span > now - LATE_MOST for span, (number, used) in windows.items())
