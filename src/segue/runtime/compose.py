@@ -30,7 +30,8 @@ from segue.runtime.clerk import Clerk
 from segue.runtime.clock import Clock
 from segue.runtime.courier import Courier
 from segue.runtime.current import Current
-from segue.runtime.folders import LOG_FOLDER, REVISIONS_FOLDER, STATE_FOLDER, state_path
+from segue.runtime.exchange import Exchange
+from segue.runtime.folders import LOG_FOLDER, PACE_FILE, REVISIONS_FOLDER, STATE_FOLDER, state_path
 from segue.runtime.pacing import Accounts
 from segue.runtime.receiver import Receiver
 from segue.runtime.settings import Settings
@@ -60,6 +61,7 @@ class House:
         telemetry: Telemetry,
         token: str,
         accounts: Accounts,
+        exchange: Exchange,
     ) -> None:
         self.stream = stream
         self.token = token
@@ -68,6 +70,7 @@ class House:
         self.telemetry = telemetry
         self._states = states
         self._accounts = accounts
+        self._exchange = exchange
         self._clerk = clerk
         self._clock = clock
 
@@ -76,11 +79,13 @@ class House:
         async with asyncio.TaskGroup() as roles:
             couriers = [roles.create_task(self._deliver(courier)) for courier in self.couriers.values()]
             clerk = roles.create_task(self._clerk.run())
+            exchange = roles.create_task(self._exchange.run())
             await stop.wait()
             for courier in self.couriers.values():
                 courier.stop()
             await asyncio.gather(*couriers)
             clerk.cancel()
+            exchange.cancel()
 
     async def _deliver(self, courier: Courier) -> None:
         log.info("destination_started", destination=courier.id)
@@ -187,6 +192,9 @@ async def opened(
             )
             await courier.start()
             couriers[name] = courier
+        exchange = Exchange(settings.data / PACE_FILE, accounts.all(), clock)
+        stack.push_async_callback(exchange.close)
+        await exchange.round()  # before the first request leaves
         receiver = None
         if "receiver" in settings.roles:
             last = await last_order(stream, heads)
@@ -200,7 +208,7 @@ async def opened(
             retention_hours=ingest.retention_hours,
             revisions=settings.data / REVISIONS_FOLDER if has_all else None,
         )
-        yield House(stream, receiver, couriers, states, clerk, clock, telemetry, token, accounts)
+        yield House(stream, receiver, couriers, states, clerk, clock, telemetry, token, accounts, exchange)
 
 
 def keep_revision(settings: Settings, current: Current) -> str:

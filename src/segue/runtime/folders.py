@@ -9,6 +9,7 @@ LOG_FOLDER: Final = "log"
 STATE_FOLDER: Final = "state"
 REVISIONS_FOLDER: Final = "revisions"
 SDK_FOLDER: Final = "sdk"
+PACE_FILE: Final = "pace.db"
 
 
 def state_path(settings: Settings, destination: str) -> Path:

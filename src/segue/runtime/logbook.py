@@ -76,6 +76,14 @@ LINES: Final = (
     ),
     Line("lane_waited_for", "warning", "Events wait for a lane that another courier does not get on with."),
     Line("conservation_broken", "error", "Events are unaccounted for: please report it with `segue doctor`."),
+    Line(
+        "budget_shared", "info", "Other processes send to the same partner account; all keep one rate budget."
+    ),
+    Line(
+        "budget_not_shared",
+        "warning",
+        "What is known of the rate limits cannot be exchanged with other processes; each goes on alone.",
+    ),
     Line("clerk_round_failed", "warning", "Housekeeping met an error; it is tried again at the next round."),
     Line("role_failed", "error", "A part of the process ended with an error; the process stops."),
     Line("check_failed", "error", "A readiness check broke; it counts as not ready."),

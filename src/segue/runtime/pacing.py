@@ -11,13 +11,13 @@ monotonic clock's, and are translated here.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from segue.engine.batch import Travel
 from segue.engine.pace import Governor
 from segue.engine.plan import BoundDestination
-from segue.engine.pool import Permit, Priority, Standing
+from segue.engine.pool import Knowledge, Permit, Priority, Standing
 from segue.model.delivery import Request, Response
 from segue.runtime.clock import Clock
 
@@ -80,6 +80,15 @@ class Account:
     def snapshot(self) -> dict[str, Standing]:
         """How each pool stands."""
         return self.governor.snapshot(self._now())
+
+    def knowledge(self) -> dict[str, Knowledge]:
+        """What other processes that send to the same account should hear of, by pool."""
+        return self.governor.knowledge(self._now())
+
+    def hear(self, process: str, pools: Mapping[str, Knowledge]) -> None:
+        """Take in what another process knows."""
+        self.governor.hear(process, pools, self._now())
+        self._wake()
 
     def _now(self) -> float:
         return self._clock.now_ms() / 1000

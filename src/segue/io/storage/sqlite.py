@@ -29,8 +29,11 @@ T = TypeVar("T")
 class SqliteDatabase:
     """The `segue.io.storage.database.Database` of one machine. Make one with `open`."""
 
-    def __init__(self, path: Path, connection: apsw.Connection, claim: Claim | None) -> None:
+    def __init__(
+        self, path: Path, connection: apsw.Connection, claim: Claim | None, *, passing: bool = False
+    ) -> None:
         self._path = path
+        self._passing = passing
         self._connection: apsw.Connection | None = connection
         self._claim = claim
         self._loop = asyncio.get_running_loop()
@@ -38,18 +41,20 @@ class SqliteDatabase:
         self._closed = False
 
     @classmethod
-    async def open(cls, path: Path, *, family: str, shared: bool = False) -> Self:
+    async def open(cls, path: Path, *, family: str, shared: bool = False, passing: bool = False) -> Self:
         """Open a file, making and migrating it unless `shared`.
 
         family  which folder of migrations belongs to it, for instance ``state``
         shared  true for a guest beside the process that owns the file: it must exist, reads and short
                 transactions only
+        passing  true for what is worth nothing a minute later: every process that opens the file may make,
+                migrate and write it, and no commit waits for the disk
         Raises StorageUnavailable (not there, cannot be written, another process owns it), UnsafeLibrary,
         MisconfiguredError (a newer Segue wrote it).
         """
         sqlite.require_safe_library()
-        connection, claim = await asyncio.to_thread(_prepare, path, family, shared)
-        return cls(path, connection, claim)
+        connection, claim = await asyncio.to_thread(_prepare, path, family, shared, passing)
+        return cls(path, connection, claim, passing=passing)
 
     async def read(self, work: Callable[[Session], T]) -> T:
         return await self._in_thread(self._read, work)
@@ -98,7 +103,7 @@ class SqliteDatabase:
 
     def _connected(self) -> apsw.Connection:
         if self._connection is None:
-            self._connection = _connect(self._path)
+            self._connection = _connect(self._path, passing=self._passing)
         return self._connection
 
     def _disconnect(self) -> None:
@@ -138,7 +143,7 @@ def _insertion(statement: str, columns: int, rows: int, then: str) -> str:
     return f"{statement} {', '.join([row] * rows)} {then}"
 
 
-def _prepare(path: Path, family: str, shared: bool) -> tuple[apsw.Connection, Claim | None]:
+def _prepare(path: Path, family: str, shared: bool, passing: bool) -> tuple[apsw.Connection, Claim | None]:
     def taken(holder: str) -> StorageUnavailable:
         return StorageUnavailable(
             f'the database "{path}" is already in use by process {holder}: one process owns it. '
@@ -149,28 +154,32 @@ def _prepare(path: Path, family: str, shared: bool) -> tuple[apsw.Connection, Cl
         if shared:
             return _connect(path), None
         path.parent.mkdir(parents=True, exist_ok=True)
-        claim = Claim(path.with_name(path.name + ".lock"), taken)
+        claim = None if passing else Claim(path.with_name(path.name + ".lock"), taken)
     except sqlite.Faults as error:
         raise StorageUnavailable(
             f'the database "{path}" cannot be opened: {sqlite.explain(error)}'
         ) from error
     try:
-        connection = _connect(path, create=True)
+        connection = _connect(path, create=True, passing=passing)
         steps = [file.read_text("utf-8") for file in sorted((MIGRATIONS / family).glob("[0-9]*.sql"))]
         sqlite.migrate(connection, steps, f'the database "{path}"')
     except sqlite.Faults as error:
-        claim.release()
+        if claim is not None:
+            claim.release()
         raise StorageUnavailable(
             f'the database "{path}" cannot be opened: {sqlite.explain(error)}'
         ) from error
     except BaseException:
-        claim.release()
+        if claim is not None:
+            claim.release()
         raise
     return connection, claim
 
 
-def _connect(path: Path, *, create: bool = False) -> apsw.Connection:
+def _connect(path: Path, *, create: bool = False, passing: bool = False) -> apsw.Connection:
     connection = sqlite.connect(path, create=create)
     sqlite.use_wal(connection)
+    if passing:
+        connection.pragma("synchronous", "normal")  # whole after a power cut, but perhaps not the newest
     connection.pragma("cache_size", -CACHE_BYTES // 1024)
     return connection
