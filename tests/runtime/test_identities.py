@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 import orjson
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -351,8 +351,14 @@ def _told(person: Any) -> tuple[str | None, str | None, dict[str, Any], list[int
 
 
 CHEAP: Final = settings(
-    max_examples=15, stateful_step_count=25, derandomize=True, deadline=None, database=None
+    max_examples=15,
+    stateful_step_count=25,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=(Phase.generate, Phase.shrink),
 )
+"""Without the phase that explains, which traces every line."""
 
 
 def test_people_stay_themselves() -> None:
