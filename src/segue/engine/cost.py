@@ -30,6 +30,8 @@ OTHER: Final = "(other)"
 
 DAY_MS: Final = 86_400_000
 
+_NONE_YET: Final[Mapping[str, Cost]] = {}
+
 FULL_DAYS: Final = 28
 """As far as a forecast looks back."""
 
@@ -50,10 +52,12 @@ class Costs:
 
     def attributes(self, spending: Spending, day: int) -> int:
         """Note what a row's attributes cost and saved; gives the points spent."""
+        row = spending.row
+        known = self._places.get((day, row.subscription, row.event or row.kind), _NONE_YET)
         for name, points in spending.sent.items():
-            self._at(spending.row, name, day).points += points
+            (known.get(name) or self._at(row, name, day)).points += points
         for name, points in spending.saved.items():
-            self._at(spending.row, name, day).points_saved += points
+            self._at(row, name, day).points_saved += points
         return sum(spending.sent.values())
 
     def left_out(self, row: Row, day: int) -> None:

@@ -32,7 +32,7 @@ from segue.engine.fold import Fold, Wish, fold, is_operation, single
 from segue.engine.moment import iso
 from segue.engine.person import Identity
 from segue.engine.points import Meter
-from segue.engine.profile import Operation, Prepared, Profile, Still, Touch, forgotten, newest
+from segue.engine.profile import Prepared, Profile, Touch, forgotten, newest
 from segue.engine.reduction import GONE, Reduction, reduced, stale_parts, unreduced, without
 from segue.engine.roster import Roster
 from segue.kit.attributes import AttributeShape, Disturbance, JsonObject
@@ -376,20 +376,7 @@ class Profiles:
         self, person: str, profile: Profile, touched: Mapping[str, Touch], fate: Fate, *, knows: bool
     ) -> None:
         """Write down what the arrival of an object means, or forget what it touched."""
-        entries = profile.entries
-        is_applied = fate is Fate.APPLIED
-        for name, touch in touched.items():
-            entry = entries.get(name)
-            if entry is None:
-                if is_applied and type(touch) is not Still and type(touch) is not Operation:
-                    entries[name] = touch.after(None) if knows else forgotten(touch.after(None))
-            elif type(touch) is Still:
-                if is_applied:
-                    entries[name] = touch.after(entry)
-            elif is_applied:
-                entries[name] = touch.after(entry) if knows else forgotten(touch.after(entry))
-            else:
-                entries[name] = forgotten(entry)
+        profile.learn(touched, is_applied=fate is Fate.APPLIED, knows=knows)
         if touched:
             self._roster.change((person,))
 

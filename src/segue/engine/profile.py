@@ -133,6 +133,29 @@ class Profile(msgspec.Struct, eq=False):
                 entry = forgotten(touch.after(entry))
         return entry
 
+    def learn(self, touched: Mapping[str, Touch], *, is_applied: bool, knows: bool) -> None:
+        """Take in what became of what an object touched: applied, or forgotten; knows: its values are there
+        for certain."""
+        entries = self.entries
+        clock: Entry = (NEVER,)
+        for name, touch in touched.items():
+            entry, kind = entries.get(name), type(touch)
+            if type(touch) is Whole and is_applied and not touch.known and (entry is None or len(entry) == 1):
+                # The commonest case where only clocks are kept: one entry serves all of an object.
+                if entry is None or entry[0] <= touch.clock:
+                    clock = clock if clock[0] == touch.clock else (touch.clock,)
+                    entries[name] = clock
+            elif entry is None:
+                if is_applied and kind is not Still and kind is not Operation:
+                    entries[name] = touch.after(None) if knows else forgotten(touch.after(None))
+            elif kind is Still:
+                if is_applied:
+                    entries[name] = touch.after(entry)
+            elif is_applied:
+                entries[name] = touch.after(entry) if knows else forgotten(touch.after(entry))
+            else:
+                entries[name] = forgotten(entry)
+
     def forget(self) -> None:
         """Keep the clocks only, also of what is on its way."""
         self.entries = {name: forgotten(entry) for name, entry in self.entries.items()}

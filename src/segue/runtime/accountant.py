@@ -56,6 +56,11 @@ class Accountant:
         self._clock = clock
         self._meter = meter
         self._costs = Costs(destination.config.source)
+        self._prices = {
+            slug: action.price
+            for action in reversed(destination.page.actions)  # the first of a slug counts
+            for slug in (action.slug, *action.slugs)
+        }
         self._guard = Guard((), (), clock.now_ms())
         self._held: tuple[int, int, str] | None = None  # since, until, why
 
@@ -115,8 +120,7 @@ class Accountant:
 
     def took(self, row: Row) -> None:
         """The partner took a row."""
-        found = self._destination.page.action(row.action)
-        price = found[0].price if found is not None else None
+        price = self._prices.get(row.action)
         if price is not None and (points := price(row)):
             now_ms = self._clock.now_ms()
             self._costs.took(row, points, now_ms // DAY_MS)
