@@ -172,3 +172,44 @@ def test_an_event_no_courier_has_read_is_found_in_the_log(folder: Path) -> None:
     assert ran.json["scanned"] == 1
     [told] = ran.json["events"][0]["destinations"]
     assert (told["state"], told["reason"]) == ("waiting", "NOT_READ")
+
+
+SIDE_BY_SIDE = """\
+sources:
+  site: {platform: web, write_key: wk_web}
+destinations:
+  page: {type: braze, mode: device, source: site, settings: {endpoint: sandbox}}
+  cloud:
+    type: braze
+    source: site
+    settings: {endpoint: sandbox, api_key: sandbox}
+    delivery: {wait_seconds: 0}
+"""
+
+
+def test_trace_tells_what_the_device_did_and_what_it_left_to_the_cloud(folder: Path) -> None:
+    """Of a destination in device mode, from the event itself; the cloud destination leaves to it what it
+    delivered. Neither costs nor books are told of what never passes through here."""
+    (folder / "segue.yaml").write_text(SIDE_BY_SIDE, "utf-8")
+    there = {**TRACK, "messageId": "there", "_metadata": {"bundled": ["Braze Web Mode (Actions)"]}}
+    here = {**TRACK, "messageId": "here"}
+    with beside(folder) as process:
+        door = f"{process.addresses.door}{process.addresses.prefix}"
+        asyncio.run(post_events(json.dumps([there, here]).encode(), door, KEY))
+    told = {}
+    for which in ("there", "here"):
+        ran = segue("trace", which, "--json", folder=folder)
+        [event] = ran.json["events"]
+        told[which] = {each["destination"]: each for each in event["destinations"]}
+    assert told["there"]["page"]["state"] == "on the device"
+    assert (told["there"]["cloud"]["state"], told["there"]["cloud"]["reason"]) == (
+        "filtered",
+        "MESSAGE_SENT_CLIENT_SIDE",
+    )
+    assert (told["here"]["page"]["state"], told["here"]["page"]["reason"]) == (
+        "not on the device",
+        "NOT_ON_DEVICE",
+    )
+    assert told["here"]["cloud"]["state"] == "delivered"
+    assert "page" not in segue("doctor", folder=folder).out
+    assert [each["destination"] for each in segue("cost", "--json", folder=folder).json] == ["cloud"]

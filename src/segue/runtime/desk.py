@@ -198,6 +198,8 @@ async def counted(settings: Settings, current: Current) -> list[Counted]:
         await stream.close()
     found = []
     for destination in current.workspace.destinations:
+        if destination.id in current.plan.devices:
+            continue  # the SDK on the device keeps no books here
         totals: dict[tuple[str, str], int] = {}
         dead: dict[str, int] = {}
         done = settled_ahead = 0

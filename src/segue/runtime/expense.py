@@ -66,8 +66,8 @@ async def expenses(
     first, last = month_of(asked)
     found = []
     for destination in current.workspace.destinations:
-        if destination.id not in destinations:
-            continue
+        if destination.id not in destinations or destination.id in current.plan.devices:
+            continue  # what a device sends is between it and the partner
         book: dict[CostKey, Cost] = {}
         async for state in states(settings, destination.id):
             for key, cost in await state.costs(min(first, today - FULL_DAYS), last):

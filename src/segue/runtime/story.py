@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from segue.engine import intake
+from segue.engine.consent import ON_DEVICE
 from segue.engine.delay import Delay, Waits
 from segue.engine.filter import Deed, Judged
 from segue.engine.preview import SubscriptionPreview, preview
@@ -39,7 +40,8 @@ class Chapter(msgspec.Struct, frozen=True, kw_only=True):
     """What one destination made of the event.
 
     state      "delivered", "filtered", "suppressed", "duplicate", "dead", "waiting", "not for it" (an event
-               from before the destination) or "unknown" (settled, the receipt is older than retention)
+               from before the destination), "unknown" (settled, the receipt is older than retention), or for
+               a device destination "on the device" or "not on the device", worked out from the event
     reason     a code; message says it in words where there are any
     subscriptions, filters, changes   its way taken again, a verdict each (`segue.engine.preview`)
     receipts   what was written down when rows were settled, oldest first
@@ -228,7 +230,8 @@ async def chapter_of(
         revision=revision,
         receipts=receipts,
     )
-    if record is not None and event is not None and destination in plan.destinations:
+    is_device = destination in plan.devices
+    if record is not None and event is not None and (is_device or destination in plan.destinations):
         taken = preview(plan, record.source, event, destination=destination).destinations[0]
         told = msgspec.structs.replace(
             told,
@@ -238,7 +241,18 @@ async def chapter_of(
             filters=taken.filters,
             changes=taken.changes,
         )
+    if is_device:
+        return _on_device(told)
     return await _fate(told, books, message_id, place, places, live)
+
+
+def _on_device(told: Chapter) -> Chapter:
+    """The chapter of a destination that only the SDK on the device delivers to."""
+    if not told.message:
+        message = "the event is no longer in the log, so what the device did with it is not known"
+        return msgspec.structs.replace(told, message=message)
+    is_there = told.reason == ON_DEVICE
+    return msgspec.structs.replace(told, state="on the device" if is_there else "not on the device")
 
 
 async def _fate(
