@@ -83,7 +83,7 @@ _RARE: Final = values.PURCHASE_PROPERTIES_TAKEN - {"currency"}
 
 
 def _finish(buyer: JsonObject, products: Any, order: Any) -> list[bytes] | None:
-    """The buyer's members and the order's properties are written once; each purchase is put together."""
+    """One object is written over for each product and encoded whole, which costs less than joining parts."""
     if type(products) is not list or not products:
         return None
     if order is MISSING:
@@ -94,37 +94,25 @@ def _finish(buyer: JsonObject, products: Any, order: Any) -> list[bytes] | None:
     shared = order.copy()
     shared.pop("products", None)
     shared.pop("currency", None)
-    dumps = orjson.dumps
-    start, end = dumps(buyer)[:-1] + b",", dumps(shared)[1:] + b"}"
-    are_apart = frozenset(shared).isdisjoint
     items = []
     for product in products:
-        if type(product) is not dict:
+        if type(product) is not dict or "time" in product or "event_name" in product:
             return None
-        properties = product.copy()
+        properties = product | shared
         name, price = properties.pop("product_id", None), properties.pop("price", None)
         currency, quantity = properties.pop("currency", usual), properties.pop("quantity", 0)
         if type(name) is not str or not name or type(currency) is not str or not currency:
             return None
         if (type(price) is not float and type(price) is not int) or type(quantity) is not int:
             return None
-        if "time" in properties or "event_name" in properties:
-            return None
-        purchase: JsonObject = {
-            "product_id": name,
-            "currency": currency,
-            "price": price,
-            "quantity": quantity,
-            "properties": properties,
-        }
+        buyer["product_id"] = name
+        buyer["currency"] = currency
+        buyer["price"] = price
+        buyer["quantity"] = quantity
+        buyer["properties"] = properties
         if not quantity and "quantity" not in product:
-            del purchase["quantity"]
-        if shared and are_apart(properties):
-            between = b"," if properties else b""
-            items.append(b"".join((start, dumps(purchase)[1:-2], between, end)))
-        else:
-            properties.update(shared)
-            items.append(start + dumps(purchase)[1:])
+            del buyer["quantity"]
+        items.append(orjson.dumps(buyer))
     return items
 
 
