@@ -41,7 +41,7 @@ TICK_SECONDS: Final = 0.01
 T = TypeVar("T")
 
 
-def until(ask: Callable[[], T], what: str, *, seconds: float = 20.0) -> T:
+def until(ask: Callable[[], T], what: str, *, seconds: float = 60.0) -> T:
     """Ask until the answer is true, and give it; an answer that does not come in time fails the test."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):
