@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.engine.rows import row
 
 from segue.engine.aftermath import receipt, weigh
-from segue.engine.batch import Batch, Batcher, Travel
+from segue.engine.batch import Batch, Batcher
+from segue.engine.travel import Travel
 from segue.model.delivery import Outcome, Verdict
 
 TRAVEL = Travel("track", items=75, wait_seconds=0.0)

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.engine.rows import row
 
-from segue.engine.batch import NEVER, Batch, Batcher, Travel, Waiting
+from segue.engine.batch import NEVER, Batch, Batcher, Waiting
+from segue.engine.travel import Travel
 
 TRACK = Travel("track", items=3, wait_seconds=30.0)
 PROFILE = Travel("profile", items=3, wait_seconds=30.0)
@@ -51,6 +52,29 @@ def test_actions_never_share_a_request() -> None:
     batcher.add(row(0, person="u:0"), TRACK, ["u:0"], now=0.0)
     batcher.add(row(1, person="u:1", action="profile"), PROFILE, ["u:1"], now=0.0)
     assert offsets(batcher.due(30.0, 10)) == [[0], [1]]
+
+
+EACH = Travel("track", items=3, wait_seconds=30.0, pack=(("profile", 0), ("track", 1)), each=True)
+
+
+def test_where_each_array_is_bounded_a_full_one_takes_others_along() -> None:
+    """Three events fill their array; later attributes still travel, a fourth event does not."""
+    batcher = Batcher()
+    for offset, action in enumerate(["track"] * 4 + ["profile"] * 2):
+        batcher.add(row(offset, action=action), EACH, [f"u:{offset}"], now=0.0)
+    assert offsets(batcher.due(0.0, 10)) == [[0, 1, 2, 4, 5]]
+    assert batcher.due(0.0, 10) == []
+    assert offsets(batcher.due(30.0, 10)) == [[3]]
+
+
+def test_where_each_array_is_bounded_nothing_leaves_before_one_is_full() -> None:
+    """Two and two are four objects, and still room for two."""
+    batcher = Batcher()
+    for offset, action in enumerate(["track", "profile"] * 2):
+        batcher.add(row(offset, action=action), EACH, [f"u:{offset}"], now=0.0)
+    assert batcher.due(29.9, 10) == []
+    batcher.add(row(4, action="profile"), EACH, ["u:4"], now=29.9)
+    assert offsets(batcher.due(29.9, 10)) == [[0, 1, 2, 3, 4]]
 
 
 def test_several_rows_of_one_person_share_a_request_in_order() -> None:

@@ -4,8 +4,9 @@ from random import Random
 
 from tests.engine.rows import row
 
-from segue.engine.batch import Travel, Waiting
+from segue.engine.batch import Waiting
 from segue.engine.suspicion import NEIGHBOURS, PROBES, Suspicion
+from segue.engine.travel import Travel
 from segue.model.delivery import Outcome, Verdict
 
 DOWN = Outcome(verdict=Verdict.HOLD, status=500, code="INTERNAL_SERVER_ERROR")

@@ -1,5 +1,6 @@
 """A courier with everything real around it but the wire: log, state, catalogue, and a sandbox in-process."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -176,3 +177,19 @@ async def opened(folder: Path, *, clock: Clock | None = None, lanes: int = 4) ->
         yield Desk(folder, stream, Wire(create_app(key=KEY)), clock or SystemClock())
     finally:
         await stream.close()
+
+
+async def killed(courier: Courier, desk: Desk, requests: int) -> None:
+    """Run a courier and take it away, without a word, once so many requests have been answered."""
+    courier.checkpoint = _never  # type: ignore[method-assign]  # the process dies before its next checkpoint
+    running = asyncio.ensure_future(courier.run())
+    while len(desk.wire.sent) < requests or courier.dispatcher.in_flight:
+        await asyncio.sleep(0)
+        if running.done():
+            await running
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def _never() -> None:
+    return None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.house import Desk, Wire, bind, opened, records
+from tests.runtime.house import Desk, Wire, bind, killed, opened, records
 
 from segue.io.storage.state import StateReader
 from segue.model.delivery import Request, Response
@@ -337,26 +337,10 @@ async def test_a_dropped_dead_letter_is_gone_and_its_event_stays_dead(desk: Desk
     await reader.close()
 
 
-async def killed(courier: Courier, desk: Desk, requests: int) -> None:
-    """Run a courier and take it away, without a word, once so many requests have been answered."""
-    courier.checkpoint = _never  # type: ignore[method-assign]  # the process dies before its next checkpoint
-    running = asyncio.ensure_future(courier.run())
-    while len(desk.wire.sent) < requests or courier.dispatcher.in_flight:
-        await asyncio.sleep(0)
-        if running.done():
-            await running
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-
-
 async def until(claim: Callable[[], bool]) -> None:
     """Let everybody work until the claim is true."""
     while not claim():  # noqa: ASYNC110 - a turn of the loop, not a wait
         await asyncio.sleep(0)
-
-
-async def _never() -> None:
-    return None
 
 
 async def test_requests_that_were_answered_before_a_kill_are_not_repeated(desk: Desk) -> None:

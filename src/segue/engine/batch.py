@@ -11,36 +11,14 @@ Times are seconds of the caller's monotonic clock.
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
+from segue.engine.travel import Travel
 from segue.model.delivery import Attempt, Outcome, Row
 
 NEVER: Final = float("inf")
-
-
-class Travel(msgspec.Struct, frozen=True, cache_hash=True):
-    """How a row travels: rows with the same travel may share a request.
-
-    pool    the partner's rate limit its requests count against
-    pack    (action, place of its array in the order the partner applies them) of every action that may share
-            a request; () when only rows of one action may
-    revived a dead letter tried again: it gives way to live traffic where the limit is short
-    """
-
-    action: str
-    context: str = ""
-    items: int = 1
-    wait_seconds: float = 0.0
-    bytes: int = 4 * 1024 * 1024
-    pool: str = ""
-    revived: bool = False
-    pack: tuple[tuple[str, int], ...] = ()
-
-    def place(self, action: str) -> int:
-        """The place of an action's array in a request that holds several; 0 for the only one."""
-        return next((place for name, place in self.pack if name == action), 0)
 
 
 OpensAt = Callable[[Travel], float]
@@ -117,11 +95,34 @@ class Batch(msgspec.Struct, eq=False):
 
 
 class _Queue(msgspec.Struct, eq=False):
+    """items: by what is bounded together, so one number unless the travel bounds each array; blocked: of
+    those, what could not leave at the last look, 0 again after a settlement."""
+
     travel: Travel
+    items: list[int]
+    blocked: list[int]
     entries: list[Waiting] = []
-    items: int = 0
-    blocked: int = 0  # items that could not leave at the last look; 0 again after a settlement
     hurried: bool = False
+
+    @classmethod
+    def of(cls, travel: Travel) -> Self:
+        bounds = 1 + max((place for _, place in travel.pack), default=0) if travel.each else 1
+        return cls(travel, [0] * bounds, [0] * bounds)
+
+    def bound(self, entry: Waiting) -> int:
+        """Which of the numbers counts a row."""
+        return entry.place if self.travel.each else 0
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether something was not blocked at the last look."""
+        return self.blocked != self.items
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is enough for a full request, as far as is known."""
+        most = self.travel.items
+        return any(items - blocked >= most for items, blocked in zip(self.items, self.blocked, strict=True))
 
     def due_at(self) -> float:
         if not self.entries:
@@ -158,7 +159,7 @@ class Batcher:
             since=now,
             attempts=attempts,
             size=row.size_bytes,
-            place=travel.place(row.action) if travel.pack else 0,
+            place=travel.place(row) if travel.pack else 0,
         )
         self.rows += 1
         chains = self._chains
@@ -170,9 +171,9 @@ class Batcher:
                 chain.append(entry)
         queue = self._queues.get(travel)
         if queue is None:
-            queue = self._queues[travel] = _Queue(travel)
+            queue = self._queues[travel] = _Queue.of(travel)
         queue.entries.append(entry)
-        queue.items += len(row.items)
+        queue.items[queue.bound(entry)] += len(row.items)
         return entry
 
     def bar(self, person: str) -> Waiting:
@@ -220,7 +221,7 @@ class Batcher:
                 if not queue.entries or opens_at(queue.travel) > now:
                     continue
                 while len(found) < most and queue.entries:
-                    full = queue.items - queue.blocked >= queue.travel.items
+                    full = queue.is_full
                     late = queue.due_at() <= now
                     if not full and not late:
                         break
@@ -235,7 +236,7 @@ class Batcher:
         """When to ask `due` again if nothing else happens; NEVER when only a settlement can help."""
         soonest = NEVER
         for queue in self._queues.values():
-            if queue.entries and queue.blocked < queue.items:
+            if queue.entries and queue.may_leave:
                 soonest = min(soonest, max(queue.due_at(), opens_at(queue.travel)))
         for batch in self._again:
             if not self._is_blocked(batch):
@@ -285,16 +286,17 @@ class Batcher:
             self.in_flight -= 1
 
     def _lift(self, batch: Batch) -> None:
-        position = 0
+        positions: dict[int, int] = {}  # by array
         for entry in batch.waiting:
+            position = positions.get(entry.place, 0)
             entry.in_flight, entry.position = True, position
-            position += len(entry.row.items)
+            positions[entry.place] = position + len(entry.row.items)
         self.in_flight += len(batch.waiting)
 
     def _wake(self, entry: Waiting) -> None:
         queue = self._queues.get(entry.travel)
         if queue is not None:
-            queue.blocked = 0
+            queue.blocked = [0] * len(queue.blocked)
 
     def _take_again(self, now: float, most: int, found: list[Batch], opens_at: OpensAt) -> None:
         kept = []
@@ -329,31 +331,37 @@ class Batcher:
         travel = queue.travel
         taken: list[Waiting] = []
         chosen: set[int] = set()
-        items = size = 0
+        items, size = [0] * len(queue.items), 0
         kept: list[Waiting] = []
         is_full = False
+        looked = 0  # at rows that did not fit, while others may
         for index, entry in enumerate(queue.entries):
             if self._blocker(entry, chosen) is not None:
                 kept.append(entry)
                 continue
-            count = len(entry.row.items)
-            if taken and (items + count > travel.items or size + entry.size + count > travel.bytes):
-                kept.extend(queue.entries[index:])
+            count, bound = len(entry.row.items), queue.bound(entry)
+            is_over = items[bound] + count > travel.items
+            if taken and (is_over or size + entry.size + count > travel.bytes):
                 is_full = True
+                looked += 1
+                if is_over and travel.each and looked < travel.items:
+                    kept.append(entry)
+                    continue
+                kept.extend(queue.entries[index:])
                 break
             taken.append(entry)
             chosen.add(id(entry))
-            items += count
+            items[bound] += count
             size += entry.size + count
-            if items >= travel.items:
+            if min(items) >= travel.items:
                 kept.extend(queue.entries[index + 1 :])
                 is_full = True
                 break
-        if not taken or not (is_full or late):
-            queue.blocked = queue.items - items
+        if not taken or not (is_full or late or max(items) >= travel.items):
+            queue.blocked = [there - some for there, some in zip(queue.items, items, strict=True)]
             return None
         queue.entries = kept
-        queue.items -= items
+        queue.items = [there - some for there, some in zip(queue.items, items, strict=True)]
         if not kept:
             queue.hurried = False
         batch = Batch(self._next_id(), travel, taken)

@@ -313,3 +313,12 @@ def _check_delivery(config: Destination, page: Page, place: str, faults: list[Fa
                 remedy="Leave it out, or write packing: action.",
             )
         )
+    if delivery.limit_per == "array" and delivery.packing != "person":
+        faults.append(
+            Fault(
+                place=f"{place}.limit_per",
+                problem="a request of one action has one array, so this changes nothing.",
+                remedy="Leave it out, or write packing: person.",
+                warning=True,
+            )
+        )

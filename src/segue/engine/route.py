@@ -14,13 +14,13 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-from segue.engine.batch import Travel
 from segue.engine.consent import BY_CONSENT, ON_DEVICE, refuse_sent_on_device, refuse_without_consent
 from segue.engine.dead import bury
 from segue.engine.device import BY_INTEGRATIONS, NO_MATCH, judge
 from segue.engine.filter import apply as filter_event
 from segue.engine.moment import moment_ms
 from segue.engine.plan import BoundDestination, BoundSubscription
+from segue.engine.travel import Travel
 from segue.kit.action import Shaped
 from segue.language.path import UNDEFINED
 from segue.model.delivery import DeadLetter, Row
@@ -176,8 +176,8 @@ def people_of(event: Event, person: str) -> tuple[str, ...]:
 
 
 def travel(row: Row, subscription: BoundSubscription) -> Travel:
-    """How a row travels; rows of different contexts never share a request."""
-    if not row.context:
+    """How a row travels; rows of different contexts share only a request with an array for each."""
+    if not row.context or subscription.travel.pack:
         return subscription.travel
     return msgspec.structs.replace(subscription.travel, context=row.context)
 

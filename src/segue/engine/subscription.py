@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from segue.engine.batch import Travel
 from segue.engine.quick import Quick, compile_quick
+from segue.engine.travel import Travel
 from segue.kit.action import SYNC_MODE_KEY, Action, Batch, JsonObject, Shaping
 from segue.kit.coerce import Coercer
 from segue.kit.partner import Destination as Page
@@ -228,15 +228,16 @@ def _check_fields(
 def _travel(action: Action, batch: Batch, delivery: Delivery, page: Page, *, is_batched: bool) -> Travel:
     """How its rows travel: with others of the action, or packed with whatever shares its requests."""
     pack = page.pack
-    is_packed = delivery.packing == "person" and pack is not None and action.slug in pack.arrays
+    is_packed = delivery.packing == "person" and pack is not None and action.slug in pack.actions
     if pack is not None and is_packed and is_batched:
         return Travel(
-            action=next(iter(pack.arrays)),
+            action=pack.actions[0],
             items=min(batch.items, pack.batch.items),
             wait_seconds=batch.wait_seconds,
             bytes=pack.batch.bytes,
             pool=action.pool,
             pack=tuple(pack.arrays.items()),
+            each=delivery.limit_per == "array",
         )
     return Travel(
         action=action.slug,

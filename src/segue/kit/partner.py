@@ -36,12 +36,15 @@ class Quota(msgspec.Struct, frozen=True):
 class Pack(msgspec.Struct, frozen=True, kw_only=True):
     """Actions whose objects may share one request.
 
-    name    what such a request is called in metrics
-    arrays  slug of an action -> place of its array in the order the partner applies them
-    batch   what fits one request, all arrays together
+    name     what such a request is called in metrics
+    actions  their slugs; the first builds and reads the request
+    arrays   a row's context, or its action's slug when it has none -> place of its array in the order the
+             partner applies them
+    batch    what fits one request, all arrays together, or each where the contract says so
     """
 
     name: str
+    actions: Sequence[str]
     arrays: Mapping[str, int]
     batch: Batch
 

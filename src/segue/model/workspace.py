@@ -69,6 +69,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     wait_seconds   a batch leaves when full or this long after its first row; None: as the action says
     in_flight      most requests on the way at one time
     packing        "action": each action has its own requests; "person": see the guarantees page
+    limit_per      what the partner's bound on objects is about in a packed request: the "request", or each
+                   "array" of it
     attributes     "all" or "changed" (delta sending): which of a person's attributes travel
     remember       what delta sending keeps of each person: "values", or "hashes" that only tell changed from
                    unchanged
@@ -82,6 +84,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     wait_seconds: float | None = None
     in_flight: int = 16
     packing: Literal["action", "person"] = "action"
+    limit_per: Literal["request", "array"] = "request"
     attributes: Literal["all", "changed"] = "all"
     remember: Literal["values", "hashes"] = "values"
     ahead_seconds: float = 300.0

@@ -82,6 +82,7 @@ EXPLAINED: Final[Mapping[str, str]] = {
     "Delivery.wait_seconds": "A batch leaves when full, or this long after its first row.",
     "Delivery.in_flight": "Most requests on the way at one time.",
     "Delivery.packing": "action: each action has its own requests; person: one carries all of a person.",
+    "Delivery.limit_per": "What 75 objects is the most of when packed: the request, or each of its arrays.",
     "Delivery.attributes": "all: send every attribute; changed: only those that differ from the last sent.",
     "Delivery.remember": "values of attributes for delta sending, or hashes that only tell what changed.",
     "Delivery.ahead_seconds": "How far after its receipt an event may say it happened.",

@@ -15,11 +15,12 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from segue.engine.batch import Travel, Waiting
+from segue.engine.batch import Waiting
 from segue.engine.delta import Profiles
 from segue.engine.parcel import LeftOut, Parcel, pack, update
 from segue.engine.plan import BoundDestination
 from segue.engine.points import Spending
+from segue.engine.travel import Travel
 from segue.io.storage.journal import Found
 from segue.io.storage.state import Command, State
 from segue.kit.action import Batch

@@ -14,10 +14,10 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from segue.engine.batch import Travel
 from segue.engine.pace import Governor
 from segue.engine.plan import BoundDestination
 from segue.engine.pool import Knowledge, Permit, Priority, Standing
+from segue.engine.travel import Travel
 from segue.model.delivery import Request, Response
 from segue.runtime.clock import Clock
 

@@ -11,11 +11,11 @@ import msgspec
 from msgspec.structs import replace
 
 from segue.engine import intake
-from segue.engine.batch import Travel
 from segue.engine.dead import bury, letter_id, unbury
 from segue.engine.ledger import Ledger
 from segue.engine.plan import BoundDestination
 from segue.engine.route import people_of, position, route, travel
+from segue.engine.travel import Travel
 from segue.io.log.stream import Log
 from segue.io.storage.state import Command, State
 from segue.model.delivery import TAKEN_UP, Attempt, DeadLetter, Row

@@ -51,6 +51,12 @@ def test_a_request_carries_key_agent_and_joined_objects() -> None:
     assert "x-braze-batch" not in rest.build_track(rows(1), SETTINGS).headers
 
 
+def test_a_classic_row_without_a_context_still_goes_into_an_array() -> None:
+    """Such a row comes of a repair, not of an event."""
+    request = rest.build_track([row("identify", {"a": 1}), row("track", {"e": 1})], SETTINGS)
+    assert orjson.loads(request.body) == {"attributes": [{"a": 1}], "events": [{"e": 1}]}
+
+
 def test_rows_of_several_actions_share_a_request_in_the_order_braze_applies_it() -> None:
     """Attributes, events, purchases; an error finds its row by array and index."""
     mixed = [

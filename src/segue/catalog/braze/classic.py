@@ -15,7 +15,7 @@ from segue.kit.action import Settings
 from segue.kit.partner import Destination, Person, Preset
 from segue.model.delivery import Request
 
-from . import audit, classic_calls, deletion, limits, sdk_endpoint
+from . import audit, classic_calls, deletion, limits, rest, sdk_endpoint
 from .classic_settings import SETTINGS, connection
 
 ACTIONS: Final = (
@@ -56,5 +56,6 @@ BRAZE_CLASSIC: Final = Destination(
     erase=erase,
     audit=replace(audit.AUDIT, request=lambda people, settings: audit.request(people, connection(settings))),
     quotas=limits.QUOTAS,
+    pack=rest.pack("identify", "track", "page", "group"),
     account=("restCustomEndpoint", "datacenter", "appGroupId"),
 )

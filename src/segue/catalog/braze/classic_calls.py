@@ -69,15 +69,8 @@ PROPERTIES: Final = Field(
 
 
 def build(rows: Sequence[Row], settings: Settings) -> Request:
-    """One /users/track request; the rows' context names the array their objects belong to."""
-    items = [item for row in rows for item in row.items]
-    return rest.request(
-        connection(settings),
-        "/users/track",
-        rest.list_body(rows[0].context, items),
-        pool=rest.TRACK_POOL,
-        headers={"x-braze-batch": "true"} if len(items) > 1 else None,
-    )
+    """One /users/track request; a row's context names the array its objects belong to."""
+    return rest.build_track(rows, connection(settings))
 
 
 def _reject(why: str, reason: str = REJECTED) -> Shaped:
@@ -201,7 +194,7 @@ IDENTIFY: Final = Action(
     attributes=SHAPE,
     shape=shape_identify,
     build=build,
-    read=rest.read_list,
+    read=rest.read_track,
     repeatable=True,
 )
 
@@ -227,7 +220,7 @@ TRACK: Final = Action(
     price=pricing.price,
     shape=shape_track,
     build=build,
-    read=rest.read_list,
+    read=rest.read_track,
 )
 
 PAGE: Final = Action(
@@ -259,7 +252,7 @@ PAGE: Final = Action(
     price=pricing.price,
     shape=shape_page,
     build=build,
-    read=rest.read_list,
+    read=rest.read_track,
 )
 
 GROUP: Final = Action(
@@ -282,7 +275,7 @@ GROUP: Final = Action(
     attributes=SHAPE,
     shape=shape_group,
     build=build,
-    read=rest.read_list,
+    read=rest.read_track,
     repeatable=True,
 )
 

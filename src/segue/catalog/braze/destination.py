@@ -8,7 +8,7 @@ from typing import Final
 
 from segue.kit.device import OnDevice
 from segue.kit.field import Choice, Field
-from segue.kit.partner import Destination, Pack
+from segue.kit.partner import Destination
 from segue.model.workspace import SANDBOX_KEY
 
 from . import audit, catalogs, deletion, limits, listings, presets, rest, sdk_endpoint
@@ -101,10 +101,8 @@ BRAZE: Final = Destination(
     ),
     quotas=limits.QUOTAS,
     account=("endpoint", "api_key"),
-    pack=Pack(
-        name=rest.TRACK_POOL,
-        arrays={slug: rest.ARRAY_NAMES.index(name) for slug, name in rest.ARRAYS.items()},
-        batch=rest.TRACK_BATCH,
+    pack=rest.pack(
+        "update-user-profile", "track-event", "ecommerce-event", "ecommerce-product-event", "track-purchase"
     ),
     presets={"ours": presets.OURS, "published": presets.PUBLISHED},
     erase=deletion.erase,

@@ -26,6 +26,7 @@ from segue.kit.action import (
     read_status,
     status_code,
 )
+from segue.kit.partner import Pack
 from segue.model.delivery import Outcome, Request, Response, Row, Verdict
 
 TRACK_POOL: Final = "users/track"
@@ -46,10 +47,23 @@ ARRAYS: Final[Mapping[str, str]] = {
     "ecommerce-event": "events",
     "ecommerce-product-event": "events",
     "track-purchase": "purchases",
+    "identify": "attributes",
+    "group": "attributes",
+    "page": "events",
+    "track": "events",
 }
-"""Where in a /users/track body the objects of an action go; Braze applies the arrays in this order."""
+"""Where in a /users/track body the objects of an action go, unless their context says so; Braze applies the
+arrays in the order of `ARRAY_NAMES`."""
 
 ARRAY_NAMES: Final = ("attributes", "events", "purchases")
+
+
+def pack(*actions: str) -> Pack:
+    """How rows of these actions share a /users/track request."""
+    places = {name: place for place, name in enumerate(ARRAY_NAMES)}
+    arrays = {slug: places[ARRAYS[slug]] for slug in actions} | places
+    return Pack(name=TRACK_POOL, actions=actions, arrays=arrays, batch=TRACK_BATCH)
+
 
 USER_AGENT: Final = f"Segue/{__version__} (customer event pipeline)"
 
@@ -252,12 +266,12 @@ def _seconds(text: str | None) -> float | None:
 
 
 def _by_array(rows: Sequence[Row]) -> Iterator[tuple[str, Sequence[Row]]]:
-    first = ARRAYS[rows[0].action]
-    if all(ARRAYS[row.action] == first for row in rows):
-        yield first, rows
+    arrays = [row.context or ARRAYS[row.action] for row in rows]
+    if arrays.count(arrays[0]) == len(arrays):
+        yield arrays[0], rows
         return
     for name in ARRAY_NAMES:
-        members = [row for row in rows if ARRAYS[row.action] == name]
+        members = [row for row, array in zip(rows, arrays, strict=True) if array == name]
         if members:
             yield name, members
 
