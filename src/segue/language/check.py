@@ -170,7 +170,7 @@ def _object(value: Any, pointer: str, found: Found) -> bool:
 
 
 def _members(required: Mapping[str, Check], optional: Mapping[str, Check]) -> Check:
-    """Check an object's members: the required ones must be there, unknown ones may be anything."""
+    """Check an object's members: the required ones must be there, unknown ones may be any mapping value."""
 
     def check(value: Any, pointer: str, found: Found) -> None:
         if not _object(value, pointer, found):
@@ -180,9 +180,9 @@ def _members(required: Mapping[str, Check], optional: Mapping[str, Check]) -> Ch
                 member(value[name], step(pointer, name), found)
             else:
                 found.append((step(pointer, name), "is required"))
-        for name, member in optional.items():
-            if name in value:
-                member(value[name], step(pointer, name), found)
+        for name, inner in value.items():
+            if name not in required:
+                optional.get(name, _check)(inner, step(pointer, name), found)
 
     return check
 
