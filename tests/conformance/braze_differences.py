@@ -186,7 +186,8 @@ def _odd_date(value: Any) -> bool:
     """Digits alone, ten-digit numbers, short fractions without a zone, numbers beyond any date, texts that
     hold a number but no year."""
     if isinstance(value, list) and len(value) == 1:
-        return _odd_date(value[0]) or str(value[0]).strip().isdigit() or isinstance(value[0], float)
+        # A number alone in a list is taken for its text, so that -1 is a year.
+        return _odd_date(value[0]) or str(value[0]).strip().isdigit() or isinstance(value[0], int | float)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return 10**9 <= abs(value) < 10**10 or abs(value) > 8.64e15
     if not isinstance(value, str):
@@ -217,7 +218,8 @@ def _odd_dates_aside(view: View, item: Json) -> Json:
 def _internal_error(view: View, number: int, ours: Fate, recorded: Fate) -> bool:
     """The original broke: an error without a status where no answer failed to come."""
     broken = recorded.kind == "failed" and not recorded.status
-    return broken and not any("network_error" in answer for answer in view.case.get("responses", ()))
+    given = view.case.get("responses", ())[: len(view.recorded.requests)]
+    return broken and not any("network_error" in answer for answer in given)
 
 
 def _broken_at_once(view: View, number: int, ours: Fate, recorded: Fate) -> bool:
@@ -375,6 +377,12 @@ def _blanks_aside(view: View, item: Json) -> Json:
     return {key: value for key, value in item.items() if value != "" or key not in view.fields}
 
 
+def _lone_blanks_aside(view: View, item: Json) -> Json:
+    """An empty text alone in a list: the original makes null of it where null may stand, and it clears."""
+    lone = {key for payload in view.ours.payloads for key, value in (payload or {}).items() if value == [""]}
+    return {key: value for key, value in item.items() if key not in lone or value not in (None, "")}
+
+
 def _list_nulls_aside(view: View, item: Json) -> Json:
     names: set[str] = set().union(*(_nulls_in_lists(payload) for payload in view.ours.payloads if payload))
     return _without_empties(item, names) if names else item
@@ -417,6 +425,7 @@ OBJECTS = (
     Object(name="traits named like purchase fields", rewrite=_purchase_names_aside),
     Object(name="lastName: null", rewrite=_null_last_name_aside),
     Object(name="empty texts", rewrite=_blanks_aside),
+    Object(name="a lone value in a list", rewrite=_lone_blanks_aside),
     Object(name="ecommerce of the newer release", rewrite=_newer_ecommerce_aside),
     Object(name="an empty prioritization", rewrite=_prioritization_aside),
 )

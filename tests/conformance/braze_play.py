@@ -272,11 +272,11 @@ def _delete(case: Json, settings: Json, script: Script) -> Played:
     fates = []
     for person in people:
         responses = [script.send(request) for request in BRAZE.erase([person], settings)]
-        bad = next((response.status for response in responses if not 200 <= response.status < 300), None)
+        bad = next((response for response in responses if not 200 <= response.status < 300), None)
         fates.append(
             Fate(kind="delivered", status=200)
             if bad is None
-            else Fate(kind="failed", status=bad, code=status_code(bad))
+            else Fate(kind="failed", status=bad.status, code=bad.error or status_code(bad.status))
         )
     return Played(requests=script.requests, fates=fates)
 

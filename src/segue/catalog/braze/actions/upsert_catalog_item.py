@@ -42,7 +42,8 @@ def shape(payload: Payload, shaping: Shaping) -> Shaped:
 
     Raises InvalidPayload without a catalog, with an id Braze does not take, or with nothing to write.
     """
-    catalog = shaping.hooks.get(SAVED, {}).get("catalog_name")
+    saved = shaping.hooks.get(SAVED)
+    catalog = saved.get("catalog_name") if isinstance(saved, Mapping) else None
     if not isinstance(catalog, str) or not _NAME.fullmatch(catalog):
         raise InvalidPayload(
             [("", "no catalog is chosen for this mapping: choose or create one with segue hook")]
