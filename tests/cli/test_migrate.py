@@ -36,6 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         EXPORT,
         FIXTURES / "segment-terraform" / "terraform.tfstate",
+        FIXTURES / "segment-terraform" / "version-3.tfstate",
         FIXTURES / "segment-terraform" / "show.json",
     ],
 )

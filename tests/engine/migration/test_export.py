@@ -39,9 +39,9 @@ def test_a_thing_that_stands_alone_is_known_by_what_it_has(kind: str, body: dict
     assert [item.id for item in read_export([("x", body)]).of(kind)] == [body["id"]]
 
 
-@pytest.mark.parametrize("file", ["terraform.tfstate", "show.json"])
+@pytest.mark.parametrize("file", ["terraform.tfstate", "version-3.tfstate", "show.json"])
 def test_terraform_tells_the_same_as_the_api(file: str) -> None:
-    """State and `terraform show -json` give the Public API's names, and mappings as they were."""
+    """State of either form and `terraform show -json` have the Public API's names, and mappings verbatim."""
     export = read_export([(file, json.loads((TERRAFORM / file).read_text(encoding="utf-8")))])
     assert [item.body["writeKeys"] for item in export.of("source")] == [["tf_key_1"]]
     assert export.of("destination")[0].body["sourceId"] == "src_tf_1"
@@ -76,7 +76,10 @@ def test_a_page_that_is_missing_is_named() -> None:
     [
         (5, "neither an object nor a list"),
         ({"errors": [{"type": "unauthorized", "message": "Token is invalid"}]}, "Token is invalid"),
-        ({"version": 3, "resources": [{}]}, "version 3"),
+        ({"version": 3, "resources": [{}]}, "version 3 without its modules"),
+        ({"version": 4, "modules": []}, "version 4 without its resources"),
+        ({"version": 5, "resources": []}, "version 5; versions 1 to 4"),
+        ({"version": "4", "resources": []}, "versions 1 to 4"),
         ({"data": {"sources": ["src_1"]}}, "not an object"),
         ({"data": {"subscriptions": [{"name": "x"}]}}, "no id"),
     ],

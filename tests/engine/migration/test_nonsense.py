@@ -17,6 +17,7 @@ WHOLE = {"sources": source(), "destinations": destination(), "subscriptions": su
 KEYS = sorted(
     {key for each in (source(), destination(), subscription(), filter_()) for key in each}
     | {"data", "pagination", "resources", "version", "values", "root_module", "child_modules", "instances"}
+    | {"modules", "primary", "attributes_flat", "settings.%", "settings.a.b", "actions.#", "actions.0.fields"}
     | {"attributes", "type", "current", "next", "errors", "fields", "percent", "insertFunctionInstances"}
     | {*WHOLE, "filters", "filter", "transformations", "integrationId", "modelId", "api_key", "endpoint"}
 )
@@ -26,6 +27,7 @@ SCALARS = st.sampled_from(
         None,
         True,
         0,
+        3,
         4,
         1.5,
         "",

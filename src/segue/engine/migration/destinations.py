@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from segue.engine.filter_binding import LONGEST_TITLE
-from segue.engine.migration.export import Export, Item, Json, from_text, member, text
+from segue.engine.migration.export import Export, Item, member, text
 from segue.engine.migration.naming import names, slug
 from segue.engine.migration.notes import Notes
+from segue.engine.migration.terraform import Json, from_text
 from segue.engine.plan import Catalogue
 from segue.kit.partner import Destination as Page
 from segue.model.workspace import Destination, Filter, Source, Subscription

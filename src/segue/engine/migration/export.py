@@ -4,22 +4,20 @@
     export.of("source")          every source, once, in the order found
     export.of("function")        what Segue has no place for is here too, to be named
 
-Read are answers of Segment's Public API (lists, single objects, pages of a list, bare or in their envelope),
-Terraform state of version 4, and what ``terraform show -json`` prints. Names are the Public API's.
+Read are answers of Segment's Public API (lists, single objects, pages of a list, bare or in their envelope)
+and what Terraform keeps (`segue.engine.migration.terraform`). Names are the Public API's.
 
-Source  Segment Public API 73.2.0; Terraform provider of Segment 1.6.0, its resources;
-        Terraform docs, "JSON Output Format"; read 2026-11-24
+Source  Segment Public API 73.2.0, read 2026-11-24
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from segue.engine.migration.notes import Remark
-
-Json = dict[str, Any]
+from segue.engine.migration.terraform import Json, is_terraform, resources
+from segue.model.errors import InvalidError
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,33 +77,10 @@ KINDS: Final[Mapping[str, str]] = {
 }
 """Word of an envelope -> kind; a list has the word with an ``s``."""
 
-TERRAFORM: Final[Mapping[str, str]] = {
-    "segment_source": "source",
-    "segment_destination": "destination",
-    "segment_destination_subscription": "subscription",
-    "segment_destination_filter": "filter",
-    "segment_function": "function",
-    "segment_insert_function_instance": "insert function",
-    "segment_tracking_plan": "tracking plan",
-    "segment_source_tracking_plan_connection": "tracking plan connection",
-    "segment_transformation": "transformation",
-    "segment_warehouse": "warehouse",
-    "segment_source_warehouse_connection": "warehouse connection",
-    "segment_profiles_warehouse": "warehouse",
-    "segment_reverse_etl_model": "reverse ETL model",
-    "segment_label": "label",
-    "segment_user": "user",
-    "segment_user_group": "user group",
-}
-"""Type of a resource -> kind; resources of other providers are none of ours."""
-
 SILENT: Final = frozenset({"pagination", "status", "sourcesCatalog", "destinationsCatalog", "workspace"})
 """Words of an envelope that hold nothing to carry over."""
 
 _WORDS: Final = {**KINDS, **{f"{word}s": kind for word, kind in KINDS.items()}}
-
-_JSON_TEXTS: Final = frozenset({"settings", "reverseEtlSchedule"})
-"""Terraform keeps these as text that holds JSON."""
 
 
 def read_export(documents: Iterable[tuple[str, Any]]) -> Export:
@@ -147,12 +122,8 @@ class _Reader:
                 self.document(each, file)
         elif not isinstance(document, dict):
             self.unreadable(file, "holds neither an object nor a list of objects.")
-        elif isinstance(resources := document.get("resources"), list) and "version" in document:
-            for resource in resources:
-                self.state(resource, document["version"], file)
-        elif isinstance(root := _root_module(document), dict):
-            for resource in _resources(root):
-                self.resource(resource.get("type"), resource.get("values"), file)
+        elif is_terraform(document):
+            self.terraform(document, file)
         elif "data" not in document and isinstance(errors := document.get("errors"), list):
             said = errors[0].get("message") if errors and isinstance(errors[0], dict) else ""
             self.unreadable(file, f"is an error answer of the API{f': {said}' if said else ''}.")
@@ -205,21 +176,12 @@ class _Reader:
                     )
                 )
 
-    def state(self, resource: Any, version: Any, file: str) -> None:
-        if version != 4:
-            self.unreadable(file, f"is Terraform state of version {version}; version 4 can be read.")
-            return
-        if isinstance(resource, dict) and isinstance(instances := resource.get("instances"), list):
-            for instance in instances:
-                attributes = instance.get("attributes") if isinstance(instance, dict) else None
-                self.resource(resource.get("type"), attributes, file)
-
-    def resource(self, type_: Any, attributes: Any, file: str) -> None:
-        kind = TERRAFORM.get(type_) if isinstance(type_, str) else None
-        if kind is None:
-            return
-        body = _as_api(attributes) if isinstance(attributes, dict) else attributes
-        self.add(kind, body, file)
+    def terraform(self, document: Json, file: str) -> None:
+        try:
+            for kind, body in resources(document):
+                self.add(kind, body, file)
+        except InvalidError as error:
+            self.unreadable(file, f"{error}.")
 
     def add(self, kind: str, body: Any, file: str) -> None:
         id_ = body.get("id") if isinstance(body, dict) else None
@@ -252,59 +214,3 @@ def _kind_of(body: Json) -> str:
     if "sourceId" in body and "metadata" in body:
         return "destination"
     return "function" if "resourceType" in body and "code" in body else ""
-
-
-def _root_module(document: Json) -> Any:
-    values = document.get("values")
-    return values.get("root_module") if isinstance(values, dict) else None
-
-
-def _resources(module: Json) -> Iterator[Json]:
-    """The resources of a module and of those below it."""
-    waiting = [module]
-    while waiting:
-        each = waiting.pop(0)
-        yield from _entries(each, "resources")
-        waiting += _entries(each, "child_modules")
-
-
-def _entries(body: Json, key: str) -> list[Json]:
-    found = body.get(key)
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-
-
-def _as_api(attributes: Json) -> Json:
-    """Terraform's attributes under the Public API's names; texts that hold JSON are read.
-
-    A text that should hold JSON and does not stays a text, for the reader of the item to refuse.
-    """
-    body = {_camel(key): value for key, value in attributes.items()}
-    for key in _JSON_TEXTS & body.keys():
-        body[key] = from_text(body[key])
-    if "metadata" in body:
-        metadata = body["metadata"]
-        first = metadata[0] if isinstance(metadata, list) and metadata else metadata
-        named = first if isinstance(first, dict) else {}
-        body["metadata"] = {_camel(name): each for name, each in named.items()}
-    if isinstance(actions := body.get("actions"), list):
-        body["actions"] = [_action(each) if isinstance(each, dict) else each for each in actions]
-    return body
-
-
-def _action(action: Json) -> Json:
-    return {key: from_text(value) if key == "fields" else value for key, value in action.items()}
-
-
-def from_text(value: Any) -> Any:
-    """The value of a text that holds JSON; anything else as it is."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return value
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
