@@ -12,6 +12,7 @@ one raises InvalidPayload with every problem: the field's path, the type of what
 Values themselves never appear in notes or problems, they may be personal.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -97,7 +98,8 @@ def check_settings(
     """Make an operator's settings fit a destination's fields.
 
     Settings are coerced like payloads but not cleaned: ``""`` stays, null becomes the empty value of its
-    type. Problems name the setting and end without a full stop; a name that is no setting is one of them.
+    type; a host name where a web address is asked for gets ``https://``. Problems name the setting and end
+    without a full stop; a name that is no setting is one of them.
     """
     settings: dict[str, Any] = {}
     problems: list[Problem] = []
@@ -108,7 +110,7 @@ def check_settings(
             continue
         notes: list[Note] = []
         try:
-            settings[key] = _converter(field)(value, key, notes)
+            settings[key] = _converter(field)(_with_scheme(field, value), key, notes)
         except _Misfit as misfit:
             problems.extend(misfit.problems)
         problems.extend(notes)
@@ -120,6 +122,15 @@ def check_settings(
         elif isinstance(field.required, Conditions) and holds(field.required, values):
             problems.append((key, f"is required {describe(field.required)} but was not given"))
     return settings, problems
+
+
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.){1,9}[A-Za-z]{2,63}(?::\d{1,5})?/?")
+
+
+def _with_scheme(field: Field, value: Any) -> Any:
+    if field.format == "http-url" and isinstance(value, str) and _HOST.fullmatch(text := value.strip()):
+        return f"https://{text}"
+    return value
 
 
 class _Misfit(Exception):  # noqa: N818  # a signal inside this module, never an error of the house

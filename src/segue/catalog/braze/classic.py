@@ -48,7 +48,7 @@ BRAZE_CLASSIC: Final = Destination(
     family="braze",
     frameworks=("classic",),
     check=lambda written, settings: sdk_endpoint.check_rest_endpoint(
-        settings.get("restCustomEndpoint", ""), "restCustomEndpoint"
+        settings.get("restCustomEndpoint", ""), "restCustomEndpoint", written.get("restCustomEndpoint")
     ),
     settings=SETTINGS,
     actions=ACTIONS,

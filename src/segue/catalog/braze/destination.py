@@ -77,7 +77,9 @@ BRAZE: Final = Destination(
     names=("Appboy", "Braze Cloud Mode (Actions)"),
     creation_name="Braze Cloud Mode (Actions)",
     family="braze",
-    check=lambda written, settings: sdk_endpoint.check_rest_endpoint(settings["endpoint"], "endpoint"),
+    check=lambda written, settings: sdk_endpoint.check_rest_endpoint(
+        settings["endpoint"], "endpoint", written.get("endpoint")
+    ),
     settings=SETTINGS,
     actions=(
         UPDATE_USER_PROFILE,

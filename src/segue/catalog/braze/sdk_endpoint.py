@@ -10,7 +10,7 @@ Source  Braze docs, "Segment", "Ensure your custom API endpoint is correctly inp
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from segue.kit.device import Advice
 from segue.kit.field import Choice
@@ -67,13 +67,19 @@ def read_sdk_endpoint(text: str, setting: str, *, keep_http: bool) -> tuple[str,
     return (f"http://{host}" if scheme.lower() == "http" and keep_http else host), advice
 
 
-def check_rest_endpoint(text: str, setting: str) -> list[Advice]:
-    """Tell when a REST endpoint is the SDK's."""
+def check_rest_endpoint(text: str, setting: str, written: Any) -> list[Advice]:
+    """Tell when a REST endpoint is the SDK's, and when it was written without its scheme.
+
+    text     as it is used; written: as it stands in the workspace
+    """
     host = text.strip().rpartition("://")[2].partition("/")[0].lower()
-    if not host.startswith("sdk.") or ".braze." not in host:
-        return []
-    problem = f"{host} is the endpoint for SDKs; the REST API does not answer there"
-    return [Advice(setting, problem, f"Write https://rest.{host.removeprefix('sdk.')}.")]
+    if host.startswith("sdk.") and ".braze." in host:
+        problem = f"{host} is the endpoint for SDKs; the REST API does not answer there"
+        return [Advice(setting, problem, f"Write https://rest.{host.removeprefix('sdk.')}.")]
+    if text and isinstance(written, str) and "://" not in written:
+        problem = "an address starts with its scheme, https://"
+        return [Advice(setting, problem, f"It is read as {text}; write it so.", warning=True)]
+    return []
 
 
 def _confusion(host: str) -> tuple[str, str]:
