@@ -14,6 +14,7 @@ from segue.catalog.contents import catalogue
 from segue.engine import intake
 from segue.engine.plan import prepare
 from segue.engine.preview import preview
+from segue.model.delivery import Request
 from segue.model.workspace import Destination, Subscription, Workspace
 
 Json = dict[str, Any]
@@ -54,21 +55,27 @@ PAGES = Subscription(
 )
 
 
-def would_send(event: Json, *subscriptions: Subscription) -> list[tuple[str, Json]]:
-    """The requests an event would become: (path, body); without subscriptions, by our presets."""
+def requests_of(
+    event: Json, *subscriptions: Subscription, settings: Json | None = None
+) -> tuple[Request, ...]:
+    """The requests an event would become; without subscriptions, by our presets."""
     destination = Destination(
         id="braze",
         type="braze",
         source="web",
-        settings={"api_key": KEY, "endpoint": ADDRESS},
+        settings=settings or {"api_key": KEY, "endpoint": ADDRESS},
         subscriptions=subscriptions or None,
     )
     plan = prepare(Workspace(sources=(SOURCE,), destinations=(destination,)), catalogue())
     [record] = records(event)
-    journey = preview(plan, "web", intake.restore(record))
+    return tuple(preview(plan, "web", intake.restore(record)).destinations[0].requests)
+
+
+def would_send(event: Json, *subscriptions: Subscription) -> list[tuple[str, Json]]:
+    """Likewise, as (path, body)."""
     return [
         (request.url.removeprefix(ADDRESS), json.loads(request.body))
-        for request in journey.destinations[0].requests
+        for request in requests_of(event, *subscriptions)
     ]
 
 
