@@ -103,6 +103,29 @@ ERRORS = [
         "BAD_PUSH_TOKEN_IMPORT",
     ),
     Case(
+        "token import with a braze_id",
+        "D+",
+        TRACK,
+        {"external_id": None, "braze_id": "b", "push_token_import": True, "push_tokens": [TOKEN]},
+        "BAD_PUSH_TOKEN_IMPORT",
+    ),
+    Case(
+        "token import without tokens",
+        "D+",
+        TRACK,
+        {"external_id": None, "push_token_import": True},
+        "BAD_PUSH_TOKEN_IMPORT",
+    ),
+    Case("push_tokens an object", "D+", TRACK, {"push_tokens": TOKEN}, "BAD_PUSH_TOKEN_VALUE"),
+    Case("current_location empty", "D+", TRACK, {"current_location": {}}, "BAD_LOCATION_UPDATE"),
+    Case(
+        "subscription_groups of texts",
+        "D+",
+        TRACK,
+        {"subscription_groups": [DEFAULT_GROUP]},
+        "BAD_SUBSCRIPTION_GROUP_HASH",
+    ),
+    Case(
         "email_subscription_info is no attribute",
         "D+",
         TRACK,
@@ -170,6 +193,7 @@ async def test_a_lenient_field_is_left_out_with_a_warning(given, expected):
     assert person["custom"] == {"plan": "gold"}
 
 
+TWITTER = {"id": 7, "screen_name": "a", "followers_count": 1, "friends_count": 2, "statuses_count": 3}
 STORED = [
     Case("country by code", "D", ATTRIBUTES, {"country": "us"}, "US"),
     Case("country by name", "D", ATTRIBUTES, {"country": "France"}, "FR"),
@@ -182,9 +206,35 @@ STORED = [
         {"time_zone": "Eastern Time (US & Canada)"},
         "Eastern Time (US & Canada)",
     ),
-    Case("gender N", "D", ATTRIBUTES, {"gender": "N"}, "N"),
+    *(Case(f"gender {letter}", "D", ATTRIBUTES, {"gender": letter}, letter) for letter in "MFONP"),
+    *(
+        Case(f"{name} {state}", "D", ATTRIBUTES, {name: state}, state)
+        for name in ("email_subscribe", "push_subscribe")
+        for state in ("opted_in", "unsubscribed", "subscribed")
+    ),
+    *(
+        Case(f"{name}, 255 characters", "D", ATTRIBUTES, {name: "é" * 255}, "é" * 255)
+        for name in ("first_name", "last_name", "home_city")
+    ),
+    Case("email", "D", ATTRIBUTES, {"email": "a@b.co"}, "a@b.co"),
+    Case("phone", "D", ATTRIBUTES, {"phone": "+15551234567"}, "+15551234567"),
+    Case("dob", "D", ATTRIBUTES, {"dob": "1990-12-31"}, "1990-12-31"),
+    *(
+        Case(name, "D", ATTRIBUTES, {name: "2025-12-01T10:00:00Z"}, "2025-12-01T10:00:00Z")
+        for name in ("date_of_first_session", "date_of_last_session", "marked_email_as_spam_at")
+    ),
+    *(
+        Case(name, "D", ATTRIBUTES, {name: True}, True)
+        for name in ("email_open_tracking_disabled", "email_click_tracking_disabled")
+    ),
+    Case(
+        "facebook",
+        "D",
+        ATTRIBUTES,
+        {"facebook": {"id": "7", "likes": ["a"], "num_friends": 3}},
+        {"id": "7", "likes": ["a"], "num_friends": 3},
+    ),
     Case("image_url", "O", CLIENTS, {"image_url": "https://x.example/a.png"}, "https://x.example/a.png"),
-    Case("email_subscribe", "D", ATTRIBUTES, {"email_subscribe": "opted_in"}, "opted_in"),
     Case(
         "current_location",
         "D",
@@ -193,7 +243,11 @@ STORED = [
         {"longitude": 2.35, "latitude": 48.85},
     ),
     Case(
-        "twitter", "D", ATTRIBUTES, {"twitter": {"id": 7, "screen_name": "a"}}, {"id": 7, "screen_name": "a"}
+        "twitter",
+        "D",
+        ATTRIBUTES,
+        {"twitter": TWITTER},
+        TWITTER,
     ),
 ]
 
@@ -208,6 +262,41 @@ async def test_a_good_field_is_stored_and_null_clears_it(given, expected):
     assert (person["fields"], person["custom"]) == ({name: expected}, {})
     await sandbox.track(attributes=[{"external_id": "u", name: None}])
     assert (await sandbox.person("u"))["fields"] == {}
+
+
+@rule("reserved names are lower case: in other letters they are custom attributes", "D", ATTRIBUTES)
+async def test_reserved_names_are_case_sensitive():
+    """`Email` is nobody's address; alias_name and alias_label are reserved too."""
+    sandbox = client()
+    odd = {"Email": "x", "FIRST_NAME": "y", "alias_name": "a", "alias_label": "b"}
+    await sandbox.track(attributes=[{"external_id": "u", **odd}])
+    person = await sandbox.person("u")
+    assert (person["fields"], person["custom"]) == ({}, {"Email": "x", "FIRST_NAME": "y"})
+
+
+@rule("the parts of facebook and twitter have their types; what does not fit is not set", "D", ATTRIBUTES)
+async def test_social_parts_have_types():
+    """With a warning each."""
+    sandbox = client()
+    odd = {"id": "x", "screen_name": 7, "followers_count": "many", "friends_count": 2, "city": "Rome"}
+    await sandbox.track(
+        attributes=[
+            {"external_id": "u", "twitter": odd, "facebook": {"id": 7, "likes": [1], "num_friends": 3}}
+        ]
+    )
+    fields = (await sandbox.person("u"))["fields"]
+    assert fields == {"twitter": {"friends_count": 2}, "facebook": {"num_friends": 3}}
+    assert await sandbox.warnings() == ["field-part-left-out"] * 2
+
+
+@pytest.mark.parametrize("length", [8, 255])
+@rule("a device_id of 8 to 255 bytes is accepted", "D+", TRACK)
+async def test_the_shortest_and_the_longest_device_id_are_accepted(length):
+    """As sent."""
+    sandbox = client()
+    token = {**TOKEN, "device_id": "d" * length}
+    assert (await sandbox.track(attributes=[{"external_id": "u", "push_tokens": [token]}])).status == 201
+    assert (await sandbox.person("u"))["push_tokens"] == [token]
 
 
 @rule("identifiers cannot be removed with null", "D", ATTRIBUTES)

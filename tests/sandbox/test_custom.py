@@ -1,11 +1,12 @@
 """Custom attributes: types, operations, limits, what they cost."""
 
+import orjson
 import pytest
 from tests.sandbox.client import client
-from tests.sandbox.rules import NESTED, OURS, POINTS, TYPES, Case, rule, table
+from tests.sandbox.rules import ATTRIBUTES, NESTED, OURS, POINTS, TYPES, Case, rule, table
 
 from segue.sandbox.seed import Key, Seed
-from segue.sandbox.workspace import App, Furnishing
+from segue.sandbox.workspace import App, Furnishing, SubscriptionGroup
 
 CARS = [{"id": 1, "make": "Saab"}, {"id": 2, "make": "Volvo"}]
 
@@ -91,6 +92,72 @@ OPERATIONS = [
         "Track users (synchronous)",
         [{"k": "a"}, {"k": "x" * 256}],
         {"k": "a"},
+    ),
+    Case("a name of 255 characters is taken", "D", TYPES, [{"é" * 255: 1}], {"é" * 255: 1}),
+    Case("a text of 255 characters is taken", "D", TYPES, [{"k": "é" * 255}], {"k": "é" * 255}),
+    Case(
+        "a nested key of 255 characters is taken", "D", NESTED, [{"k": {"a" * 255: 1}}], {"k": {"a" * 255: 1}}
+    ),
+    Case("boolean", "D", TYPES, [{"k": False}], {"k": False}),
+    Case("integer", "D", TYPES, [{"k": -7}], {"k": -7}),
+    Case("float", "D", TYPES, [{"k": 0.5}], {"k": 0.5}),
+    Case("string, any alphabet", "D", TYPES, [{"k": "Zoë 愛 😀"}], {"k": "Zoë 愛 😀"}),
+    Case("time", "D", TYPES, [{"k": "2025-05-28T10:00:00Z"}], {"k": "2025-05-28T10:00:00Z"}),
+    Case("array of scalars", "D", TYPES, [{"k": ["a", 1, True]}], {"k": ["a", 1, True]}),
+    Case("object", "D", TYPES, [{"k": {"a": {"b": [1]}}}], {"k": {"a": {"b": [1]}}}),
+    Case("an emptied array stays, empty", "D", TYPES, [{"k": ["a"]}, {"k": {"remove": ["a"]}}], {"k": []}),
+    Case("null removes an object whole", "D", NESTED, [{"k": {"a": 1}}, {"k": None}], {}),
+    Case(
+        "a null nested at any depth drops the update",
+        "D",
+        NESTED,
+        [{"k": {"a": 1}}, {"k": {"a": {"b": {"c": [{"d": None}]}}}}],
+        {"k": {"a": 1}},
+    ),
+    Case(
+        "a nested null drops a merge too",
+        "D",
+        NESTED,
+        [{"k": {"a": 1}}, {"k": {"a": None, "b": 2}, "_merge_objects": True}],
+        {"k": {"a": 1}},
+    ),
+    Case(
+        "a faulty attribute leaves its neighbours alone",
+        "D",
+        NESTED,
+        [{"k": {"a": None}, "l": {"a": 1}, "m": 2}],
+        {"l": {"a": 1}, "m": 2},
+    ),
+    Case("a nested year over 3000 is not stored", "D", TYPES, [{"k": {"a": {"$time": "3001-01-01"}}}], {}),
+    Case("a year over 3000 is stored as text", "D", TYPES, [{"k": "3001-01-01"}], {"k": "3001-01-01"}),
+    Case(
+        "_merge_objects false overwrites",
+        "D",
+        NESTED,
+        [{"k": {"a": 1}}, {"k": {"b": 2}, "_merge_objects": False}],
+        {"k": {"b": 2}},
+    ),
+    Case(
+        "remove and add of one object is no upsert",
+        "D",
+        NESTED,
+        [
+            {"k": CARS},
+            {
+                "k": {
+                    "$add": [{"id": 1, "make": "Fiat"}],
+                    "$remove": [{"$identifier_key": "id", "$identifier_value": 1}],
+                }
+            },
+        ],
+        {"k": CARS[1:]},
+    ),
+    Case(
+        "inc, add and $add count again when sent again",
+        "D",
+        "Track users",
+        [{"n": {"inc": 1}, "l": {"add": ["a"]}, "k": {"$add": CARS[:1]}}] * 2,
+        {"n": 2, "l": ["a"], "k": CARS[:1] * 2},
     ),
     Case("an array of arrays is left out", "A", OURS, [{"k": [["a"]]}], {}),
     Case("an array with null is left out", "A", OURS, [{"k": ["a", None]}], {}),
@@ -184,6 +251,25 @@ async def test_oversized_values_are_left_out(value):
     assert await sandbox.warnings() == ["attribute-left-out"]
 
 
+@pytest.mark.parametrize("more", [0, 1])
+@rule("an object of exactly 100 KB is taken", "D", TYPES)
+async def test_the_largest_object_is_taken(more):
+    """102,400 bytes of JSON; one more is too many."""
+    value = {f"p{number:03}": "x" * 240 for number in range(409)}
+    value["rest"] = "x" * (102_400 - len(orjson.dumps(value | {"rest": ""})) + more)
+    assert len(orjson.dumps(value)) == 102_400 + more
+    assert len(value["rest"]) <= 255
+    assert await after(client(), {"k": value}) == ({} if more else {"k": value})
+
+
+@rule("the length of a single array attribute can be raised", "D", ATTRIBUTES)
+async def test_a_single_array_can_be_longer():
+    """In the dashboard, attribute by attribute."""
+    sandbox = furnished(switches={"array_max_length": 25}, array_lengths={"long": 100})
+    kept = await after(sandbox, {"long": list(range(101)), "short": list(range(26))})
+    assert kept == {"long": [*range(1, 101)], "short": [*range(1, 26)]}
+
+
 @rule("merging cannot grow an object over 100 KB", "A", OURS)
 async def test_merging_cannot_grow_an_object_without_end():
     """The last merge that would is left out."""
@@ -254,10 +340,14 @@ async def test_date_strings_are_detected_as_time():
         "f": "20250528",
         "g": "3001-01-01",
         "h": "gold",
+        "i": "2025-05-28T10:00:00",
+        "j": "Wed 05 28 10:00:00.UTC 2025",
+        "k": "2025-05-28T10:00:00:123+0200",
+        "l": "-001-01-01",
     }
     await after(sandbox, values)
     registry = (await sandbox.get("/_sandbox/workspaces")).json["workspaces"][0]["registry"]
-    assert registry["attributes"] == {**dict.fromkeys("abcde", "time"), **dict.fromkeys("fgh", "string")}
+    assert registry["attributes"] == {**dict.fromkeys("abcdeijk", "time"), **dict.fromkeys("fghl", "string")}
 
 
 COSTS = [
@@ -296,13 +386,32 @@ COSTS = [
         {"first_name": "A", "email": "a@b.co", "country": "FR"},
         3,
     ),
-    Case(
-        "subscription states: 0",
-        "D",
-        POINTS,
-        {"email_subscribe": "opted_in", "push_subscribe": "opted_in"},
-        0,
+    *(
+        Case(f"{name}: 1", "D", POINTS, {name: value}, 1)
+        for name, value in {
+            "last_name": "B",
+            "phone": "+15551234567",
+            "gender": "F",
+            "dob": "1990-12-31",
+            "home_city": "Rome",
+            "time_zone": "Europe/Rome",
+            "language": "it",
+            "bio": "Hello",
+            "current_location": {"longitude": 1, "latitude": 2},
+            "twitter": {"id": 7, "screen_name": "a", "followers_count": 3},
+        }.items()
     ),
+    *(
+        Case(f"{name}: 0", "D", POINTS, {name: value}, 0)
+        for name, value in {
+            "email_subscribe": "opted_in",
+            "push_subscribe": "opted_in",
+            "subscription_groups": [{"subscription_group_id": "g", "subscription_state": "subscribed"}],
+            "push_tokens": [{"app_id": "app", "token": "t"}],
+            "facebook": {"id": "7", "likes": ["a"], "num_friends": 3},
+        }.items()
+    ),
+    Case("merging counts the keys sent only", "D", POINTS, {"k": {"a": 1}, "_merge_objects": True}, 1),
     Case("identifiers and flags: 0", "D", POINTS, {"_merge_objects": True}, 0),
 ]
 
@@ -310,7 +419,7 @@ COSTS = [
 @table(COSTS)
 async def test_an_attribute_costs_the_documented_data_points(given, expected):
     """Sent again unchanged it costs again."""
-    sandbox = client()
+    sandbox = furnished(subscription_groups=[SubscriptionGroup(id="g")])
     for times in (1, 2):
         await after(sandbox, given)
         assert (await sandbox.totals())["data_points"]["attributes"] == expected * times

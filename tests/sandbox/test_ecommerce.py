@@ -150,6 +150,90 @@ async def test_each_recommended_event_has_its_schema(given, expected):
     assert len(answer.json.get("errors", [])) == expected
 
 
+PLACED = ("order_id", "total_value", "currency", "products", "source")
+TOTALS = ("subtotal_value", "tax", "shipping")
+CUTS = ("total_discounts", "discounts")
+SCHEMAS = {
+    "product_viewed": (
+        ("product_id", "product_name", "variant_id", "price", "currency", "source"),
+        ("image_url", "product_url", "type", "metadata"),
+    ),
+    "cart_updated": (
+        ("cart_id", "currency", "products", "source", "total_value"),
+        ("action", *TOTALS, "metadata"),
+    ),
+    "checkout_started": (
+        ("checkout_id", "total_value", "currency", "products", "source"),
+        ("cart_id", *TOTALS, "metadata"),
+    ),
+    "order_placed": (PLACED, ("cart_id", *TOTALS, *CUTS, "metadata")),
+    "order_refunded": (PLACED, (*CUTS, "metadata")),
+    "order_cancelled": ((*PLACED, "cancel_reason"), (*TOTALS, *CUTS, "metadata")),
+}
+"""The printed table: each event's required and optional properties."""
+NUMBERS = ("price", "total_value", "total_discounts", *TOTALS)
+OF_THEIR_KIND = {
+    **dict.fromkeys(NUMBERS, 1.5),
+    "currency": "EUR",
+    "products": [{**PRODUCT, "image_url": "i", "product_url": "u", "metadata": {"a": 1}}],
+    "metadata": {"a": 1},
+    "type": ["price_drop", "back_in_stock"],
+    "action": "replace",
+    "discounts": [{"code": "X", "amount": 1}],
+}
+
+
+def whole(names):
+    """Properties of their kinds."""
+    return {name: OF_THEIR_KIND.get(name, "text") for name in names}
+
+
+@table(
+    [
+        Case(f"the schema of {name}, every property", "D+", ECOMMERCE, name, schema)
+        for name, schema in SCHEMAS.items()
+    ]
+)
+async def test_every_property_of_a_recommended_event_is_held_to_the_schema(given, expected):
+    """All at once pass; one required less, one of another kind, one too many does not."""
+    required, optional = expected
+    good = whole([*required, *optional])
+    wrong = [
+        *(
+            ({key: one for key, one in good.items() if key != name}, f"'{name}' is required")
+            for name in required
+        ),
+        *(({**good, name: 7 if not isinstance(good[name], float) else "7"}, name) for name in good),
+        *(({**good, name: -0.01}, name) for name in good if name in NUMBERS),
+        ({**good, "extra": 1}, "'extra' is not allowed"),
+    ]
+    if given == "product_viewed":
+        wrong.append(({**good, "type": ["sold_out"]}, "type"))
+    if "products" in good:
+        wrong += [
+            ({**good, "products": [changed(PRODUCT, {name: MISSING})]}, f"'{name}' is required")
+            for name in PRODUCT
+        ]
+    sandbox = client()
+    assert (await sandbox.track(events=[event(given, good), event(given, whole(required))])).json == {
+        "message": "success",
+        "events_processed": 2,
+    }
+    for properties, says in wrong:
+        answer = await sandbox.track(events=[event(given, good), event(given, properties)])
+        (error,) = answer.json["errors"]
+        assert says in error["type"], properties
+        assert (error["index"], answer.json["events_processed"]) == (1, 1)
+
+
+@rule("properties of a recommended event are capped at 102,400 bytes too", "D+", ECOMMERCE)
+async def test_recommended_events_are_capped():
+    """Metadata counts."""
+    order = {**ORDER, "metadata": {"a": "x" * 102_400}}
+    answer = await client().track(events=[event("order_placed", ORDER), event("order_placed", order)])
+    assert [error["type"] for error in answer.json["errors"]] == ["'properties' is too large"]
+
+
 @rule("valid recommended events cost no data points", "D+", POINTS)
 async def test_recommended_events_are_free():
     """The ordinary event beside them is not."""

@@ -107,8 +107,10 @@ CREATION = [
     Case("external_id, false: created", "D", TRACK, ({"external_id": "u"}, False), True),
     Case("email, omitted: email-only profile", "D", TRACK, ({"email": "a@b.co"}, None), True),
     Case("email, true: not created", "D", TRACK, ({"email": "a@b.co"}, True), False),
+    Case("email, false: email-only profile", "D", TRACK, ({"email": "a@b.co"}, False), True),
     Case("phone, omitted: phone-only profile", "D", TRACK, ({"phone": "+15551234567"}, None), True),
     Case("phone, true: not created", "D", TRACK, ({"phone": "+15551234567"}, True), False),
+    Case("phone, false: phone-only profile", "D", TRACK, ({"phone": "+15551234567"}, False), True),
     Case("alias, omitted: not created", "D", TRACK, ({"user_alias": ALIAS}, None), False),
     Case("alias, true: not created", "D", TRACK, ({"user_alias": ALIAS}, True), False),
     Case("alias, false: alias-only profile", "D", TRACK, ({"user_alias": ALIAS}, False), True),
@@ -177,6 +179,48 @@ async def test_among_several_with_an_email_the_identified_and_latest_is_taken():
     await sandbox.track(attributes=[{"user_alias": ALIAS, "_update_existing_only": False, "email": "a@b.co"}])
     await sandbox.track(attributes=[{"email": "a@b.co", "hit": True}])
     assert (await sandbox.person("new"))["custom"] == {"hit": True}
+
+
+@pytest.mark.parametrize("shared", [{"email": "a@b.co"}, {"phone": "+15551234567"}])
+@rule("by phone as by email: the identified and latest; nobody identified: the latest updated", "D", TRACK)
+async def test_among_several_who_share_a_contact_the_latest_is_taken(shared):
+    """Updated one second apart, the older one last made."""
+    sandbox = client()
+    visitors = [{"alias_name": name, "alias_label": "anon"} for name in "ab"]
+    for alias in visitors:
+        await sandbox.track(attributes=[{"user_alias": alias, "_update_existing_only": False, **shared}])
+        sandbox.time.ms += 1_000
+    await sandbox.track(attributes=[{"user_alias": visitors[0], "n": 0}])
+    await sandbox.track(attributes=[{**shared, "hit": 1}])
+    assert (await sandbox.person("anon:a"))["custom"] == {"n": 0, "hit": 1}
+    await sandbox.track(attributes=[{"external_id": "u", **shared}])
+    sandbox.time.ms += 1_000
+    await sandbox.track(attributes=[{"user_alias": visitors[0], "n": 1}])
+    await sandbox.track(attributes=[{**shared, "hit": 2}])
+    assert (await sandbox.person("u"))["custom"] == {"hit": 2}
+    assert (await sandbox.totals())["people"] == 3
+
+
+@rule("a contact nobody has makes a profile with it and without an alias", "D", TRACK)
+async def test_a_contact_nobody_has_makes_a_profile_with_it():
+    """Neither external id nor alias."""
+    sandbox = client()
+    await sandbox.track(attributes=[{"email": "a@b.co"}, {"phone": "+15551234567"}])
+    people = (await sandbox.get("/_sandbox/snapshot")).json["workspaces"][0]["people"]
+    assert [person["fields"] for person in people] == [{"email": "a@b.co"}, {"phone": "+15551234567"}]
+    assert not any(person["external_id"] or person["aliases"] for person in people)
+
+
+@rule("a person has many aliases, one name a label; a pair belongs to one person", "D", "User alias object")
+async def test_a_person_has_one_name_a_label():
+    """The same name under another label is another alias."""
+    sandbox = client()
+    await sandbox.track(attributes=[{"external_id": "u"}, {"external_id": "v"}])
+    wanted = [("u", "x", "a"), ("u", "x", "b"), ("u", "y", "a"), ("v", "x", "a"), ("v", "z", "b")]
+    aliases = [{"external_id": who, "alias_name": name, "alias_label": label} for who, name, label in wanted]
+    await sandbox.post("/users/alias/new", {"user_aliases": aliases})
+    found = [(await sandbox.person(name))["aliases"] for name in "uv"]
+    assert found == [{"a": "x", "b": "x"}, {"b": "z"}]
 
 
 @rule("emails are compared without regard to case, phones by their digits", "A", OURS)

@@ -1,5 +1,7 @@
 """Events and purchases: what is refused, what is left out, what is remembered, what it costs."""
 
+import orjson
+import pytest
 from tests.sandbox.client import client
 from tests.sandbox.rules import CLIENTS, EVENTS, OURS, POINTS, PURCHASES, TRACK, Case, rule, table
 
@@ -15,6 +17,12 @@ PURCHASE = {
     "time": "2025-12-01T10:00:00Z",
 }
 MISSING = "left out"
+CURRENCIES = """
+AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTC BTN BWP BYR BZD CAD
+CDF CHF CLF CLP CNY COP CRC CUC CUP CVE CZK DJF DKK DOP DZD EEK EGP ERN ETB EUR FJD FKP GBP GEL GGP GHS GIP
+GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS IMP INR IQD IRR ISK JEP JMD JOD JPY KES KGS KHR KMF KPW KRW KWD
+KYD MXN NOK NZD PLN SEK SGD THB TRY UAH USD UYU UZS VND ZAR ZMW
+"""
 NO_CURRENCY = "'currency' must be an ISO 4217 currency"
 
 BAD_EVENTS = [
@@ -88,6 +96,7 @@ TIMES = [
     Case("ISO 8601 with zone", "D", EVENTS, "2025-12-01T12:00:00+02:00", "2025-12-01T10:00:00.000Z"),
     Case("ISO 8601 without zone is UTC", "D", EVENTS, "2025-12-01T10:00:00", "2025-12-01T10:00:00.000Z"),
     Case("milliseconds after a colon", "D", EVENTS, "2025-12-01T10:00:00:123Z", "2025-12-01T10:00:00.123Z"),
+    Case("a blank for the T", "D", EVENTS, "2025-12-01 10:00:00", "2025-12-01T10:00:00.000Z"),
     Case("a plain day", "D", EVENTS, "2025-12-01", "2025-12-01T00:00:00.000Z"),
     Case("American order", "D", EVENTS, "12/01/2025", "2025-12-01T00:00:00.000Z"),
     Case(
@@ -128,6 +137,21 @@ PROPERTIES = [
         {"a": "x" * 256, "b": "x" * 255},
         {"b": "x" * 255},
     ),
+    Case("a property name of 255 characters is kept", "D", EVENTS, {"é" * 255: 1}, {"é" * 255: 1}),
+    Case(
+        "numbers, booleans, dates and arrays are kept",
+        "D",
+        EVENTS,
+        {"i": 1, "f": 0.5, "b": True, "t": "2025-12-01T10:00:00Z", "l": ["a", 1]},
+        {"i": 1, "f": 0.5, "b": True, "t": "2025-12-01T10:00:00Z", "l": ["a", 1]},
+    ),
+    Case(
+        "purchase names are free in event properties",
+        "D",
+        EVENTS,
+        {"product_id": "p", "quantity": 1, "currency": "USD"},
+        {"product_id": "p", "quantity": 1, "currency": "USD"},
+    ),
     Case(
         "nested properties are kept",
         "D",
@@ -154,6 +178,91 @@ async def test_only_the_first_256_properties_are_kept():
     sandbox = client()
     await sandbox.track(events=[{**EVENT, "properties": {f"p{n}": n for n in range(300)}}])
     assert list((await sandbox.person("u"))["events"][0]["properties"]) == [f"p{n}" for n in range(256)]
+
+
+@pytest.mark.parametrize("more", [0, 1])
+@rule("properties of exactly 102,400 bytes pass, one byte more does not", "D+", EVENTS)
+async def test_the_largest_properties_pass(more):
+    """Of events and of purchases."""
+    properties = {f"p{number:03}": "x" * 249 for number in range(250)}
+    room = 102_400 - len(orjson.dumps(properties | {"rest": [""]}))
+    properties["rest"] = ["x" * (room + more)]
+    assert len(orjson.dumps(properties)) == 102_400 + more
+    answer = await client().track(
+        events=[{**EVENT, "properties": properties}, EVENT],
+        purchases=[{**PURCHASE, "properties": properties}, PURCHASE],
+    )
+    assert [error["type"] for error in answer.json.get("errors", [])] == [
+        "'properties' is too large"
+    ] * 2 * more
+
+
+LARGEST = [
+    Case("a name of 255 characters", "A", EVENTS, ("events", {**EVENT, "name": "é" * 255}), 1),
+    Case(
+        "a product_id of 255 characters",
+        "D",
+        PURCHASES,
+        ("purchases", {**PURCHASE, "product_id": "é" * 255}),
+        1,
+    ),
+    Case("a quantity of 100", "D", PURCHASES, ("purchases", {**PURCHASE, "quantity": 100}), 100),
+    Case("no quantity is one", "D", PURCHASES, ("purchases", PURCHASE), 1),
+    Case("app_id is kept", "D", EVENTS, ("events", {**EVENT, "app_id": "app"}), 1),
+    Case("app_id of a purchase is kept", "D", PURCHASES, ("purchases", {**PURCHASE, "app_id": "app"}), 1),
+]
+
+
+@table(LARGEST)
+async def test_the_largest_occurrences_are_kept(given, expected):
+    """As sent, and counted."""
+    array, item = given
+    sandbox = client()
+    assert (await sandbox.track(**{array: [item]})).json == {"message": "success", f"{array}_processed": 1}
+    snapshot = (await sandbox.get("/_sandbox/snapshot")).json["workspaces"][0]["people"][0]
+    kept = snapshot[array][0]
+    assert {name: kept[name] for name in item.keys() & kept.keys()} == {
+        name: item[name] for name in item.keys() & kept.keys()
+    }
+    assert kept.get("app_id") == item.get("app_id")
+    (summary,) = snapshot["event_summaries" if array == "events" else "purchase_summaries"].values()
+    assert summary["count"] == expected
+
+
+@rule("every currency the page prints is accepted", "D", PURCHASES)
+async def test_every_printed_currency_is_accepted():
+    """In capitals; 75 to a request."""
+    sandbox, codes = client(), CURRENCIES.split()
+    for start in range(0, len(codes), 75):
+        bought = [{**PURCHASE, "currency": code} for code in codes[start : start + 75]]
+        assert (await sandbox.track(purchases=bought)).json == {
+            "message": "success",
+            "purchases_processed": len(bought),
+        }
+
+
+@rule("a product id seen first is a product from then on", "D", PURCHASES)
+async def test_new_products_are_listed_by_themselves():
+    """By its first purchase."""
+    sandbox = client()
+    await sandbox.track(purchases=[{**PURCHASE, "product_id": name} for name in ("b", "a", "b")])
+    assert (await sandbox.get("/purchases/product_list")).json["products"] == ["a", "b"]
+
+
+@rule("a blocklisted event or product is dropped silently", "D", EVENTS)
+async def test_what_is_blocklisted_is_no_error():
+    """The answer is that of a success; nobody is made for it."""
+    workspace = Furnishing(blocklisted_events=["Noise"], blocklisted_products=["junk"])
+    sandbox = client(seed=Seed(workspaces=[workspace], keys=[Key(key="sandbox")]))
+    answer = await sandbox.track(
+        events=[{**EVENT, "name": "Noise"}], purchases=[{**PURCHASE, "product_id": "junk"}]
+    )
+    assert (answer.status, answer.json) == (
+        201,
+        {"message": "success", "events_processed": 1, "purchases_processed": 1},
+    )
+    assert (await sandbox.totals())["people"] == 0
+    assert (await sandbox.get("/events/list")).json["events"] == []
 
 
 @rule("reserved names inside properties are an API error", "D", EVENTS)
@@ -242,6 +351,13 @@ COSTS = [
         ("events", {**EVENT, "properties": {"color": 1}}),
         2,
     ),
+    Case(
+        "a purchase with a segmentable property: 2",
+        "D",
+        POINTS,
+        ("purchases", {**PURCHASE, "properties": {"size": 1}}),
+        2,
+    ),
     Case("a purchase: 1", "D", POINTS, ("purchases", PURCHASE), 1),
     Case("a purchase of 5: 5", "A", POINTS, ("purchases", {**PURCHASE, "quantity": 5}), 5),
     Case("a blocklisted event: 0", "D", POINTS, ("events", {**EVENT, "name": "Noise"}), 0),
@@ -254,7 +370,9 @@ async def test_an_occurrence_costs_the_documented_data_points(given, expected):
     """What is blocklisted is not even logged."""
     array, item = given
     workspace = Furnishing(
-        segmentable={"Hi": ["color"]}, blocklisted_events=["Noise"], blocklisted_products=["junk"]
+        segmentable={"Hi": ["color"], "p": ["size"]},
+        blocklisted_events=["Noise"],
+        blocklisted_products=["junk"],
     )
     sandbox = client(seed=Seed(workspaces=[workspace], keys=[Key(key="sandbox")]))
     assert (await sandbox.track(**{array: [item]})).status == 201

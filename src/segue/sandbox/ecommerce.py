@@ -33,7 +33,7 @@ SCHEMAS: Mapping[str, Schema] = {
             "currency": "currency",
             "source": "text",
         },
-        {"image_url": "text", "product_url": "text", "type": "texts", "metadata": "object"},
+        {"image_url": "text", "product_url": "text", "type": "alerts", "metadata": "object"},
     ),
     "ecommerce.cart_updated": Schema(
         {"cart_id": "text", "currency": "currency", "products": "products", "source": "text"},
@@ -75,7 +75,7 @@ _SAID = {
     "money": "float",
     "count": "integer",
     "object": "object",
-    "texts": "array",
+    "alerts": "array",
     "products": "array",
     "discounts": "array",
     "action": "string",
@@ -154,8 +154,10 @@ def _fits(kind: str, value: Any) -> bool:
             return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MONEY_LIMIT
         case "object":
             return isinstance(value, dict)
-        case "texts":
-            return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+        case "alerts":
+            return isinstance(value, list) and all(
+                entry in ("price_drop", "back_in_stock") for entry in value
+            )
         case "action":
             return value in ("add", "remove", "replace")
         case _:
