@@ -292,6 +292,8 @@ def check(sandbox: Client):
                 assert people.by_device(device_id) is person
             for token in person.push_tokens:
                 assert people.by_token(token["token"]) is person
+            for device_id in person.device_ids:
+                assert any(other is person for other in people.with_device(device_id))
             if email := person.fields.get("email"):
                 assert any(other is person for other in people.with_email(email))
             assert sum(kept.count for kept in person.event_summaries.values()) == len(person.events)

@@ -61,6 +61,23 @@ async def test_waiting_work_is_not_lost_on_closing(tmp_path):
     second.app.world.close()
 
 
+async def test_a_file_of_before_finds_people_by_device(tmp_path):
+    """Files written when a device led nowhere are given the names that do, once."""
+    path = tmp_path / "state.sqlite"
+    first = client(state_file=path)
+    token = {"app_id": "sandbox-app", "token": "t", "device_id": "device-1"}
+    await first.track(attributes=[{"external_id": "u", "push_tokens": [token]}])
+    first.app.world.close()
+    connection = apsw.Connection(str(path))
+    connection.execute("delete from names where kind = 'owner'; pragma user_version = 0")
+    connection.close()
+    for _ in range(2):
+        again = client(state_file=path)
+        body = {"device_id": "device-1", "fields_to_export": ["external_id"]}
+        assert (await again.post("/users/export/ids", body)).json["users"] == [{"external_id": "u"}]
+        again.app.world.close()
+
+
 async def test_a_reset_empties_the_file(tmp_path):
     """And so does restoring something else."""
     path = tmp_path / "state.sqlite"

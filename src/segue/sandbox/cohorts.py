@@ -67,13 +67,8 @@ def _named(call: Call, entry: Mapping[str, Any]) -> list[Person]:
     for value in _list(entry, "aliases"):
         alias = identity.alias_of(value)
         found.append(people.by_alias(*alias) if alias else None)
-    devices = {device for device in _list(entry, "device_ids") if isinstance(device, str)}
-    if devices:
-        found += [
-            people.by_braze_id.get(person.braze_id)
-            for person in people
-            if any(held.get("device_id") in devices for held in (*person.devices, *person.push_tokens))
-        ]
+    for device_id in _list(entry, "device_ids"):
+        found += (people.with_device(device_id) if isinstance(device_id, str) else []) or [None]
     known = [person for person in found if person is not None]
     if len(known) < len(found):
         call.warn("nobody", "cohort_changes", f"{len(found) - len(known)} unknown, passed over")

@@ -92,19 +92,11 @@ def _by_braze_id(call: Call, value: str) -> list[Person]:
     return [person] if person else []
 
 
-def _by_device(call: Call, value: str) -> list[Person]:
-    return [
-        person
-        for person in call.workspace.people
-        if any(entry.get("device_id") == value for entry in (*person.devices, *person.push_tokens))
-    ]
-
-
 _SINGLE: Mapping[str, Callable[[Call, str], list[Person]]] = {
     "braze_id": _by_braze_id,
     "email_address": lambda call, value: call.workspace.people.with_email(value),
     "phone": lambda call, value: call.workspace.people.with_phone(value),
-    "device_id": _by_device,
+    "device_id": lambda call, value: call.workspace.people.with_device(value),
 }
 
 

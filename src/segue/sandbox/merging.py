@@ -1,7 +1,8 @@
 """Two profiles become one, by the rules Braze documents for identify and merge; POST /users/merge.
 
 Source  Braze docs, "Identify users", "Merge users", read 2026-11-23
-What the kept profile already has stays; what it lacks is taken over; counts are summed.
+What the kept profile already has stays; what it lacks is taken over; counts are summed. The documents do not
+list subscription groups; here they are taken over like fields.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 from segue.sandbox import identity
 from segue.sandbox.aliases import IDS
+from segue.sandbox.dates import read_time
 from segue.sandbox.exchange import Call, Reply, reply
 from segue.sandbox.identity import Target
 from segue.sandbox.person import MESSAGES_KEPT, AppUse, Commerce, Person
@@ -29,6 +31,7 @@ def combine(workspace: Workspace, gone: Person, kept: Person, now_ms: int, *, fi
     """
     people = workspace.people
     people.remove(gone)
+    held = kept.device_ids
     for label, name in gone.aliases.items():
         people.add_alias(kept, name, label)
     for device_id in gone.anonymous_devices:
@@ -47,6 +50,11 @@ def combine(workspace: Workspace, gone: Person, kept: Person, now_ms: int, *, fi
             people.set_phone(kept, value)
         else:
             kept.fields[field] = value
+    for field, pick in (("date_of_first_session", min), ("date_of_last_session", max)):
+        dates = [person.fields[field] for person in (kept, gone) if person.fields.get(field)]
+        if dates:
+            kept.fields[field] = pick(dates, key=lambda text: read_time(text) or 0)
+    kept.groups = {**gone.groups, **kept.groups}
     kept.custom = {**gone.custom, **kept.custom}
     for mine, theirs in (
         (kept.event_summaries, gone.event_summaries),
@@ -65,7 +73,8 @@ def combine(workspace: Workspace, gone: Person, kept: Person, now_ms: int, *, fi
     _join_apps(kept, gone)
     _join_commerce(kept, gone)
     for name, theirs_of in gone.receptions.items():
-        kept.receptions.setdefault(name, theirs_of)
+        if name not in kept.receptions or _last(gone, name) > _last(kept, name):
+            kept.receptions[name] = theirs_of
     kept.cards_clicked += tuple(name for name in gone.cards_clicked if name not in kept.cards_clicked)
     _join_messages(kept.campaigns_received, gone.campaigns_received)
     _join_messages(kept.canvases_received, gone.canvases_received)
@@ -76,6 +85,7 @@ def combine(workspace: Workspace, gone: Person, kept: Person, now_ms: int, *, fi
             kept.push_tokens += (token,)
             people.list_token(kept, token["token"])
     kept.devices += tuple(device for device in gone.devices if device not in kept.devices)
+    people.relist_devices(kept, held)
     kept.messages = tuple(sorted(kept.messages + gone.messages, key=lambda entry: entry.at_ms))[
         -MESSAGES_KEPT:
     ]
@@ -175,6 +185,12 @@ def _join_commerce(kept: Person, gone: Person) -> None:
         refunds=mine.refunds + theirs.refunds,
         carts={**theirs.carts, **mine.carts},
     )
+
+
+def _last(person: Person, name: str) -> int:
+    """When somebody last got a campaign or canvas, or was held back from it."""
+    held_back = person.receptions[name].entered_ms or 0
+    return max(person.campaigns_received.get(name, 0), person.canvases_received.get(name, 0), held_back)
 
 
 def _join_messages(mine: dict[str, int], theirs: dict[str, int]) -> None:

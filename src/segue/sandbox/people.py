@@ -54,6 +54,7 @@ class People:
         phone: Shared | None = None,
         device: MutableMapping[str, Person] | None = None,
         token: MutableMapping[str, Person] | None = None,
+        owner: Shared | None = None,
     ) -> None:
         self.by_braze_id: MutableMapping[str, Person] = {} if profiles is None else profiles
         self._external: MutableMapping[str, Person] = {} if external is None else external
@@ -62,6 +63,7 @@ class People:
         self._phone = Shared() if phone is None else phone
         self._device: MutableMapping[str, Person] = {} if device is None else device
         self._token: MutableMapping[str, Person] = {} if token is None else token
+        self._owner = Shared() if owner is None else owner
         self.born: Callable[[Person], None] | None = None
         """Told of every new profile, if anybody wants to know."""
         self.created = 0
@@ -96,6 +98,10 @@ class People:
     def by_device(self, device_id: str) -> Person | None:
         """The visitor of a device: who acts on it without a user id."""
         return self._device.get(device_id)
+
+    def with_device(self, device_id: str) -> list[Person]:
+        """Everyone a device is known of, visitor or not."""
+        return self._owner.find(device_id)
 
     def by_token(self, token: str) -> Person | None:
         """The person with that push token."""
@@ -145,6 +151,7 @@ class People:
         person.push_tokens = tuple(token for token in person.push_tokens if _is_token(token))
         for token in person.push_tokens:
             self._token[token["token"]] = person
+        self.relist_devices(person, set())
         self._list(self._email, (person.fields.get("email") or "").lower(), person)
         self._list(self._phone, digits(person.fields.get("phone") or ""), person)
 
@@ -161,6 +168,8 @@ class People:
                 del self._device[device_id]
         for token in person.push_tokens:
             self.unlist_token(person, token["token"])
+        for device_id in person.device_ids:
+            self._owner.discard(device_id, person)
         self._unlist(self._email, (person.fields.get("email") or "").lower(), person)
         self._unlist(self._phone, digits(person.fields.get("phone") or ""), person)
         self.by_braze_id.pop(person.braze_id, None)
@@ -191,6 +200,17 @@ class People:
             other for other in person.deprecated_external_ids if other != external_id
         )
         del self._external[external_id]
+
+    def relist_devices(self, person: Person, before: set[str]) -> None:
+        """Let devices lead to whom they are known of, after a person's devices or push tokens changed.
+
+        before  the person's `device_ids` as they were
+        """
+        now = person.device_ids
+        for device_id in before - now:
+            self._owner.discard(device_id, person)
+        for device_id in now:
+            self._owner.add(device_id, person)
 
     def list_token(self, person: Person, token: str) -> None:
         """Let a push token lead to a person."""

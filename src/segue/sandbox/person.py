@@ -183,6 +183,12 @@ class Person(msgspec.Struct):
         return days
 
     @property
+    def device_ids(self) -> set[str]:
+        """Devices an SDK told of, and those push tokens are for."""
+        held = (*self.devices, *self.push_tokens)
+        return {entry["device_id"] for entry in held if isinstance(entry.get("device_id"), str)}
+
+    @property
     def is_identified(self) -> bool:
         """Whether it has an external id."""
         return self.external_id is not None

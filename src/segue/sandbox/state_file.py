@@ -59,6 +59,21 @@ class StateFile:
         execute("pragma synchronous = normal")
         execute(SCHEMA)
         execute("begin immediate")
+        if execute("pragma user_version").fetchone() == (0,):
+            self._list_owners()
+
+    def _list_owners(self) -> None:
+        """Give a file of before devices led to people the names that do."""
+        rows = self.connection.execute("select workspace, braze_id, body from people")
+        self.connection.executemany(
+            "insert or ignore into names values (?, 'owner', ?, ?)",
+            (
+                (workspace, device_id, braze_id)
+                for workspace, braze_id, body in rows
+                for device_id in _DECODE(body).device_ids
+            ),
+        )
+        self.connection.execute("pragma user_version = 1")
 
     def read(self) -> bytes | None:
         """The world document of the last save; None for a new file."""
@@ -79,6 +94,7 @@ class StateFile:
             Holders(shelf, "phone"),
             Names(shelf, "device"),
             Names(shelf, "token"),
+            Holders(shelf, "owner"),
         )
 
     def waiting(self, workspace: str, standing: Standing) -> list[Happening]:

@@ -19,6 +19,12 @@ Token = dict[str, Any]
 
 def keep_token(workspace: Workspace, person: Person, token: Token, now_ms: int) -> None:
     """Put a token on a person, and take it from whoever had it."""
+    before = person.device_ids
+    _put(workspace, person, token, now_ms)
+    workspace.people.relist_devices(person, before)
+
+
+def _put(workspace: Workspace, person: Person, token: Token, now_ms: int) -> None:
     device = token["device_id"] or _device(person, token)
     kept = {**token, "device_id": device}
     same = next((held for held in person.push_tokens if held["token"] == token["token"]), None)
@@ -60,7 +66,9 @@ def _device(person: Person, token: Token) -> str:
 
 
 def _take(workspace: Workspace, person: Person, token: Token, now_ms: int) -> None:
+    before = person.device_ids
     person.push_tokens = tuple(held for held in person.push_tokens if held["token"] != token["token"])
+    workspace.people.relist_devices(person, before)
     workspace.people.unlist_token(person, token["token"])
     _tell(workspace, person, token, "remove", now_ms)
 

@@ -164,7 +164,7 @@ def _signal(call: Call, entry: Mapping[str, Any], where: str, now_ms: int) -> Si
         return None
     person.updated_ms = now_ms
     device = document.get("device")
-    visit.describe(person, device_id, device if isinstance(device, dict) else {})
+    visit.describe(call.workspace.people, person, device_id, device if isinstance(device, dict) else {})
     told, session = entry.get("data"), entry.get("session_id")
     return Signal(
         call,

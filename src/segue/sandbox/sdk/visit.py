@@ -11,6 +11,7 @@ from typing import Any
 from segue.sandbox import identity
 from segue.sandbox.exchange import Call
 from segue.sandbox.merging import combine
+from segue.sandbox.people import People
 from segue.sandbox.person import Person
 from segue.sandbox.places import is_language, is_time_zone
 
@@ -61,7 +62,7 @@ def person_of(call: Call, device_id: str, user_id: object, now_ms: int) -> Perso
     return known
 
 
-def describe(person: Person, device_id: str, told: Mapping[str, Any]) -> None:
+def describe(people: People, person: Person, device_id: str, told: Mapping[str, Any]) -> None:
     """Note a device on a person; language and time zone follow it where nobody set them."""
     held = next((one for one in person.devices if one.get("device_id") == device_id), {})
     entry = {**held, "device_id": device_id} | {
@@ -71,8 +72,10 @@ def describe(person: Person, device_id: str, told: Mapping[str, Any]) -> None:
     }
     if entry == held:
         return
+    before = person.device_ids
     rest = tuple(one for one in person.devices if one.get("device_id") != device_id)
     person.devices = (*rest, entry)
+    people.relist_devices(person, before)
     locale = entry.get("locale", "")
     language = locale.partition("-")[0].lower()
     if "language" not in person.fields and is_language(language):
