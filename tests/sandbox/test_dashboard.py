@@ -38,7 +38,7 @@ async def test_a_profile_has_all_its_tabs(tab):
     answer = await sandbox.get(f"{UI}/person?id=user-2&tab={tab}")
     said = {
         "overview": "order_placed",
-        "engagement": "Gold members",
+        "engagement": "Email state",
         "messages": "messages.email.Send",
         "flags": "no feature flags",
         "transactions": "$42.50",
@@ -123,7 +123,16 @@ async def test_a_chart_says_every_value():
     assert "&lt;x&gt;: $1,234.50" in drawn
     assert "<x>" not in drawn
     assert 'aria-label="Of &quot;all&quot;"' in drawn
-    assert "2k" in drawn
+    assert "1.6k" in drawn
+
+
+@pytest.mark.parametrize(
+    ("highest", "unit", "middle"),
+    [(0, "", "1"), (1, "", "1"), (5, "", "3"), (11, "", "6"), (250, "", "150"), (1, "$", "0.5")],
+)
+def test_the_middle_of_an_axis_of_counts_is_whole(highest, unit, middle):
+    """Nobody counts half a session; money may be halved."""
+    assert f">{unit}{middle}</text>" in bars([("a", highest)], "Sessions", unit=unit)
 
 
 @rule("the dashboard needs no network: everything is served by the sandbox itself", "S", OURS)

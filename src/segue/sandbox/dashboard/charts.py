@@ -27,11 +27,12 @@ def bars(points: Sequence[tuple[str, float]], title: str, *, unit: str = "", wid
     unit   written before each value, such as `$`
     width  in pixels as it is meant to be shown, so that its texts come out as large as others
     """
-    top = _round_up(max((value for _, value in points), default=0))
+    top = _round_up(max((value for _, value in points), default=0), whole=not unit)
+    shape = "chart wide" if width == WIDTH else "chart"
     inner, base = width - _LEFT - 6, HEIGHT - _BOTTOM
     step = inner / max(1, len(points))
     parts = [
-        f'<svg class="chart" viewBox="0 0 {width} {HEIGHT}" role="img" aria-label="{html.escape(title)}">',
+        f'<svg class="{shape}" viewBox="0 0 {width} {HEIGHT}" role="img" aria-label="{html.escape(title)}">',
         f"<title>{html.escape(title)}</title>",
     ]
     for share in (0, 0.5, 1):
@@ -57,20 +58,23 @@ def bars(points: Sequence[tuple[str, float]], title: str, *, unit: str = "", wid
             f"<title>{said}</title></rect>"
         )
         if place % every == 0:
+            also = " odd" if place // every % 2 else ""  # too close together on a narrow screen
             parts.append(
-                f'<text class="axis" x="{left + step / 2:.1f}" y="{HEIGHT - 6}" text-anchor="middle">'
+                f'<text class="axis{also}" x="{left + step / 2:.1f}" y="{HEIGHT - 6}" text-anchor="middle">'
                 f"{html.escape(label)}</text>"
             )
     parts.append("</svg>")
     return Safe("".join(parts))
 
 
-def _round_up(value: float) -> float:
-    """The next number of the form 1, 2, 4 or 5 times a power of ten."""
-    if value <= 0:
-        return 1
-    power = float(10 ** (len(str(int(value))) - 1))
-    return next(bound * power for bound in (1, 2, 4, 5, 10) if value <= bound * power)
+def _round_up(value: float, *, whole: bool) -> float:
+    """The next round number, for the upper end of the axis.
+
+    whole  what is counted comes in whole pieces, and so must the middle of the axis
+    """
+    power = float(10 ** (len(str(int(value))) - 1)) if value > 0 else 1.0
+    bounds = (2, 4, 6, 8, 10) if whole and power == 1 else (1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10)
+    return next(bound * power for bound in bounds if value <= bound * power)
 
 
 def _short(value: float) -> str:

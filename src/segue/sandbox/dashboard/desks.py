@@ -130,6 +130,10 @@ async def person(world: World, workspace: Workspace, query: Mapping[str, str]) -
             }
             for group, held in one.groups.items()
         ],
+        "states": [
+            (title, one.fields.get(name, "subscribed").replace("_", " "))
+            for name, title in (("email_subscribe", "Email"), ("push_subscribe", "Push"))
+        ],
         "tokens": [f"{token['app_id']}: {token['token']}" for token in one.push_tokens],
         "segments": [
             segment.name for segment in workspace.segments.values() if workspace.members(segment, now_ms)(one)
@@ -210,7 +214,9 @@ async def messages(world: World, workspace: Workspace, query: Mapping[str, str])
                 "name": one.name,
                 "kind": "campaign" if isinstance(one, Campaign) else "canvas",
                 "channels": _channels(one),
-                "segment": one.segment_id or "everybody",
+                "segment": workspace.segments[one.segment_id].name
+                if one.segment_id in workspace.segments
+                else one.segment_id or "everybody",
                 "reached": sum(registry.sends.get(one.id, {}).values()),
                 "converted": sum(registry.conversions.get(one.id, {}).values()),
             }

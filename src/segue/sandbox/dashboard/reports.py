@@ -80,6 +80,7 @@ async def events(world: World, workspace: Workspace, query: Mapping[str, str]) -
             for name in names[:LISTED]
         ],
         "more": max(0, len(names) - LISTED),
+        "key": next((key.key for key in world.keys.values() if key.workspace == workspace.id), "KEY"),
     }
 
 
@@ -105,7 +106,7 @@ async def revenue(world: World, workspace: Workspace, query: Mapping[str, str]) 
             ("Lifetime value per user", f"${lifetime / people:,.2f}", "revenue / profiles"),
             ("Average daily revenue", f"${shown / days:,.2f}", f"over {days} days"),
             ("Daily purchases", f"{sum(pieces.values()) / days:,.1f}", f"average over {days} days"),
-            ("Daily revenue per user", f"${shown / days / people:,.4f}", f"over {days} days"),
+            ("Daily revenue per user", f"${shown / days / people:,.2f}", f"over {days} days"),
             ("Ecommerce revenue", f"${registry.order_cents / 100:,.2f}", "orders less refunds"),
             ("Ecommerce orders", f"{registry.orders:,}", "placed less cancelled"),
             ("Ecommerce refunds", f"${registry.refund_cents / 100:,.2f}", "given back"),

@@ -115,9 +115,7 @@ def _pages() -> Callable[[str, Mapping[str, Any]], Any]:
 
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     environment.filters["number"] = lambda value: f"{value:,}"
-    environment.filters["when"] = lambda text: Safe(
-        f"<time>{html.escape(text[:19].replace('T', ' '))}</time>"
-    )
+    environment.filters["when"] = _when
     environment.filters["quoted"] = lambda text: quote(str(text), safe="")
     environment.filters["change"] = lambda value: "" if value is None else f"{value:+.1%}"
     environment.filters["data"] = _embedded
@@ -126,6 +124,12 @@ def _pages() -> Callable[[str, Mapping[str, Any]], Any]:
         return Safe(environment.get_template(f"{name}.html").render(**shown))
 
     return render
+
+
+def _when(text: str) -> Safe:
+    """A moment; where a line must break, it breaks between day and time."""
+    parts = (f"<span>{html.escape(part)}</span>" for part in text[:19].split("T"))
+    return Safe(f"<time>{' '.join(parts)}</time>")
 
 
 def _embedded(value: Any) -> Safe:

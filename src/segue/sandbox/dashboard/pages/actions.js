@@ -1,4 +1,5 @@
-// What pages do beside showing: selects that send their form, buttons that post to the control API.
+// What pages do beside showing: selects that send their form, buttons that post to the control API,
+// and the address it is reached at, where a sample names it.
 for (const select of document.querySelectorAll("select[data-submits]"))
   select.addEventListener("change", () => select.form.submit());
 for (const button of document.querySelectorAll("button[data-post]"))
@@ -13,3 +14,4 @@ for (const button of document.querySelectorAll("button[data-post]"))
       button.textContent = (await answer.json()).error;
     }
   });
+for (const here of document.querySelectorAll("[data-origin]")) here.textContent = location.origin;

@@ -132,11 +132,12 @@ let timer, asked = 0;
 function changed() {
   part("json").textContent = JSON.stringify(filter(), null, 2);
   clearTimeout(timer);
+  part("hint").textContent = part("fault").textContent = "";
   if (isComplete()) timer = setTimeout(count, 150);
   else {
     asked++;
     part("count").textContent = "\u2013";
-    part("fault").textContent = "fill in every filter to count";
+    part("hint").textContent = "fill in every filter to count";
   }
 }
 
