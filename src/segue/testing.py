@@ -92,8 +92,15 @@ class Braze:
         self.control("PATCH", "/switches", switches)
 
     def seed(self, seed: Mapping[str, Any]) -> None:
-        """Add workspaces and keys."""
+        """Add workspaces, keys and people."""
         self.control("POST", "/seed", seed)
+
+    def populate(self, **people: list[dict[str, Any]]) -> None:
+        """Let people in: `attributes`, `events`, `purchases` and `user_aliases` as the REST API takes them.
+
+        Raises ValueError: an object is no good; nobody was let in.
+        """
+        self.control("POST", "/people", people)
 
     def advance(self, seconds: float) -> None:
         """Push the clock forward."""

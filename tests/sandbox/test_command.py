@@ -60,6 +60,20 @@ def test_what_is_asked_for_is_what_begins(started, tmp_path, capsys):
     assert "not Braze" in told
 
 
+def test_people_of_a_seed_are_there_and_strictness_holds(started, tmp_path, capsys):
+    """Beside the usual workspace and key; somebody who is no good is named with the place in the file."""
+    seed = tmp_path / "seed.json"
+    seed.write_text('{"people": [{"attributes": [{"external_id": "ann", "plan": "gold"}]}]}')
+    app = started("--seed", seed, "--strict")
+    assert app.world.switches.strictness == "strict"
+    assert list(app.world.keys) == ["sandbox"]
+    assert app.world.workspaces["sandbox"].people.by_external_id("ann").custom == {"plan": "gold"}
+    seed.write_text('{"people": [{"events": [{"external_id": "ann"}]}]}')
+    assert main(["--seed", str(seed)]) == 2
+    told = capsys.readouterr().err
+    assert f"--seed {seed}: the seed cannot be used: people[0].events[0]: 'name' is required" in told
+
+
 def test_a_file_keeps_the_world_and_takes_new_switches(started, tmp_path):
     """Switches said at the start go before those of the file; a delay of one number is exact."""
     state = tmp_path / "braze.sqlite"

@@ -5,6 +5,7 @@ import pytest
 from tests.sandbox.client import client
 from tests.sandbox.rules import MARKS
 
+from segue.sandbox import samples
 from segue.sandbox.seed import DEFAULT_APP
 from segue.sandbox.switches import Switches, describe
 
@@ -273,11 +274,32 @@ async def test_the_openapi_document_describes_every_operation():
     names = [operation["operationId"] for operation in operations]
     assert len(names) == len(set(names))
     assert all(operation["summary"].endswith(".") for operation in operations)
+    parameters = [one for operation in operations for one in operation.get("parameters", [])]
+    assert all(one["description"].endswith(".") for one in parameters)
     schemas = document["components"]["schemas"]
     references = set(str(document).split("#/components/schemas/")[1:])
     assert {reference.split("'")[0] for reference in references} <= schemas.keys()
     index = (await client().get("/_sandbox")).json
     assert len(index["operations"]) == len(operations)
+
+
+async def test_every_sample_of_the_openapi_document_works():
+    """In the order they stand in; each operation with a body has one."""
+    sandbox = client()
+    document = (await sandbox.get("/_sandbox/openapi.json")).json
+    asked = {
+        (method.upper(), path): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if "requestBody" in operation
+    }
+    assert {(method, f"/_sandbox{path}") for method, path in samples.BODIES} == asked.keys()
+    for (method, path), body in samples.BODIES.items():
+        shown = asked[method, f"/_sandbox{path}"]
+        assert shown["requestBody"]["content"]["application/json"]["example"] == body
+        answer = await sandbox.send(method, f"/_sandbox{path.replace('{id}', 'sandbox')}", body)
+        assert str(answer.status) in shown["responses"], (path, answer.json)
+        assert answer.status < 300, (path, answer.json)
 
 
 def test_every_switch_names_its_mark():

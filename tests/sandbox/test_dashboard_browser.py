@@ -23,7 +23,7 @@ WIDE = "document.documentElement.scrollWidth <= document.documentElement.clientW
 
 
 async def test_every_page_works_in_a_browser_and_the_builder_counts():
-    """No error on the console, nothing wider than a large or a narrow window, a segment built by hand kept."""
+    """No error on the console, nothing wider than the window, large or narrow; a built segment is kept."""
     app, _ = await lively()
     ARTIFACTS.mkdir(exist_ok=True)
     async with running(app) as url, opened_browser() as browser:

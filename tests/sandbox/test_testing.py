@@ -50,6 +50,16 @@ def test_every_test_gets_an_empty_braze(braze, again):
     assert braze.requests(warned=True) == []
 
 
+def test_people_are_there_before_a_test_begins(braze):
+    """As the REST API takes them; one who is no good lets nobody in."""
+    braze.populate(attributes=[{"external_id": "ann", "plan": "gold"}], events=[EVENT])
+    assert braze.person("ann")["event_summaries"]["Hi"]["count"] == 1
+    assert braze.requests() == []
+    with pytest.raises(ValueError, match=r"people\.events\[0\]: 'time' is required"):
+        braze.populate(attributes=[{"external_id": "bob"}], events=[{"external_id": "bob", "name": "Hi"}])
+    assert braze.person("bob") is None
+
+
 def test_a_refused_operation_says_why(braze):
     """As an error, with the words of the control API."""
     with pytest.raises(ValueError, match="POST /currents/emit: event 'x' is unknown"):

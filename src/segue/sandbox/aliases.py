@@ -3,6 +3,7 @@
 Source  Braze docs, "Create new user alias", read 2026-11-23
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from segue.sandbox.exchange import Call, Reply, reply
@@ -10,6 +11,8 @@ from segue.sandbox.identity import alias_of, checked_external
 from segue.sandbox.texts import Refused
 
 IDS = 50
+Given = tuple[str | None, str, str]
+"""An alias that can be given: whose external id, if any; its name; its label."""
 
 
 def entries_of(call: Call, name: str, *, required: bool = True) -> list[Any]:
@@ -29,23 +32,27 @@ def entries_of(call: Call, name: str, *, required: bool = True) -> list[Any]:
 
 def new_alias(call: Call) -> Reply:
     """Give aliases to known profiles, or make alias-only profiles."""
-    work: list[tuple[str | None, str, str]] = []
+    work: list[Given] = []
     entries = entries_of(call, "user_aliases")
     call.objects = len(entries)
     for index, entry in enumerate(entries):
         try:
-            work.append(_read(call, entry))
+            work.append(given(call, entry))
         except Refused as refusal:
             call.problems.append({"type": call.say(refusal), "input_array": "user_aliases", "index": index})
     call.accepted = len(work)
-    call.world.apply_later(call, lambda now_ms: _apply(call, work, now_ms))
+    call.world.apply_later(call, lambda now_ms: give(call, work, now_ms))
     answer: dict[str, Any] = {"aliases_processed": len(work), "message": "success"}
     if call.problems:
         answer["errors"] = call.problems
     return reply(201, answer)
 
 
-def _read(call: Call, entry: Any) -> tuple[str | None, str, str]:
+def given(call: Call, entry: Any) -> Given:
+    """An entry of `user_aliases`.
+
+    Raises Refused: name or label are missing, or the external id is none.
+    """
     if not isinstance(entry, dict):
         raise Refused("required", "alias_name")
     for name in ("alias_name", "alias_label"):
@@ -63,7 +70,8 @@ def _read(call: Call, entry: Any) -> tuple[str | None, str, str]:
     return external_id, *alias
 
 
-def _apply(call: Call, work: list[tuple[str | None, str, str]], now_ms: int) -> None:
+def give(call: Call, work: Iterable[Given], now_ms: int) -> None:
+    """Give aliases to whom they are for."""
     people = call.workspace.people
     for external_id, name, label in work:
         if external_id is None:

@@ -24,6 +24,7 @@ examples
   segue sandbox --state braze.sqlite             kept in a file, a million people in bounded memory
   segue sandbox --port 0 --key my-key            any free port; the address is the first line printed
   segue sandbox --profile mau --delay 10-100     another contract; answers before their effect, as at Braze
+  segue sandbox --strict                         refuse whatever Braze would take and ignore
   segue sandbox --set error_style=enum --set array_max_length=25
   segue sandbox --print-seed > seed.json         a furnished world to edit; begin with it: --seed seed.json
 
@@ -143,6 +144,8 @@ def _wanted(asked: argparse.Namespace) -> dict[str, Any]:
     wanted: dict[str, Any] = {}
     if asked.profile:
         wanted["profile"] = asked.profile
+    if asked.strict:
+        wanted["strictness"] = "strict"
     if asked.delay:
         least, _, most = asked.delay.partition("-")
         wanted["processing_delay_ms"] = [least, most or least]
@@ -203,7 +206,7 @@ def _parser() -> argparse.ArgumentParser:
     world.add_argument("--state", type=Path, metavar="FILE", help="SQLite file to keep everything in.")
     world.add_argument(
         "--seed", type=Path, metavar="FILE",
-        help="JSON file of workspaces, keys and switches; what a --state file holds already goes before it.",
+        help="JSON file of workspaces, keys, people, switches; what a --state file holds goes before.",
     )  # fmt: skip
     world.add_argument(
         "--key", help=f"REST key with every permission ({DEFAULT_KEY}); in force beside those of a seed."
@@ -212,6 +215,11 @@ def _parser() -> argparse.ArgumentParser:
     ways = parser.add_argument_group("how it behaves")
     ways.add_argument(
         "--profile", choices=["legacy", "standard", "mau"], help="Contract: object caps, limits and headers."
+    )
+    ways.add_argument(
+        "--strict",
+        action="store_true",
+        help="Refuse what Braze lets pass and ignores, instead of a warning in the log.",
     )
     ways.add_argument(
         "--delay", metavar="MS", help="Wait between answer and effect, for instance 50 or 10-100; none else."

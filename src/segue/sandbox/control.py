@@ -11,11 +11,13 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from segue.sandbox import furniture, operations, outreach
+from segue.sandbox import furniture, operations, outreach, samples
 from segue.sandbox.clock import iso
 from segue.sandbox.dashboard import site
 from segue.sandbox.exchange import Reply, structured
 from segue.sandbox.operations import Asked, Missing, Route, Wrong
+from segue.sandbox.switches import Switches
+from segue.sandbox.workspace import Furnishing
 from segue.sandbox.world import World
 
 ROOT = "/_sandbox"
@@ -47,9 +49,10 @@ async def answer(world: World, method: str, path: str, query: bytes, body: bytes
 
 def openapi() -> dict[str, Any]:
     """The control API as an OpenAPI 3.1 document."""
-    bodies = [route.body for route in ROUTES.values() if isinstance(route.body, type)]
+    shapes = {key: PARTLY.get(key, route.body) for key, route in ROUTES.items() if route.body is not None}
+    bodies = list(shapes.values())
     schemas, components = msgspec.json.schema_components(bodies, ref_template="#/components/schemas/{name}")
-    by_body = dict(zip(bodies, schemas, strict=True))
+    by_route = dict(zip(shapes, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for (method, path), route in ROUTES.items():
         operation: dict[str, Any] = {
@@ -57,8 +60,8 @@ def openapi() -> dict[str, Any]:
             "operationId": route.act.__name__.strip("_"),
             "responses": {
                 str(route.status): {"description": "Done.", "content": {"application/json": {"schema": {}}}},
-                "400": {"description": "Something to mend in the request."},
-                "404": {"description": "Not there."},
+                "400": _fault("Something to mend in the request; nothing was done."),
+                "404": _fault("Not there."),
             },
         }
         parameters: list[dict[str, Any]] = [
@@ -67,19 +70,38 @@ def openapi() -> dict[str, Any]:
         ]
         if "{" in path:
             name = path[path.index("{") + 1 : -1]
-            parameters.append({"name": name, "in": "path", "required": True, "schema": {"type": "string"}})
+            parameters.append(
+                {
+                    "name": name,
+                    "in": "path",
+                    "required": True,
+                    "description": route.part,
+                    "schema": {"type": "string"},
+                }
+            )
         if parameters:
             operation["parameters"] = parameters
         if route.body is not None:
-            schema = by_body.get(route.body, {"type": "object"})
-            operation["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+            content = {"schema": by_route[method, path], "example": samples.BODIES[method, path]}
+            operation["requestBody"] = {"content": {"application/json": content}}
         paths.setdefault(ROOT + path, {})[method.lower()] = operation
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Segue sandbox control", "version": "1"},
+        "info": {
+            "title": "Segue sandbox control",
+            "version": "1",
+            "description": "Furnish a sandbox, look into it, disturb it, wind its clock. Not Braze's API. "
+            "No key is asked for: keep it on loopback. The dashboard is at /_sandbox/ui/.",
+        },
         "paths": paths,
         "components": {"schemas": components},
     }
+
+
+def _fault(about: str) -> dict[str, Any]:
+    """How a refusal is answered."""
+    said = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
+    return {"description": about, "content": {"application/json": {"schema": said}}}
 
 
 def _index(world: World, asked: Asked) -> Any:
@@ -103,6 +125,12 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     **outreach.ROUTES,
 }
 """Every operation: method and path below the root."""
+
+PARTLY: Mapping[tuple[str, str], type] = {
+    ("PATCH", "/switches"): Switches,
+    ("PATCH", "/workspaces/{id}"): Furnishing,
+}
+"""What a body holds a part of."""
 
 
 def _route(method: str, path: str) -> tuple[Route, str] | None:

@@ -27,11 +27,14 @@ def read_change(call: Call, name: str, value: Any, merge_objects: bool, where: s
     """The change a sent value asks for; None, with a warning, when it is left out."""
     if len(name) > TEXT_LIMIT:
         call.warn(
-            "attribute-name-too-long", where, f"attribute {name[:40]!r}… has a name over 255 characters"
+            "attribute-name-too-long",
+            where,
+            f"attribute {name[:40]!r}… has a name over 255 characters",
+            name,
         )
         return None
     if name in call.workspace.blocklisted_attributes:
-        call.warn("attribute-blocklisted", where, f"attribute {name!r} is on the blocklist")
+        call.warn("attribute-blocklisted", where, f"attribute {name!r} is on the blocklist", name)
         return None
     if value is None:
         return Change(name, "remove", None)
@@ -39,7 +42,7 @@ def read_change(call: Call, name: str, value: Any, merge_objects: bool, where: s
         change = _READERS[type(value)](call, name, value, merge_objects, where)
         return _typed(call, change, where)
     except Unstorable as fault:
-        call.warn("attribute-left-out", where, f"attribute {name!r}: {fault}")
+        call.warn("attribute-left-out", where, f"attribute {name!r}: {fault}", name)
         return None
 
 
@@ -57,7 +60,7 @@ def _read_string(call: Call, name: str, value: str, merge_objects: bool, where: 
     if len(value) > TEXT_LIMIT:
         if call.world.switches.long_string == "skip":
             raise Unstorable(f"text of {len(value)} characters, at most {TEXT_LIMIT} are kept; not updated")
-        call.warn("string-truncated", where, f"attribute {name!r} was cut to {TEXT_LIMIT} characters")
+        call.warn("string-truncated", where, f"attribute {name!r} was cut to {TEXT_LIMIT} characters", name)
         value = value[:TEXT_LIMIT]
     return Change(name, "set", value)
 
@@ -218,10 +221,13 @@ def _typed(call: Call, change: Change, where: str) -> Change:
         if forced:
             raise Unstorable(f"forced to be {forced}, found {found}")
         call.warn(
-            "attribute-type", where, f"attribute {name!r} was {known} so far, found {found}; kept as sent"
+            "attribute-type",
+            where,
+            f"attribute {name!r} was {known} so far, found {found}; kept as sent",
+            name,
         )
         return change
-    call.warn("attribute-coerced", where, f"attribute {name!r} is {known}, found {found}; coerced")
+    call.warn("attribute-coerced", where, f"attribute {name!r} is {known}, found {found}; coerced", name)
     return Change(name, kind, coerced, points)
 
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import msgspec
 import orjson
 
+from segue.sandbox.strictness import REFUSED
 from segue.sandbox.texts import Refused, say
 from segue.sandbox.workspace import Workspace
 
@@ -68,6 +69,8 @@ class Call:
     problems: list[Any] = field(default_factory=list)
     warnings: list[Warning_] = field(default_factory=list)
     held_workspace: Workspace | None = None
+    is_strict: bool = False
+    """Whether leniency is refused."""
 
     @property
     def workspace(self) -> Workspace:
@@ -75,8 +78,14 @@ class Call:
         assert self.held_workspace is not None, "endpoints run after the key was checked"  # noqa: S101
         return self.held_workspace
 
-    def warn(self, rule: str, where: str, detail: str) -> None:
-        """Note leniency for the log; it never shows in the answer. All are counted, the first kept."""
+    def warn(self, rule: str, where: str, detail: str, name: str = "") -> None:
+        """Note leniency for the log; it never shows in the answer. All are counted, the first kept.
+
+        name  the field it is about
+        Raises Refused: the call is held strictly and the leniency is about the request itself.
+        """
+        if self.is_strict and rule in REFUSED:
+            raise Refused(REFUSED[rule], name[:80])
         self.world.journal.warnings[rule] += 1
         if len(self.warnings) < WARNINGS_KEPT:
             self.warnings.append(Warning_(rule, where, detail))

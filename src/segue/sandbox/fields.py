@@ -35,7 +35,7 @@ def ignored(call: Call, name: str, value: Any, where: str) -> Any:
 
 
 def _lenient(call: Call, name: str, where: str, why: str) -> Any:
-    call.warn("field-not-set", where, f"{name}: {why}; not set")
+    call.warn("field-not-set", where, f"{name}: {why}; not set", name)
     return SKIP
 
 
@@ -48,7 +48,7 @@ def _text(call: Call, name: str, value: Any, where: str) -> Any:
     if len(text) <= custom.TEXT_LIMIT:
         return text
     if call.world.switches.long_string == "truncate":
-        call.warn("string-truncated", where, f"{name} was cut to {custom.TEXT_LIMIT} characters")
+        call.warn("string-truncated", where, f"{name} was cut to {custom.TEXT_LIMIT} characters", name)
         return text[: custom.TEXT_LIMIT]
     return _lenient(
         call, name, where, f"text of {len(text)} characters, at most {custom.TEXT_LIMIT} are kept"
@@ -82,7 +82,7 @@ def _gender(call: Call, name: str, value: Any, where: str) -> Any:
 def _country(call: Call, name: str, value: Any, where: str) -> Any:
     code = country_of(value) if isinstance(value, str) else None
     if code is None and value is not None:
-        call.warn("country-unmapped", where, "country: no ISO 3166 country found; stored null")
+        call.warn("country-unmapped", where, "country: no ISO 3166 country found; stored null", name)
     return code
 
 
@@ -121,7 +121,7 @@ def _social(call: Call, name: str, value: Any, where: str) -> Any:
     kept = {key: part for key, part in value.items() if _fits_social(part, wanted.get(key))}
     if len(kept) < len(value):
         left_out = ", ".join(sorted(key[:40] for key in value.keys() - kept.keys()))
-        call.warn("field-part-left-out", where, f"{name}: {left_out} not set")
+        call.warn("field-part-left-out", where, f"{name}: {left_out} not set", name)
     return kept
 
 

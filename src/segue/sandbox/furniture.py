@@ -72,6 +72,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
         "Change how a workspace is set up, its people kept: apps, groups, blocklists, types and the rest.",
         _change,
         dict[str, Any],
+        part="The workspace's id.",
     ),
     ("POST", "/apps"): Route("Add an app or replace one.", _add_app, App, WHERE, 201),
     ("POST", "/subscription_groups"): Route(

@@ -88,7 +88,7 @@ def check_event(call: Call, item: Mapping[str, Any], index: int) -> EventDeed:
     elif sent is not None and not isinstance(sent, dict):
         raise Refused("not-valid", "properties")
     if name in workspace.blocklisted_events:
-        call.warn("event-blocklisted", f"events[{index}]", f"event {name!r} is on the blocklist")
+        call.warn("event-blocklisted", f"events[{index}]", f"event {name!r} is on the blocklist", name)
         name, points = "", 0
     return EventDeed(target, create, name, time_ms, _app(item), properties, order, points, index)
 
@@ -161,7 +161,8 @@ def check_purchase(call: Call, item: Mapping[str, Any], index: int) -> PurchaseD
         raise Refused("not-valid", "properties")
     points = quantity + extra
     if product in workspace.blocklisted_products:
-        call.warn("product-blocklisted", f"purchases[{index}]", f"product {product!r} is on the blocklist")
+        why = f"product {product!r} is on the blocklist"
+        call.warn("product-blocklisted", f"purchases[{index}]", why, product)
         product, points = "", 0
     return PurchaseDeed(
         target,
@@ -291,14 +292,14 @@ def _properties(
     if not isinstance(sent, dict):
         raise Refused("not-valid", "properties")
     packed = _packed(sent)
-    bad = {key for key, value in sent.items() if not _is_keepable(key, value, reserved)}
+    bad = dict.fromkeys(key for key, value in sent.items() if not _is_keepable(key, value, reserved))
     if bad or len(sent) > PROPERTY_COUNT:
         found_reserved = reserved.intersection(sent)
         if found_reserved and call.world.switches.reserved_properties == "refuse":
             raise Refused("reserved-property", min(found_reserved))
         for key in bad:
             rule = "reserved-property" if key in reserved else "property-left-out"
-            call.warn(rule, where, f"property {key[:40]!r} was left out")
+            call.warn(rule, where, f"property {key[:40]!r} was left out", key)
         kept = {key: value for key, value in sent.items() if key not in bad}
         if len(kept) > PROPERTY_COUNT:
             call.warn("too-many-properties", where, f"the first {PROPERTY_COUNT} of {len(kept)} are kept")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from segue.sandbox import dossier
+from segue.sandbox import dossier, population
 from segue.sandbox.clock import iso
 from segue.sandbox.dates import read_time
 from segue.sandbox.exchange import Reply
@@ -49,6 +49,8 @@ class Route(NamedTuple):
     body: Any = None
     query: Mapping[str, str] = {}
     status: int = 200
+    part: str = ""
+    """What the `{…}` of its path is."""
 
 
 class Wrong(Exception):  # noqa: N818 - what the caller got wrong, answered with 400
@@ -79,7 +81,7 @@ def _totals(world: World, asked: Asked) -> Any:
 
 def _reset(world: World, asked: Asked) -> Any:
     try:
-        world.reset(asked.body if asked.body.workspaces else None)
+        world.reset(asked.body)
     except ValueError as fault:
         raise Wrong(str(fault)) from fault
     return {"reset": True}
@@ -228,6 +230,16 @@ def _people(world: World, asked: Asked) -> Any:
     return {"people": [dossier.line(person) for person in chosen], "total": len(found)}
 
 
+def _populate(world: World, asked: Asked) -> Any:
+    workspace = workspace_of(world, asked)
+    try:
+        move = population.checked(world, asked.body, workspace, "people")
+    except ValueError as fault:
+        raise Wrong(str(fault)) from fault
+    undone = population.move_in(move, workspace)
+    return {"people": len(workspace.people), "objects": len(asked.body), "undone": undone}
+
+
 def _person(world: World, asked: Asked) -> Any:
     workspace = workspace_of(world, asked)
     found = dossier.search(workspace.people, asked.part, exact=True)
@@ -276,20 +288,26 @@ _PAGE = {"limit": "How many at most.", "offset": "How many to pass over."}
 ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/totals"): Route("Calls, objects, people and data points so far.", _totals),
     ("POST", "/reset"): Route("Back to an empty world, or to the seed in the body.", _reset, Seed),
-    ("POST", "/seed"): Route("Add workspaces and keys.", _seed, Seed),
+    ("POST", "/seed"): Route(
+        "Add workspaces, keys and people; a workspace of the same id is replaced. All of it or nothing.",
+        _seed,
+        Seed,
+    ),
     ("GET", "/snapshot"): Route("The whole world as one document.", _snapshot),
     ("POST", "/restore"): Route("Become the world of a snapshot.", _restore, Snapshot),
     ("GET", "/workspaces"): Route("Workspaces, their furnishing and what they learned.", _workspaces),
     ("GET", "/keys"): Route("Keys in force.", _keys),
     ("POST", "/keys"): Route("Put a key in force.", _add_key, Key, status=201),
-    ("DELETE", "/keys/{key}"): Route("Withdraw a key.", _remove_key),
+    ("DELETE", "/keys/{key}"): Route("Withdraw a key.", _remove_key, part="The key itself."),
     ("GET", "/clock"): Route("What time it is here.", _clock),
     ("POST", "/clock"): Route("Set, freeze or free the clock.", _set_clock, ClockOrder),
     ("POST", "/clock/advance"): Route("Push the clock forward.", _advance, Advance),
     ("GET", "/faults"): Route("Faults in force.", _faults),
     ("POST", "/faults"): Route("Put a fault in force.", _add_fault, Fault, status=201),
     ("DELETE", "/faults"): Route("Lift all faults.", _clear_faults),
-    ("DELETE", "/faults/{id}"): Route("Lift one fault.", _remove_fault),
+    ("DELETE", "/faults/{id}"): Route(
+        "Lift one fault.", _remove_fault, part="The number it was given when it was made."
+    ),
     ("GET", "/requests"): Route(
         "The log of calls, oldest first.",
         _requests,
@@ -301,15 +319,30 @@ ROUTES: Mapping[tuple[str, str], Route] = {
             "limit": "The latest so many.",
         },
     ),
-    ("GET", "/requests/{id}"): Route("One call with its bodies.", _request),
+    ("GET", "/requests/{id}"): Route("One call with its bodies.", _request, part="Its number in the log."),
     ("DELETE", "/requests"): Route("Forget the calls and their totals.", _clear_requests),
     ("GET", "/people"): Route(
         "People, all or by external id, braze id, email, phone or `label:name`.",
         _people,
         query={"query": "An identifier, or the beginning of one.", **WHERE, **_PAGE},
     ),
-    ("GET", "/people/{id}"): Route("One person with their whole log.", _person, query=WHERE),
-    ("GET", "/exports/{file}"): Route("A segment export, zipped.", _export),
+    ("POST", "/people"): Route(
+        f"Let people in, as `/users/track` and `/users/alias/new` take them: at most {population.OBJECTS:,} "
+        "objects, all or nothing. Nothing is told to Currents.",
+        _populate,
+        population.Crowd,
+        WHERE,
+        201,
+    ),
+    ("GET", "/people/{id}"): Route(
+        "One person with their whole log.",
+        _person,
+        query=WHERE,
+        part="External id, braze id, email, phone, or an alias as `label:name`; a slash as %2F.",
+    ),
+    ("GET", "/exports/{file}"): Route(
+        "A segment export, zipped.", _export, part="The file's name, as the export's answer has it."
+    ),
     ("GET", "/switches"): Route("Every switch, its state and what it does.", _switches),
     ("PATCH", "/switches"): Route("Change some switches.", _set_switches, dict[str, Any]),
 }

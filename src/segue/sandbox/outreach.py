@@ -211,7 +211,9 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/segments"): Route("Segments.", _segments, query=WHERE),
     ("POST", "/segments"): Route("Add a segment or replace one.", _add_segment, Segment, WHERE, 201),
     ("POST", "/segments/count"): Route("How many a filter finds now.", _count, Question, WHERE),
-    ("DELETE", "/segments/{id}"): Route("Remove a segment.", _remove_segment, query=WHERE),
+    ("DELETE", "/segments/{id}"): Route(
+        "Remove a segment.", _remove_segment, query=WHERE, part="The segment's id."
+    ),
     ("GET", "/campaigns"): Route("Campaigns, what was sent, what converted.", _campaigns, query=WHERE),
     ("POST", "/campaigns"): Route("Add a campaign or replace one.", _add_campaign, Campaign, WHERE, 201),
     ("POST", "/campaigns/send"): Route("Send a campaign or canvas to a segment.", _launch, Launch, WHERE),
@@ -219,7 +221,9 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/currents"): Route(
         "Add a connector, or mend one: it goes on at once.", _add_connector, Connector, WHERE, 201
     ),
-    ("DELETE", "/currents/{id}"): Route("Remove a connector.", _remove_connector, query=WHERE),
+    ("DELETE", "/currents/{id}"): Route(
+        "Remove a connector.", _remove_connector, query=WHERE, part="The connector's id."
+    ),
     ("GET", "/currents/events"): Route("Every event Currents knows.", _events),
     ("POST", "/currents/emit"): Route("Tell Currents of any event about a person.", _emit, Emission, WHERE),
     ("POST", "/currents/deliver"): Route(

@@ -27,6 +27,7 @@ def answer(call: Call) -> Reply:
     try:
         if endpoint.permission:
             _check_key(call, endpoint)
+            call.is_strict = world.switches.strictness == "strict"
             permit = world.limits.take(world.switches, call.workspace.id, endpoint.bucket, call.now_ms)
             headers = permit.headers
             if not permit.granted:

@@ -10,6 +10,7 @@ import msgspec
 
 from segue.sandbox.currents.connector import Standing
 from segue.sandbox.person import Person
+from segue.sandbox.population import Settlers
 from segue.sandbox.switches import Switches
 from segue.sandbox.workspace import App, Furnishing, Registry, SubscriptionGroup, Workspace
 
@@ -47,10 +48,12 @@ class Key(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Seed(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A world to begin with: workspaces as an operator would furnish them, and keys."""
+    """A world to begin with: workspaces as an operator would furnish them, keys, and people."""
 
     workspaces: list[Furnishing] = []
     keys: list[Key] = []
+    people: list[Settlers] = []
+    """Who is there already: attributes, events, purchases and aliases as the REST API takes them."""
     switches: Switches | None = None
 
 
@@ -90,6 +93,21 @@ def check_segments(furnishings: Iterable[Furnishing]) -> None:
         scope = Workspace(furnishing).scope(0)
         for segment in furnishing.segments:
             segment.test(scope)
+
+
+def completed(seed: Seed | None, key: str) -> Seed:
+    """A seed to begin with: one that names no workspace furnishes the usual one, its key included."""
+    if seed is not None and seed.workspaces:
+        return seed
+    usual = default_seed(key)
+    if seed is None:
+        return usual
+    return Seed(
+        workspaces=usual.workspaces,
+        keys=[*usual.keys, *seed.keys],
+        people=seed.people,
+        switches=seed.switches,
+    )
 
 
 def default_seed(key: str) -> Seed:

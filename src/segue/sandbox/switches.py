@@ -76,6 +76,13 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "documented"
 
     # -- leniency
+    strictness: Annotated[
+        Literal["lenient", "strict"],
+        Meta(
+            description="[S] strict refuses what Braze lets pass and ignores, each with an error of its "
+            "object instead of a warning in the log; lenient answers as Braze does."
+        ),
+    ] = "lenient"
     reserved_properties: Annotated[
         Literal["drop", "refuse"],
         Meta(description="[D] Reserved names inside properties: drop with a warning, or refuse the object."),

@@ -63,7 +63,9 @@ def arrays_of(call: Call) -> dict[str, list[Any]]:
         if isinstance(value, list):
             arrays[name] = value
         elif value is not None:
-            call.warn("array-expected", name, f"expected an array, found {type(value).__name__}; ignored")
+            call.warn(
+                "array-expected", name, f"expected an array, found {type(value).__name__}; ignored", name
+            )
     call.objects = sum(len(items) for items in arrays.values())
     return arrays
 

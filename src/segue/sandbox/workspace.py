@@ -6,6 +6,7 @@ that fill themselves from traffic.
 
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -340,6 +341,16 @@ class Workspace:
         Raises ValueError: its filter asks for something there is not.
         """
         return segment.test(self.scope(now_ms))
+
+    @contextmanager
+    def unheard(self) -> Iterator[None]:
+        """What is done meanwhile is told nobody: neither Currents nor the campaigns that wait for it."""
+        held = self.streams, self.awaiting, self.people.born
+        self.streams, self.awaiting, self.people.born = {}, {}, None
+        try:
+            yield
+        finally:
+            self.streams, self.awaiting, self.people.born = held
 
     def emit(
         self,

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from segue.sandbox import campaigns
+from segue.sandbox import campaigns, population
 from segue.sandbox.clock import Clock, Source
 from segue.sandbox.currents.emitter import Post, deliver, post
 from segue.sandbox.exchange import Call
@@ -30,7 +30,7 @@ from segue.sandbox.seed import (
     WorkspaceState,
     check_keys,
     check_segments,
-    default_seed,
+    completed,
 )
 from segue.sandbox.state_file import StateFile
 from segue.sandbox.switches import Switches
@@ -79,18 +79,21 @@ class World:
         self.keys: dict[str, Key] = {}
         self.by_header: dict[bytes, Key] = {}
         if not self._reopen():
-            self.sow(seed or default_seed(key))
+            self.sow(completed(seed, key))
 
     # -- furnishing
 
     def reset(self, seed: Seed | None = None) -> None:
         """Back to an empty, furnished world: no people, no faults, no log, the switches it began with.
 
-        Raises ValueError, and changes nothing: a key of the seed is no good.
+        Raises ValueError, and changes nothing: a key, a segment or somebody in the seed is no good.
         """
-        if seed is not None:
-            check_keys(seed.keys, [furnishing.id for furnishing in seed.workspaces])
-            check_segments(seed.workspaces)
+        seed = completed(seed, self._first_key)
+        before, self.switches = self.switches, seed.switches or self._first_switches
+        try:
+            self._check(seed, {})
+        finally:
+            self.switches = before
         self._waiting.clear()
         self.exports.clear()
         self.callbacks.clear()
@@ -99,23 +102,46 @@ class World:
         self.journal.clear()
         self.switches = self._first_switches
         self._empty()
-        self.sow(seed or default_seed(self._first_key))
+        self.sow(seed)
 
     def sow(self, seed: Seed) -> None:
-        """Add a seed's workspaces and keys; a workspace of the same id is replaced.
+        """Add a seed's workspaces, keys and people; a workspace of the same id is replaced.
 
-        Raises ValueError, and changes nothing: a key or a segment is no good.
+        Raises ValueError, and changes nothing: a key, a segment or somebody is no good.
         """
-        check_keys(seed.keys, [*self.workspaces, *(furnishing.id for furnishing in seed.workspaces)])
-        check_segments(seed.workspaces)
+        before, self.switches = self.switches, seed.switches or self.switches
+        try:
+            moves = self._check(seed, self.workspaces)
+        except ValueError:
+            self.switches = before
+            raise
         for furnishing in seed.workspaces:
             if self.file is not None:
                 self.file.forget(furnishing.id)
             self._open(furnishing)
         for key in seed.keys:
             self.add_key(key)
-        if seed.switches is not None:
-            self.switches = seed.switches
+        for workspace, move in moves:
+            population.move_in(move, self.workspaces[workspace])
+
+    def _check(self, seed: Seed, held: Mapping[str, Workspace]) -> list[tuple[str, population.Move]]:
+        """Whom a seed lets in, by workspace. Raises ValueError: something in it is no good.
+
+        held  the workspaces that stay
+        """
+        known = {**held, **{furnishing.id: Workspace(furnishing) for furnishing in seed.workspaces}}
+        check_keys(seed.keys, known)
+        check_segments(seed.workspaces)
+        population.check_size(seed.people, "people")
+        moves: list[tuple[str, population.Move]] = []
+        for place, settlers in enumerate(seed.people):
+            where = f"people[{place}]"
+            name = settlers.workspace or next(iter([*(one.id for one in seed.workspaces), *held]), "")
+            if name not in known:
+                there = ", ".join(sorted(known)) or "none"
+                raise ValueError(f"{where}: workspace {name!r} is unknown; there are: {there}")
+            moves.append((name, population.checked(self, settlers, known[name], where)))
+        return moves
 
     def add_key(self, key: Key) -> Key:
         """Put a key in force.
