@@ -68,11 +68,14 @@ class Search(msgspec.Struct, frozen=True, eq=False):
     rest     rows that hold a culprit if the probe on its way does not
     unknown  rows nothing is known about
     refusal  what the partner said of the batch
+    size     rows of the batch; found: culprits so far
     """
 
     rest: list[Waiting]
     unknown: list[Waiting]
     refusal: Outcome
+    size: int
+    found: int = 0
 
 
 class Batch(msgspec.Struct, eq=False):

@@ -1,6 +1,7 @@
 """A request that is refused as a whole, and nobody named: only the culprits die, in few requests."""
 
 import asyncio
+from collections.abc import Sequence
 from math import ceil, log2
 from pathlib import Path
 from random import Random
@@ -76,10 +77,9 @@ async def deliver(told: list[Told], folder: Path) -> tuple[list[str], list[DeadL
 
 
 @pytest.mark.parametrize("culprits", [0, 1, 2, 3, 5, 8, 20, FULL - 1, FULL])
-@pytest.mark.parametrize("seed", range(3))
-def test_exactly_the_culprits_of_a_refused_batch_die(culprits: int, seed: int, tmp_path: Path) -> None:
+def test_exactly_the_culprits_of_a_refused_batch_die(culprits: int, tmp_path: Path) -> None:
     """The others are applied once; k culprits cost at most k times ceil(log2 75), and one more request."""
-    chosen = set(Random(f"{seed}-{culprits}").sample(range(FULL), culprits))
+    chosen = set(Random(f"0-{culprits}").sample(range(FULL), culprits))
     told = [step(number, is_poison=number in chosen) for number in range(FULL)]
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         faults, dead, requests = runner.run(deliver(told, tmp_path))
@@ -92,19 +92,25 @@ def test_exactly_the_culprits_of_a_refused_batch_die(culprits: int, seed: int, t
         assert letter.attempts
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_named_and_unnamed_culprits_are_told_apart(seed: int, tmp_path: Path) -> None:
-    """Braze names some of the bad ones only when nobody refuses the whole request any more."""
-    chance = Random(f"{seed}-mixed")
-    bad = chance.sample(range(FULL), 8)
-    poison, named = set(bad[:3]), set(bad[3:])
-    told = [step(number, is_poison=number in poison, is_named=number in named) for number in range(FULL)]
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        faults, dead, _ = runner.run(deliver(told, tmp_path))
-    assert faults == []
-    words = {letter.message_id: letter.message for letter in dead}
-    assert set(words) == {f"m{number}" for number in bad}
-    for number in named:
-        assert "external_id" in words[f"m{number}"]
-    for number in poison:
-        assert "there is something in it" in words[f"m{number}"]
+@pytest.mark.parametrize("some", [range(9), range(9, 40, 6), (50, 60, 74, 75)], ids=["few", "more", "most"])
+def test_whatever_the_mixture_only_the_culprits_die_each_for_its_reason(
+    some: Sequence[int], tmp_path: Path
+) -> None:
+    """Some of the bad ones make Braze refuse the whole request and name nobody, the others are named when
+    nobody does so any more. No more requests than if all were of one kind."""
+    for culprits in some:
+        chance = Random(f"{culprits}-mixed")
+        bad = chance.sample(range(FULL), culprits)
+        cut = chance.randint(0, culprits)
+        poison, named = set(bad[:cut]), set(bad[cut:])
+        told = [step(number, is_poison=number in poison, is_named=number in named) for number in range(FULL)]
+        folder = tmp_path / str(culprits)
+        folder.mkdir()
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            faults, dead, requests = runner.run(deliver(told, folder))
+        assert faults == []
+        assert requests - 1 <= culprits * ceil(log2(FULL)) + 1
+        words = {letter.message_id: letter.message for letter in dead}
+        assert set(words) == {f"m{number}" for number in bad}
+        assert all("external_id" in words[f"m{number}"] for number in named)
+        assert all("there is something in it" in words[f"m{number}"] for number in poison)
