@@ -385,10 +385,9 @@ class Courier:
         """Wait for an answer, a new event, the next batch, the end of a hold or the next checkpoint."""
         now = self._clock.monotonic()
         until = self._checkpoint_at
-        # Paused, whatever waits or is due would wake it at once; a probe's answer wakes us anyway.
-        most = 1 if self.hold.is_held else self.destination.config.delivery.in_flight
-        if not self.is_paused and self.dispatcher.in_flight < most:
-            until = min(until, self.dispatcher.next_due(now))
+        # Paused, whatever waits or is due would wake it at once.
+        if not self.is_paused:
+            until = min(until, self.dispatcher.next_due(self.destination, now))
         seconds = max(0.001, until - now)
         waits: list[Coroutine[object, object, object]] = [
             self.dispatcher.wake.wait(),

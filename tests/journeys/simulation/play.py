@@ -58,6 +58,22 @@ DESTINATIONS: Final = {
 }
 
 
+class CountingClock(VirtualClock):
+    """The clock as a life's courier sees it. turns: how often it went to rest."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
+        self.turns = 0
+        self._clock = clock
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms()
+
+    async def sleep(self, seconds: float) -> None:
+        self.turns += 1
+        await super().sleep(seconds)
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """How a run went.
 
@@ -183,12 +199,13 @@ class Run:
         life = Life(
             self.lives, dies_at, Random(f"{self.seed}-life-{self.lives}"), self._folder, dies_by=dies_by
         )
+        clock, started, before = CountingClock(self.clock), self.clock.monotonic(), self._happenings()
         courier = Courier(
             bound,
             MortalLog(life, self.log),
             State(MortalDatabase(life, self.database), 24),
             MortalSender(life, self.network, self.judge, world),
-            self.clock,
+            clock,
             Telemetry(),
             origins=dict.fromkeys(range(LANES), 0),
             journal=self._folder / "braze",
@@ -206,12 +223,21 @@ class Run:
             courier.books.journal.close()
         life.bury()
         self.story.tell("end", life.last_gate or "in peace", f"of life {life.number}")
+        most = 4 * (self.clock.monotonic() - started) + 6 * (self._happenings() - before) + 100
+        if clock.turns > most:
+            self.judge.faults.append(
+                f"life {life.number} went to rest {clock.turns} times, {most:.0f} are enough"
+            )
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, StorageUnavailable):
                 raise result
         await self.clock.sleep(self._luck.random() * 3)
         life.is_succeeded = True
         return not any(isinstance(result, StorageUnavailable) for result in results)
+
+    def _happenings(self) -> int:
+        """What a courier has to do with so far."""
+        return len(self.crowd.told) + self.network.requests
 
     async def _watch(
         self, courier: Courier, running: "asyncio.Task[None]", life: Life, stops_after: float | None
