@@ -67,8 +67,7 @@ class Search(msgspec.Struct, frozen=True, eq=False):
 
     rest     rows that hold a culprit if the probe on its way does not
     unknown  rows nothing is known about
-    refusal  what the partner said of the batch
-    size     rows of the batch; found: culprits so far
+    refusal  what the partner said of the batch, which has `size` rows; found: culprits so far
     """
 
     rest: list[Waiting]

@@ -4,8 +4,8 @@ Of n rows with k culprits at most k * ceil(log2 n) + 1 further requests are made
 when n is a full batch (65 to 75); for a few other n at most two more. For 4 rows with 2 culprits no way at
 all keeps to that bound. The rows known to hold a culprit are the *suspects*; a *probe*, always their front
 part, is sent alone. If it is refused, it holds a culprit, and nothing is known of the others; if it passes, a
-culprit is among the others. When the first culprit is found, everything not known about goes into one request;
-when a later one is, so much of it as one probe fewer than for the whole batch would search.
+culprit is among the others. When the first culprit is found, all that is not known about goes into one
+request; when a later one is, so much of it as one probe fewer than for the whole batch would search.
 
     suspects   1 2 3 4 5 6 7 8        refused; 7 is bad
     probe      1 2 3 4                passes  -> suspects 5 6 7 8
