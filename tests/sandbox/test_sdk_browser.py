@@ -1,9 +1,16 @@
 """@braze/web-sdk, unmodified, in a real browser against the sandbox's SDK endpoint on another origin."""
 
+import time
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.sandbox.browser import opened_browser, opened_shop
 from tests.sandbox.rules import CLIENTS, rule
 
 from segue.sandbox.app import create_app, running
+from segue.sandbox.seed import Key, Seed
+from segue.sandbox.workspace import App, Furnishing
 
 VISIT = """async (endpoint) => {
   const b = window.braze
@@ -68,3 +75,57 @@ async def test_the_real_web_sdk_works_against_the_sandbox():
     entries = app.world.journal.entries
     assert [entry.warnings for entry in entries if entry.warnings] == []
     assert {entry.status for entry in entries} == {200, 204}
+
+
+PROVEN = """async ([endpoint, wrong, right]) => {
+  const b = window.braze
+  const refused = []
+  b.initialize("sandbox-app", {
+    baseUrl: endpoint, doNotLoadFontAwesome: true, enableSdkAuthentication: true })
+  b.subscribeToSdkAuthenticationFailures(error => refused.push(error))
+  const flush = () => new Promise(done => b.requestImmediateDataFlush(done))
+  b.openSession()
+  b.changeUser("ann", wrong)
+  b.logCustomEvent("Bought")
+  b.getUser().setCustomUserAttribute("plan", "gold")
+  await flush()
+  const told = [...refused]
+  b.setSdkAuthenticationSignature(right)
+  await flush()
+  await flush()
+  return [told, refused.length]
+}"""
+
+
+@rule(
+    "a wrong signature reaches the Web SDK's callback with its code; what it held comes with a right one",
+    "D",
+    "Setting up SDK authentication",
+)
+async def test_the_real_web_sdk_proves_its_user():
+    """Signed by a key that is not the app's, then by the one that is: nothing is lost or comes twice."""
+    mine, other = (rsa.generate_private_key(65_537, 2_048) for _ in range(2))
+    told = {"sub": "ann", "exp": int(time.time()) + 600}
+    wrong, right = (jwt.encode(told, key, "RS256") for key in (other, mine))
+    public = mine.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    furnishing = Furnishing(
+        apps=[App(app_id="sandbox-app", sdk_authentication="required", public_keys=[public])]
+    )
+    app = create_app(seed=Seed(workspaces=[furnishing], keys=[Key(key="sandbox")]))
+    people = app.world.workspaces["sandbox"].people
+    async with opened_shop() as shop, running(app) as url, opened_browser() as browser:
+        page = await browser.new_page()
+        await page.goto(shop)
+        await page.wait_for_function("window.braze !== undefined")
+        failures, count = await page.evaluate(PROVEN, [f"{url}/api/v3", wrong, right])
+    assert {(one["errorCode"], one["reason"], one["userId"], one["signature"]) for one in failures} == {
+        (27, "NO_MATCHING_PUBLIC_KEYS", "ann", wrong)
+    }
+    assert count == len(failures), "refused again though the signature is right"
+    ann = people.by_external_id("ann")
+    assert ann is not None
+    assert [event.name for event in ann.events] == ["Bought"]
+    assert ann.custom == {"plan": "gold"}
+    assert ann.apps["sandbox-app"].sessions == 2
+    refused = [entry.problems for entry in app.world.journal.entries if entry.problems]
+    assert refused == [["SDK authentication: 27 NO_MATCHING_PUBLIC_KEYS"]] * count

@@ -88,7 +88,7 @@ async def test_the_cheapest_mode_is_honest():
 
 
 def test_the_sandbox_alone_starts_from_a_seed_and_keeps_its_state(tmp_path):
-    """As a process of its own, stopped by SIGTERM and started again."""
+    """As a process of its own, stopped by SIGTERM and started again; nothing lies beside the file then."""
     seed, state = tmp_path / "seed.json", tmp_path / "braze.sqlite"
     seed.write_text(
         '{"workspaces": [{"id": "eu"}], "keys": [{"key": "k", "workspace": "eu"}]}', encoding="utf-8"
@@ -107,6 +107,7 @@ def test_the_sandbox_alone_starts_from_a_seed_and_keeps_its_state(tmp_path):
             finally:
                 process.terminate()
                 process.wait(20)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["braze.sqlite", "seed.json"]
 
 
 def call(url, body=None, headers=None):

@@ -175,7 +175,7 @@ async def serve(
     config = uvicorn.Config(
         app, http="httptools", log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
     )
-    server = _Server(config, started, lambda: _keep(app.world), handle_signals=handle_signals)
+    server = _Server(config, started, app.world.close, handle_signals=handle_signals)
     beside = [asyncio.create_task(_reach_out_often(app.world))]
     if app.world.file is not None:
         beside.append(asyncio.create_task(_save_often(app.world)))
