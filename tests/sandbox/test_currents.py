@@ -243,8 +243,31 @@ async def test_a_segment_event_carries_what_its_tab_lists():
     assert click["properties"] == {"app_group_id": "sandbox", "campaign_id": "c", "link_url": "https://x/"}
     assert click["context"]["traits"] == {"email": "ann@example.com"}
     assert card["properties"] == {"app_group_id": "sandbox", "card_id": "card"}
+    assert card["context"]["device"] == {"model": "Pixel", "type": "android"}
     assert push["properties"] == {"app_group_id": "sandbox", "ad_id": "x", "platform": "ios"}
     assert push["context"]["device"] == {}
+
+
+@rule(
+    "what a person sends in is said with the number it came from; what is sent to them with that it went to",
+    "D",
+    GLOSSARY,
+)
+async def test_a_number_is_called_by_its_side():
+    """To custom connectors user_phone_number against to_phone_number; the device is told of either way."""
+    sandbox = client()
+    await sandbox.post("/_sandbox/currents", {"id": "c", "kind": "custom", "url": "http://x"})
+    await sandbox.track(attributes=[{"external_id": "ann", "phone": "+15551234567"}])
+    visit = {"api_key": "sandbox-app", "device_id": "dev-1", "events": [{"name": "ss", "user_id": "ann"}]}
+    await sandbox.post("/api/v3/data/", visit)
+    for kind in ("users.messages.sms.InboundReceive", "users.messages.sms.Send"):
+        await sandbox.post("/_sandbox/currents/emit", {"type": kind, "person": "ann"})
+    sink = Sink()
+    await deliver(sandbox, sink)
+    received, sent = sink.events()
+    assert received["properties"] == {"app_group_id": "sandbox", "user_phone_number": "+15551234567"}
+    assert sent["properties"] == {"app_group_id": "sandbox", "to_phone_number": "+15551234567"}
+    assert sent["user"]["device_id"] == "dev-1"
 
 
 async def test_what_cannot_be_told_is_refused():

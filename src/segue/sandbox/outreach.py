@@ -15,10 +15,15 @@ from segue.sandbox.currents.connector import Connector
 from segue.sandbox.currents.events import KINDS as EVENTS
 from segue.sandbox.dossier import search
 from segue.sandbox.operations import WHERE, Asked, Missing, Route, Wrong, workspace_of
+from segue.sandbox.person import Person
 from segue.sandbox.workspace import Campaign, Segment, Workspace
 from segue.sandbox.world import World
 
 Named = TypeVar("Named", Segment, Campaign, Connector)
+
+
+DEVICE = {"device_id": "device_id", "device_model": "model", "os_version": "os", "platform": "platform"}
+"""What Currents says of a device, and how a profile calls it."""
 
 
 class Launch(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -36,6 +41,8 @@ class Emission(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     person: str
     """Any identifier of a person."""
     properties: dict[str, Any] = {}
+    """By their names in cloud storage. `device_id`, `device_model` and `os_version` are those of the person's
+    latest device where they are left out."""
     own: dict[str, Any] = {}
     """The customer's own properties of a custom event or purchase."""
 
@@ -182,8 +189,18 @@ def _emit(world: World, asked: Asked) -> Any:
     found = search(workspace.people, asked.body.person, exact=True)
     if not found:
         raise Missing(f"workspace {workspace.id!r} has nobody with the identifier {asked.body.person!r}")
-    workspace.emit(asked.body.type, found[0], world.clock.now_ms(), asked.body.properties, own=asked.body.own)
+    told: Emission = asked.body
+    said = {name: told.properties[name] for name in DEVICE if name in told.properties}
+    device = {**_latest_device(found[0]), **said}
+    now_ms = world.clock.now_ms()
+    workspace.emit(told.type, found[0], now_ms, told.properties, device=device, own=told.own)
     return {"connectors": currents_of(workspace)}
+
+
+def _latest_device(person: Person) -> dict[str, Any]:
+    """What Currents says of the device somebody used last; empty for none."""
+    held = person.devices[-1] if person.devices else {}
+    return {said: held[name] for said, name in DEVICE.items() if held.get(name)}
 
 
 async def _deliver(world: World, asked: Asked) -> Any:

@@ -167,16 +167,17 @@ _BANNER: Mapping[str, Kind] = {
     "Click": Kind("Banner Clicked", (*_BANNER_PROPERTIES, "button_id"), device="model", group="newer"),
     "Dismiss": Kind("Banner Dismissed", _BANNER_PROPERTIES, device="model", group="newer"),
 }
-_RCS_PROPERTIES = _with("from_rcs_sender", "subscription_group_id", less=("canvas_id",))
+_RCS_PROPERTIES = _with("subscription_group_id", less=("canvas_id",))
+_SENDER = "from_rcs_sender"
 _RCS: Mapping[str, Kind] = {
     name: Kind(said, (*_RCS_PROPERTIES, *more), "phone", group="named")
     for name, said, more in (
-        ("Send", "RCS Sent", ("category", "message_extras")),
-        ("Delivery", "RCS Delivered", ()),
-        ("Read", "RCS Read", ()),
-        ("Rejection", "RCS Rejected", ("error", "provider_error_code")),
-        ("Click", "RCS Clicked", ("element_label", "element_type", "url", "user_agent")),
-        ("InboundReceive", "RCS Inbound Received", ("action", "media_urls", "message_body")),
+        ("Send", "RCS Sent", (_SENDER, "category", "message_extras")),
+        ("Delivery", "RCS Delivered", (_SENDER,)),
+        ("Read", "RCS Read", (_SENDER,)),
+        ("Rejection", "RCS Rejected", (_SENDER, "error", "provider_error_code")),
+        ("Click", "RCS Clicked", (_SENDER, "element_label", "element_type", "url", "user_agent")),
+        ("InboundReceive", "RCS Inbound Received", (_SENDER, "action", "media_urls", "message_body")),
         ("Abort", "RCS Aborted", _ABORT),
     )
 }

@@ -78,7 +78,8 @@ def custom(happening: Happening) -> dict[str, Any]:
     if kind.trait == "email" and happening.email:
         properties["email_address"] = happening.email
     if kind.trait == "phone" and happening.phone:
-        properties["to_phone_number"] = happening.phone
+        is_from_them = happening.type.endswith(".InboundReceive")
+        properties["user_phone_number" if is_from_them else "to_phone_number"] = happening.phone
     user = {
         "user_id": happening.braze_id,
         "external_user_id": happening.external_id,
