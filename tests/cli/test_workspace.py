@@ -90,6 +90,106 @@ def test_validate_tells_what_is_in_force(folder: Path) -> None:
     assert data["revision"] in found.out
 
 
+TWO_DOZEN = """\
+sources:
+  web: {write_key: wk_web}
+  app: {write_key: wk_web, platfrom: ios}
+destinations:
+  braze:
+    type: braze
+    source: wbe
+    settings:
+      endpoint: "ftp://x"
+      api_key: "${NOT_THERE}"
+    delivery:
+      wait_seconds: 9999
+    filters:
+      - if: type = "track" andd event = 5
+        actions: [{type: DROP}]
+      - if: containz(event, "x")
+        actions:
+          - type: EXPLODE
+      - title: sample
+        actions: [{type: SAMPLE, percent: 10}]
+      - title: fields
+        actions: [{type: DROP_PROPERTIES, fields: {properties: email}}]
+    subscriptions:
+      - id: one
+        action: track-event
+        trigger: type = "track" and properties.total => 5
+        mapping:
+          external_id: {"@paht": $.userId}
+          name: {"@if": {then: 1}, "@case": {}}
+          time: soon
+      - id: one
+        action: track-evnt
+        trigger: type = "track"
+        mapping:
+          name: {"@replace": {pattern: "more than ten", value: {"@path": $.x}}}
+      - action: upsert-catalog-item
+        trigger: event ~ 5
+        mapping:
+          __segment_internal_sync_mode: mirrored
+          item_id: {"@path": $.x}
+          onMappingSave: {outputs: {}}
+      - action: update-user-profile
+        trigger: type = "identify"
+        mapping:
+          subscription_groups:
+            - {subscription_group_id: x, subscription_state: maybe}
+          dob: {"@json": {mode: zip, value: 1}}
+  hook:
+    type: webhok
+    source: web
+  third:
+    type: webhook
+    source: web
+"""
+FAULTS_OF_TWO_DOZEN = {
+    3: ("platfrom", "already belongs"),
+    7: ("wbe",),
+    9: ("https://",),
+    10: ("NOT_THERE",),
+    12: ("outside 0 to 600",),
+    14: ("andd",),
+    16: ("containz",),
+    18: ("EXPLODE",),
+    20: ("a share from 0 to 1",),
+    22: ("a list of names",),
+    26: ("must follow properties.total",),
+    28: ("@paht",),
+    29: ("2 directives",),
+    30: ("must be a date",),
+    31: ("already used above",),
+    32: ("track-evnt",),
+    35: ("1 to 10 characters",),
+    37: ('unexpected "~"',),
+    39: ('found "mirrored"',),
+    41: ("catalog_name",),
+    46: ('must be one of "subscribed", "unsubscribed"',),
+    47: ("encode or decode",),
+    49: ("webhok",),
+    51: ("is required",),
+}
+
+
+def test_two_dozen_mistakes_of_every_kind_are_told_at_once(tmp_path: Path) -> None:
+    """Sources, settings, filters, triggers, directives, constants, choices, sync modes, hooks, secrets: none
+    hides another, and each is found at its line with what to do."""
+    found = segue("validate", "--json", folder=workspace(tmp_path, TWO_DOZEN))
+    assert (found.code, found.json["valid"]) == (2, False)
+    told: dict[int, list[str]] = {}
+    for fault in found.json["faults"]:
+        told.setdefault(fault["line"], []).append(fault["problem"] + fault["remedy"])
+        assert fault["place"]
+        assert fault["remedy"]
+    assert told.keys() == FAULTS_OF_TWO_DOZEN.keys()
+    for line, says in FAULTS_OF_TWO_DOZEN.items():
+        assert len(told[line]) == len(says), (line, told[line])
+        for word in says:
+            assert any(word in problem for problem in told[line]), (line, told[line])
+
+
 @pytest.mark.parametrize(
     ("text", "faults"),
     [

@@ -6,8 +6,9 @@ import pytest
 
 from segue.catalog.contents import catalogue
 from segue.engine.plan import prepare
+from segue.kit.action import SYNC_MODE_KEY
 from segue.model.errors import MisconfiguredWorkspace
-from segue.model.workspace import Delivery, Destination, Source, Subscription, Workspace
+from segue.model.workspace import Delivery, Destination, Filter, Source, Subscription, Workspace
 
 MAPPING = {
     "external_id": {"@path": "$.userId"},
@@ -73,7 +74,12 @@ S = "destinations.braze.subscriptions.0"
             workspace(
                 subscription(trigger="type =", mapping={"name": {"@nope": 1}, "time": "x", "nme": "x"})
             ),
-            {f"{S}.trigger": "must follow", f"{S}.mapping.name": "@nope", f"{S}.mapping.nme": "no field"},
+            {
+                f"{S}.trigger": "must follow",
+                f"{S}.mapping.name": "@nope",
+                f"{S}.mapping.nme": "no field",
+                f"{S}.mapping.time": "must be a date, found a text that is not, and it is the same for every",
+            },
         ),
         (
             workspace(subscription(mapping={"name": "x"})),
@@ -97,6 +103,53 @@ S = "destinations.braze.subscriptions.0"
         (
             workspace(subscription(), subscription(trigger='type = "page"')),
             {"destinations.braze.subscriptions.1.id": "also the id of subscription 0"},
+        ),
+        (
+            workspace(subscription(action="trackEvnt", trigger="type =", mapping={"name": {"@path": 4}})),
+            {
+                f"{S}.action": "trackEvnt",
+                f"{S}.trigger": "must follow",
+                f"{S}.mapping.name.@path": "expected string",
+            },
+        ),
+        (
+            workspace(
+                subscription(
+                    action="update-user-profile",
+                    mapping={
+                        "external_id": {"@path": "$.userId"},
+                        "email_open_tracking_disabled": "perhaps",
+                        "dob": {"@literal": "soon"},
+                        "image_url": "",
+                        "country": None,
+                        "subscription_groups": [
+                            {
+                                "subscription_group_id": {"@path": "$.traits.group"},
+                                "subscription_state": "maybe",
+                            }
+                        ],
+                        "custom_attributes": {
+                            "greeting": "Dear {{ traits.name }}",
+                            "it": {"@literal": "{{x}}"},
+                        },
+                    },
+                )
+            ),
+            {
+                f"{S}.mapping.email_open_tracking_disabled": "must be true or false, found a text",
+                f"{S}.mapping.dob": "must be a date",
+                f"{S}.mapping.subscription_groups.0.subscription_state": 'must be one of "subscribed"',
+                f"{S}.mapping.custom_attributes.greeting": "{{ traits.name }} is sent as it is written",
+            },
+        ),
+        *(
+            (
+                workspace(
+                    subscription(action=action, mapping={**MAPPING, SYNC_MODE_KEY: "mirrored"}, enabled=True)
+                ),
+                {f"{S}.mapping.{SYNC_MODE_KEY}": 'must be add or update, found "mirrored"'},
+            )
+            for action in ("track-event", "trackEvent2")
         ),
         (workspace(subscription(enabled=False)), {"destinations.braze.subscriptions": "sends nothing"}),
     ],
@@ -133,3 +186,58 @@ def test_candidates_are_told_by_type_and_event_name() -> None:
     assert [each.id for each in braze.candidates("track", "B")] == ["every"]
     assert [each.id for each in braze.candidates("page", None)] == ["page", "every"]
     assert [each.id for each in braze.candidates("track", ["no", "name"])] == ["every"]
+
+
+ALIAS = {"alias_name": {"@path": "$.anonymousId"}, "alias_label": "anonymous_id"}
+VISITOR = {**MAPPING, "user_alias": ALIAS}
+del VISITOR["external_id"]
+
+
+@pytest.mark.parametrize(
+    ("action", "mapping", "is_silent"),
+    [
+        ("track-event", VISITOR, True),
+        ("trackEvent", VISITOR, True),
+        ("update-user-profile", {"user_alias": ALIAS}, True),
+        ("track-event", {**VISITOR, "_update_existing_only": False}, False),
+        ("track-event", {**VISITOR, "_update_existing_only": True}, False),
+        ("track-event", {**VISITOR, SYNC_MODE_KEY: "add"}, False),
+        ("trackEvent2", {**VISITOR, SYNC_MODE_KEY: "update"}, False),
+        ("track-event", {**VISITOR, "external_id": {"@path": "$.userId"}}, False),
+        ("create-alias", ALIAS, False),
+    ],
+)
+def test_people_who_would_silently_not_be_created_are_told_of(
+    action: str, mapping: dict[str, Any], is_silent: bool
+) -> None:
+    """Braze answers with success and drops what is sent for an alias it does not know."""
+    found = faults_of(workspace(subscription(action=action, mapping=mapping)))
+    assert ("drops in silence" in found.pop(f"{S}.mapping.user_alias", "")) is is_silent
+    assert not found
+
+
+def test_what_an_unknown_type_is_for_hides_nothing_else() -> None:
+    """Its filters, triggers and mappings are read all the same."""
+    destination = Destination(
+        id="braze",
+        type="brase",
+        source="web",
+        filters=(Filter(id="f", condition="containz(event)", actions=({"type": "DROP"},)),),
+        subscriptions=(subscription(trigger="type =", mapping={"name": {"@nope": 1}}),),
+    )
+    found = faults_of(Workspace(sources=(Source(id="web", write_keys=("wk",)),), destinations=(destination,)))
+    assert found.keys() == {
+        "destinations.braze.type",
+        "destinations.braze.filters.0.if",
+        f"{S}.trigger",
+        f"{S}.mapping.name",
+    }
+
+
+def test_a_mapping_too_deep_to_look_into_is_one_fault() -> None:
+    """Nothing walks it before its depth is known."""
+    deep: Any = "{{x}}"
+    for _ in range(5000):
+        deep = {"a": deep}
+    found = faults_of(workspace(subscription(mapping={**MAPPING, "properties": deep})))
+    assert [problem for problem in found.values() if "levels deep" in problem]

@@ -12,7 +12,7 @@ from typing import Any, Final
 from segue.engine.filter import BoundFilters, bind
 from segue.engine.routing_rules import rules_of
 from segue.engine.setup import Catalogue, check_together, choose
-from segue.engine.subscription import BoundSubscription, bind_subscription
+from segue.engine.subscription import BoundSubscription, bind_subscription, check_languages
 from segue.kit.coerce import check_settings
 from segue.kit.partner import Destination as Page
 from segue.kit.partner import Preset
@@ -221,12 +221,15 @@ def _check_settings(config: Destination, page: Page, place: str, faults: list[Fa
 def _bind_destination(
     config: Destination, catalogue: Catalogue, source: Source | None, place: str, faults: list[Fault]
 ) -> BoundDestination | None:
+    filters, filter_faults = bind(config.filters, f"{place}.filters")
     page = choose(catalogue, config, source, place, faults)
     if page is None:
+        faults.extend(filter_faults)
+        for index, subscription in enumerate(config.subscriptions or ()):
+            check_languages(subscription, f"{place}.subscriptions.{index}", faults)
         return None
     settings = _check_settings(config, page, place, faults)
     _check_delivery(config, page, f"{place}.delivery", faults)
-    filters, filter_faults = bind(config.filters, f"{place}.filters")
     faults.extend(filter_faults)
     subscriptions = config.subscriptions
     if subscriptions is None:

@@ -1,10 +1,11 @@
 """A subscription made ready to run: action found, trigger and mapping compiled, every fault named."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
+from segue.engine.mapping_faults import HOOK_KEYS, mapping_faults, no_liquid
 from segue.engine.quick import Quick, compile_quick
 from segue.engine.travel import Travel
 from segue.kit.action import SYNC_MODE_KEY, Action, Batch, JsonObject, Shaping
@@ -12,14 +13,11 @@ from segue.kit.coerce import Coercer
 from segue.kit.partner import Destination as Page
 from segue.language import mapping as mappings
 from segue.language import trigger as triggers
+from segue.language.check import measure
 from segue.language.compile import compile_mapping, compile_trigger
 from segue.model.errors import Fault, InvalidMapping, InvalidTrigger
 from segue.model.event import Event
 from segue.model.workspace import Delivery, Subscription
-
-MATCHING_KEY: Final = "__segment_internal_matching_key"
-HOOK_KEYS: Final = ("onMappingSave", "retlOnMappingSave")
-DIRECTIVE_KEY: Final = "__segment_internal_directive"
 
 
 class BoundSubscription(msgspec.Struct, frozen=True, eq=False):
@@ -71,43 +69,24 @@ def bind_subscription(
                 remedy=f"The actions are {', '.join(action.slug for action in page.actions)}.",
             )
         )
+        check_languages(subscription, place, faults)
         return None
     action, _ = found
-    trigger = _parse_trigger(subscription.trigger, place, faults)
     slug = subscription.action
     mapping = new_mapping(action, slug) if subscription.mapping is None else subscription.mapping
+    trigger = _parse_trigger(subscription.trigger, place, faults)
+    prepared = _prepare_mapping(mapping, place, faults)
+    if measure(mapping) is None:
+        faults.extend(mapping_faults(action, slug, mapping, f"{place}.mapping"))
+        if page.device is not None and page.mode == "device":
+            faults.extend(no_liquid(mapping, f"{place}.mapping"))
     sync_mode, problem = action.sync_mode(mapping, slug)
-    if problem:
-        modes = action.sync_modes(slug)
-        faults.append(
-            Fault(
-                place=f"{place}.mapping.{SYNC_MODE_KEY}",
-                problem=f"{problem}.",
-                remedy=f"Set it to {modes.default}." if modes is not None else "",
-            )
-        )
-    _check_fields(action, slug, mapping, place, faults)
-    try:
-        prepared = mappings.prepare(mapping)
-    except InvalidMapping as error:
-        faults.extend(
-            Fault(
-                place=f"{place}.mapping{pointer.replace('/', '.')}",
-                problem=problem if problem.endswith(("?", ".")) else f"{problem}.",
-                remedy="docs/reference/mapping-language.md says what each directive takes.",
-            )
-            for pointer, problem in error.problems
-        )
-        return None
-    if page.device is not None and page.mode == "device":
-        faults.extend(_no_liquid(mapping, f"{place}.mapping"))
-    if trigger is None or problem:
+    if trigger is None or prepared is None or problem:
         return None
     types, events = triggers.required(trigger)
     hooks = {
         key: hook.get("outputs", {}) for key in HOOK_KEYS if isinstance(hook := mapping.get(key), Mapping)
     }
-    _check_hooks(action, hooks, place, faults)
     size = mapping.get("batch_size")
     batch = action.batch
     if isinstance(size, int) and not isinstance(size, bool) and 0 < size < batch.items:
@@ -144,6 +123,28 @@ def new_mapping(action: Action, slug: str) -> JsonObject:
     return {**action.default_mapping(slug), **mode}
 
 
+def check_languages(subscription: Subscription, place: str, faults: list[Fault]) -> None:
+    """Name what is wrong with a trigger and a mapping, where it is not known what they are for."""
+    _parse_trigger(subscription.trigger, place, faults)
+    if subscription.mapping is not None:
+        _prepare_mapping(subscription.mapping, place, faults)
+
+
+def _prepare_mapping(mapping: Mapping[str, Any], place: str, faults: list[Fault]) -> mappings.Mapping | None:
+    try:
+        return mappings.prepare(mapping)
+    except InvalidMapping as error:
+        faults.extend(
+            Fault(
+                place=f"{place}.mapping{pointer.replace('/', '.')}",
+                problem=problem if problem.endswith(("?", ".")) else f"{problem}.",
+                remedy="docs/reference/mapping-language.md says what each directive takes.",
+            )
+            for pointer, problem in error.problems
+        )
+        return None
+
+
 def _parse_trigger(text: str, place: str, faults: list[Fault]) -> triggers.Trigger | None:
     try:
         trigger = triggers.parse(text)
@@ -160,69 +161,6 @@ def _parse_trigger(text: str, place: str, faults: list[Fault]) -> triggers.Trigg
         Fault(place=f"{place}.trigger", problem=str(warning), warning=True) for warning in trigger.warnings
     )
     return trigger
-
-
-def _check_hooks(
-    action: Action, hooks: Mapping[str, Mapping[str, Any]], place: str, faults: list[Fault]
-) -> None:
-    """What a hook must have stored before any event can be mapped."""
-    _, destination, *_ = place.split(".")
-    for name, hook in action.hooks.items():
-        outputs = hooks.get(name)
-        missing = [key for key in hook.needed if not isinstance(outputs, Mapping) or not outputs.get(key)]
-        if missing:
-            faults.append(
-                Fault(
-                    place=f"{place}.mapping.{name}.outputs",
-                    problem=f'"{missing[0]}" is missing, so every event fails. {hook.label} first.',
-                    remedy=f"Run segue hook {destination} {action.slug}, then add what it prints to it.",
-                )
-            )
-
-
-def _no_liquid(value: Any, place: str) -> Iterator[Fault]:
-    """Templates that only a server can evaluate, in a mapping that runs on the device."""
-    if isinstance(value, Mapping) and "@liquid" in value:
-        yield Fault(
-            place=place,
-            problem="the browser has no Liquid, so this mapping fails there for every event.",
-            remedy="Use @template, or map it in a destination in cloud mode.",
-            warning=True,
-        )
-    elif isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from _no_liquid(inner, f"{place}.{name}")
-    elif isinstance(value, list | tuple):
-        for index, inner in enumerate(value):
-            yield from _no_liquid(inner, f"{place}.{index}")
-
-
-def _check_fields(
-    action: Action, slug: str, mapping: Mapping[str, Any], place: str, faults: list[Fault]
-) -> None:
-    fields = action.fields_of(slug)
-    if DIRECTIVE_KEY in mapping:
-        return
-    internal = {SYNC_MODE_KEY, MATCHING_KEY, DIRECTIVE_KEY, "enable_batching", "batch_size", *HOOK_KEYS}
-    faults.extend(
-        Fault(
-            place=f"{place}.mapping.{key}",
-            problem=f"{action.title} has no field of this name; it is ignored.",
-            remedy=f"The fields are {', '.join(fields)}.",
-            warning=True,
-        )
-        for key in mapping
-        if key not in fields and key not in internal and not key.startswith(("@", "_"))
-    )
-    faults.extend(
-        Fault(
-            place=f"{place}.mapping",
-            problem=f'the required field "{key}" is not mapped, so every event fails.',
-            remedy=f"Map it: {field.help}" if field.help else "Map it.",
-        )
-        for key, field in fields.items()
-        if field.required is True and key not in mapping and not any(name.startswith("@") for name in mapping)
-    )
 
 
 def _travel(action: Action, batch: Batch, delivery: Delivery, page: Page, *, is_batched: bool) -> Travel:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from segue.kit.attributes import AttributeShape, Disturbs
+from segue.kit.device import Advice
 from segue.kit.field import Choice, Field
 from segue.model.delivery import Outcome, Payload, Request, Response, Row, Verdict
 
@@ -90,6 +91,9 @@ class Shaped(msgspec.Struct, frozen=True, kw_only=True):
 
 Shape = Callable[[Payload, Shaping], Shaped]
 """Turn a payload into the partner's objects. Raises InvalidPayload when the action refuses it."""
+
+Advise = Callable[[Mapping[str, Any], str | None], Sequence[Advice]]
+"""(mapping, sync mode) -> what nobody would want of a mapping that the fields alone do not show."""
 
 Build = Callable[[Sequence[Row], Settings], Request]
 """Put one or more rows with the same context into one request."""
@@ -188,6 +192,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     price     data points of a row where a contract counts them, attributes apart; None: it costs nothing
     disturbs  set when an object changes attributes of people in other ways: whose
     repeatable  sending a row twice leaves the partner as if it had been sent once
+    advise    what is odd about a mapping beside what its fields say
     recipe    how plain events become objects without the long way through mapping, coercion and `shape`
     """
 
@@ -209,6 +214,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     shape: Shape
     build: Build
     read: Read = read_status
+    advise: Advise | None = None
     recipe: "Recipe | None" = None
     repeatable: bool = False
 
@@ -233,14 +239,15 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     def sync_mode(self, mapping: Mapping[str, Any], slug: str = "") -> tuple[str | None, str]:
         """The sync mode a stored mapping has, and what is wrong with it, "" for nothing.
 
-        A mode is only read for a slug that has sync modes; nothing fills in a missing one.
+        A mode is only read for a slug that has sync modes; nothing fills in a missing one, and one that
+        nobody knows counts as none.
         """
         modes = self.sync_modes(slug)
         if modes is None:
             return None, ""
         written = mapping.get(SYNC_MODE_KEY)
         mode = written if isinstance(written, str) and written in SYNC_MODES else None
-        if mode in modes.choices or (mode is None and not modes.required):
+        if mode in modes.choices or (written is None and not modes.required):
             return mode, ""
         found = f'"{written}"' if written is not None else "none"
         return mode, f"the sync mode must be {' or '.join(modes.choices)}, found {found}"

@@ -38,7 +38,7 @@ class OnDevice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Advice(msgspec.Struct, frozen=True):
-    """What is wrong or odd about one setting.
+    """What is wrong or odd about one setting, or one field of a mapping.
 
     warning   it works, or was repaired: nothing stops
     """

@@ -32,7 +32,7 @@ def problems(mapping: Any) -> list[Problem]:
     """Give everything that is wrong with a mapping; nothing when it can be used."""
     if type(mapping) is not dict:
         return [("", f"expected object, got {type_name(mapping)}. Write field names with their values")]
-    measured = _measure(mapping)
+    measured = measure(mapping)
     if measured:
         return [measured]
     found: list[Problem] = []
@@ -72,8 +72,8 @@ Found = list[Problem]
 Check = Callable[[Any, str, Found], None]
 
 
-def _measure(mapping: Any) -> Problem | None:
-    """Refuse what is too deep, too large or no JSON before anything walks it recursively."""
+def measure(mapping: Any) -> Problem | None:
+    """Refuse what is too deep, too large or no JSON before anything walks it recursively; None: it is not."""
     waiting: list[tuple[Any, int, str]] = [(mapping, 0, "")]
     count = 0
     while waiting:

@@ -77,8 +77,8 @@ def read_current(
 
 def _together(shape: Sequence[Fault], plan: Sequence[Fault]) -> list[Fault]:
     """All faults by line; what the plan says about a place whose shape is wrong anyway is left out."""
-    # Of settings or a mapping with a fault in it nothing was read.
-    places = tuple(re.sub(r"\.(settings|mapping)\..*", r".\1", fault.place) for fault in shape)
+    # Of a mapping with a fault in it nothing was read.
+    places = tuple(re.sub(r"\.mapping\..*", ".mapping", fault.place) for fault in shape)
     more = [
         fault
         for fault in plan

@@ -76,7 +76,8 @@ def test_every_stored_action_comes_along_with_the_sync_mode_it_implies(
 ) -> None:
     """Both generations, by slug or published id; a mapping may be JSON or a text that holds it."""
     mapping = new_mapping(action, stored)
-    mapping |= {name: "x" for name, field in action.fields_of(stored).items() if field.required is True}
+    required = {name for name, field in action.fields_of(stored).items() if field.required is True}
+    mapping |= {name: {"@path": "$.properties.x"} for name in required - mapping.keys()}
     mapping |= {"onMappingSave": {"outputs": {"catalog_name": "tea"}}} if action.hooks else {}
     unnamed = {"actionId": "", "actionSlug": "", key: stored}
     for settings in (mapping, json.dumps(mapping)):

@@ -7,9 +7,10 @@ Source  Braze docs, "Track users" and "User alias object", read 2026-11-23
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from segue.kit.action import JsonObject, Shaping, SyncModes
+from segue.kit.device import Advice
 from segue.kit.field import Field
 from segue.kit.recipe import Put
 from segue.model.delivery import Payload
@@ -99,6 +100,26 @@ def identify(payload: Payload) -> JsonObject:
             [("", "one of external_id, user_alias, braze_id or email is required, none has a value")]
         )
     return item
+
+
+def advise_aliases(mapping: Mapping[str, Any], sync_mode: str | None) -> tuple[Advice, ...]:
+    """Say that people who have only an alias will not be created: Braze answers with success and forgets.
+
+    Source  Braze docs, "User attributes object", ``_update_existing_only``, read 2026-11-24
+    """
+    others = ("external_id", "braze_id", "email")
+    is_said = sync_mode is not None or "_update_existing_only" in mapping
+    if not mapping.get("user_alias") or is_said or any(mapping.get(name) for name in others):
+        return ()
+    return (
+        Advice(
+            "user_alias",
+            "people are named by an alias alone, and Braze drops in silence what is sent for an alias it "
+            "does not know yet: without _update_existing_only it creates nobody for an alias",
+            "Add _update_existing_only: false to create them, or true if that is what you want.",
+            warning=True,
+        ),
+    )
 
 
 def alias_of(payload: Payload) -> JsonObject | None:

@@ -23,9 +23,10 @@ from typing import Any, Final
 import msgspec
 
 from segue.io.storage.document import WHOLE, Document, Filled, Missing, read_document
-from segue.io.storage.form import Bounds, Form, found, meant
+from segue.io.storage.form import Bounds, Form, found, has_missing, meant
 from segue.model.errors import Fault, MisconfiguredWorkspace
 from segue.model.workspace import (
+    CONCEALED,
     Budget,
     Cap,
     Delivery,
@@ -239,6 +240,7 @@ class _Reader:
                 named = "of that name" if isinstance(source, Filled) else f'"{source}"'
                 self.form.fault(f"{place}.source", f"there is no source {named}.", remedy)
             readers = {
+                "settings": self.settings,
                 "delivery": self.delivery,
                 "budget": self.budget,
                 "subscriptions": lambda value, inner: self.entries(Subscription, value, inner),
@@ -247,6 +249,12 @@ class _Reader:
             if written is None or isinstance(written, dict):
                 made.append(self.form.struct(Destination, fields, place, fixed={"id": id_}, readers=readers))
         return tuple(filter(None, made))
+
+    def settings(self, given: Any, place: str) -> Any:
+        """A destination's settings; one that could not be filled in does not hide the others."""
+        if isinstance(given, dict):
+            given = {key: CONCEALED if has_missing(value) else value for key, value in given.items()}
+        return self.form.value(Mapping[str, Any], given, place)
 
     def delivery(self, given: Any, place: str) -> Delivery | Missing:
         return self.form.struct(Delivery, given, place) or Missing()

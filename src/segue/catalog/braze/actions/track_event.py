@@ -105,5 +105,6 @@ TRACK_EVENT: Final = Action(
     shape=shape,
     build=rest.build_track,
     read=rest.read_track,
+    advise=identity.advise_aliases,
     recipe=RECIPE,
 )

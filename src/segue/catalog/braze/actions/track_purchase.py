@@ -200,5 +200,6 @@ TRACK_PURCHASE: Final = Action(
     shape=shape,
     build=rest.build_track,
     read=rest.read_track,
+    advise=identity.advise_aliases,
     recipe=RECIPE,
 )

@@ -355,6 +355,7 @@ UPDATE_USER_PROFILE: Final = Action(
     shape=shape,
     build=rest.build_track,
     read=rest.read_track,
+    advise=identity.advise_aliases,
     recipe=RECIPE,
     repeatable=True,
 )
