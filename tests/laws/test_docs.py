@@ -20,6 +20,7 @@ from tests.laws.house import named, pages
 from segue.catalog.contents import catalogue
 from segue.engine.plan import prepare
 from segue.io.storage.workspace import parse_workspace
+from segue.runtime.current import at_sandbox
 
 FENCE: Final = re.compile(
     r"^(?P<indent> *)```(?P<tag>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```\s*$", re.MULTILINE | re.DOTALL
@@ -77,7 +78,7 @@ def test_a_workspace_in_the_docs_is_valid(sample: str) -> None:
     """Read and planned like a user's; its variables are given."""
     environment = {name: f"value-of-{name}" for name in re.findall(r"(?<!\$)\$\{([A-Z_]+)\}", sample)}
     workspace, _ = parse_workspace(sample.encode(), environment)
-    assert prepare(workspace, catalogue()).warnings == ()
+    assert prepare(at_sandbox(workspace, "http://127.0.0.1:8089"), catalogue()).warnings == ()
 
 
 def run(command: list[str], sample: str, folder: Path) -> None:
