@@ -28,6 +28,7 @@ from typing import Any, Final
 import msgspec
 import orjson
 
+from segue.engine import kinship
 from segue.engine.fold import Fold, Wish, fold, is_operation, single
 from segue.engine.moment import iso
 from segue.engine.person import Identity
@@ -40,7 +41,6 @@ from segue.model.delivery import STALE, UNCHANGED
 
 AHEAD_MS: Final = 5 * 60_000
 MOST_PEOPLE: Final = 20_000
-MOST_KIN: Final = 8
 
 
 class Fate(StrEnum):
@@ -223,19 +223,12 @@ class Profiles:
 
     def forget(self, person: str, *, with_kin: bool = False) -> None:
         """Send everything of this person again next time; the clocks stay. The person must be loaded."""
-        profile = self._roster[person]
-        people = {person: profile, **(self._roster.kin(profile) if with_kin else {})}
-        for each in people.values():
-            each.forget()
-        self._roster.change(people)
+        kin = self._roster.kin(self._roster[person]) if with_kin else ()
+        kinship.forget(self._roster, [person, *kin])
 
     def erase(self, person: str) -> None:
         """Forget a person whose profile is gone, clocks and all, and what is known of their kin."""
-        profile = self._roster[person]
-        for kin in self._roster.kin(profile):
-            self.forget(kin)
-        profile.erase()
-        self._roster.change([person])
+        kinship.erase(self._roster, person)
 
     def refresh(self) -> None:
         """Send everything of everybody again next time, loaded or not; the clocks stay."""
@@ -244,16 +237,7 @@ class Profiles:
     def disturb(self, disturbance: Disturbance) -> None:
         """Forget what an object of another action makes uncertain, when it leaves; `disturbed` must be
         loaded."""
-        for key in filter(None, map(self.person, disturbance.erased)):
-            self.erase(key)
-        people = list(filter(None, map(self.person, disturbance.forgotten)))
-        for key in people:
-            self.forget(key)
-        if disturbance.joined:
-            for key in people[1:]:
-                profile = self._roster[key]
-                if people[0] not in profile.kin and people[0] != key:
-                    profile.kin = (*profile.kin, people[0])[-MOST_KIN:]
+        kinship.disturb(self._roster, self._shape, disturbance, self.person)
 
     def disturbed(self, disturbance: Disturbance) -> list[str]:
         """The keys of everybody a disturbance names."""

@@ -113,6 +113,8 @@ class Profile(msgspec.Struct, eq=False):
     exists  an acknowledged object proved that the partner has the profile
     epoch   the refresh its values belong to
     kin     keys of people who may be the same profile; values are then kept with them, not here
+    slots   which of those names is theirs for certain, by slot; nobody else's of that slot is
+    heir    who has the names this person had, since the two were merged
     latest  no clock is later
     flying  objects on their way
     """
@@ -123,6 +125,8 @@ class Profile(msgspec.Struct, eq=False):
     kin: tuple[str, ...] = ()
     latest: int = NEVER
     flying: list[Prepared] = []
+    slots: dict[str, str] = {}
+    heir: str = ""
 
     def seen(self, name: str) -> Entry | None:
         """An attribute as it will be when everything on its way has arrived."""
@@ -165,30 +169,57 @@ class Profile(msgspec.Struct, eq=False):
     def erase(self) -> None:
         """Keep nothing."""
         self.entries, self.exists, self.kin, self.latest = {}, False, (), NEVER
+        self.slots, self.heir = {}, ""
         for prepared in self.flying:
             prepared.touched, prepared.is_void = {}, True
 
     def encode(self) -> bytes:
         """As bytes; none for a person nothing is known of."""
-        if not self.entries and not self.exists and not self.kin:
+        if not (self.entries or self.exists or self.kin or self.slots or self.heir):
             return b""
-        return _ENCODE((self.epoch, self.exists, self.kin, self.latest, self.entries))
+        body = (self.epoch, self.exists, self.kin, self.latest, self.entries)
+        return _ENCODE((*body, self.slots, self.heir) if self.slots or self.heir else body)
 
 
 def decode(body: bytes, epoch: int) -> Profile:
     """Read what `Profile.encode` wrote; values of an earlier epoch are forgotten."""
     if not body:
         return Profile(epoch=epoch)
-    written, exists, kin, latest, entries = _DECODE(body)
-    profile = Profile(entries, exists, epoch, kin, latest)
-    if written != epoch:
+    found = _DECODE(body)
+    profile = Profile(
+        found.entries,
+        found.exists,
+        epoch,
+        found.kin,
+        found.latest,
+        slots=found.slots,
+        heir=found.heir,
+    )
+    if found.epoch != epoch:
         profile.forget()
     return profile
+
+
+class _Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A profile as it is written; the last two are left out when they are empty."""
+
+    epoch: int
+    exists: bool
+    kin: tuple[str, ...]
+    latest: int
+    entries: dict[str, tuple[Any, ...]]
+    slots: dict[str, str] = {}
+    heir: str = ""
 
 
 def forgotten(entry: Entry) -> Entry:
     """An entry without its value."""
     return entry if len(entry) == 1 else entry[:2] if entry[1] else entry[:1]
+
+
+def is_null(entry: Entry) -> bool:
+    """Whether an attribute is known to have no value."""
+    return len(entry) == 3 and entry[2] is None
 
 
 def newest(entry: Entry) -> int:
@@ -223,6 +254,4 @@ def _parts(entry: Entry) -> dict[str, int]:
 
 _CONTAINERS: Final = frozenset({dict, list})
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
-_DECODE: Final = msgspec.msgpack.Decoder(
-    tuple[int, bool, tuple[str, ...], int, dict[str, tuple[Any, ...]]]
-).decode
+_DECODE: Final = msgspec.msgpack.Decoder(_Body).decode

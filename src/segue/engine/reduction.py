@@ -70,7 +70,9 @@ def unreduced(fold: Fold, shape: AttributeShape) -> Reduction:
         elif is_container and (parts := parts_of(name, value, shape, merging)) is not None:
             touched[name] = Parts(fold.clocks_of(name, parts))
         else:
-            touched[name] = Whole(fold.clock(name)) if fold.clocks else same_time
+            when = Whole(fold.clock(name)) if fold.clocks else same_time
+            # That there is nothing is worth knowing: a merge fills it.
+            touched[name] = when if value is not None else Whole(when.clock, known=True)
     return Reduction(fold.object, touched, is_whole=True)
 
 

@@ -45,6 +45,7 @@ class AttributeShape(msgspec.Struct, frozen=True, kw_only=True):
     merge_flag    the flag under which object values are merged into what is there; "" when there is none
     fixed         the partner's own attributes, always replaced whole
     metered       those of `fixed` that cost a data point
+    carried       those of `fixed` that a merge takes over where the kept profile lacks them
     always        attributes that travel even when nothing changed; they keep their order in time
     untimed       attributes that travel always and in any order
     entries       list attributes whose entries stand alone, by the member that names an entry
@@ -61,6 +62,7 @@ class AttributeShape(msgspec.Struct, frozen=True, kw_only=True):
     merge_flag: str = ""
     fixed: frozenset[str] = frozenset()
     metered: frozenset[str] = frozenset()
+    carried: frozenset[str] = frozenset()
     always: frozenset[str] = frozenset()
     untimed: frozenset[str] = frozenset()
     entries: Mapping[str, str] = {}
@@ -75,12 +77,14 @@ class Disturbance(msgspec.Struct, frozen=True, kw_only=True):
 
     forgotten  objects with identifiers of people whose values are not known any more
     erased     likewise, of people whose profiles are gone
-    joined     the people forgotten may be one profile from now on
+    joined     the people forgotten and erased may be one profile from now on: the first of `forgotten`
+    slot       what the first can have only one of: whoever comes second in it is not joined; "" for no limit
     """
 
     forgotten: tuple[JsonObject, ...] = ()
     erased: tuple[JsonObject, ...] = ()
     joined: bool = False
+    slot: str = ""
 
 
 Disturbs = Callable[[JsonObject], Disturbance]

@@ -39,6 +39,14 @@ METERED: Final = frozenset(
     }
 )
 
+CARRIED: Final = frozenset(
+    {
+        *("first_name", "last_name", "email", "gender", "dob", "phone"),
+        *("time_zone", "home_city", "country", "language"),
+    }
+)
+"""Source  Braze docs, "Identify users" and "Merge users": fields taken over where missing, read 2026-11-23"""
+
 FIXED: Final = METERED | {
     *("alias_name", "alias_label", "image_url", "facebook"),
     *("date_of_first_session", "date_of_last_session", "marked_email_as_spam_at"),
@@ -81,6 +89,7 @@ SHAPE: Final = AttributeShape(
     merge_flag="_merge_objects",
     fixed=FIXED,
     metered=METERED,
+    carried=CARRIED,
     always=frozenset({"email_subscribe", "push_subscribe"}),
     untimed=frozenset({"push_tokens"}),
     entries={"subscription_groups": "subscription_group_id"},
@@ -92,9 +101,10 @@ SHAPE: Final = AttributeShape(
 
 
 def identify_disturbs(item: JsonObject) -> Disturbance:
-    """An identify may pour one profile into another."""
+    """An identify may pour one profile into another, unless that has an alias of the same label."""
     names = ("external_id", "user_alias", "email")
-    return Disturbance(forgotten=tuple({name: item[name]} for name in names if name in item), joined=True)
+    forgotten = tuple({name: item[name]} for name in names if name in item)
+    return Disturbance(forgotten=forgotten, joined=True, slot="" if "email" in item else _label(item))
 
 
 def alias_disturbs(item: JsonObject) -> Disturbance:
@@ -102,7 +112,13 @@ def alias_disturbs(item: JsonObject) -> Disturbance:
     alias = {"user_alias": {name: item.get(name) for name in ("alias_label", "alias_name")}}
     if not item.get("external_id"):
         return Disturbance(forgotten=(alias,))
-    return Disturbance(forgotten=({"external_id": item["external_id"]}, alias), joined=True)
+    forgotten = ({"external_id": item["external_id"]}, alias)
+    return Disturbance(forgotten=forgotten, joined=True, slot=_label(alias))
+
+
+def _label(item: JsonObject) -> str:
+    """The label of an object's alias; of one label a profile has one alias."""
+    return str((item.get("user_alias") or {}).get("alias_label", ""))
 
 
 def merge_disturbs(item: JsonObject) -> Disturbance:

@@ -1,0 +1,177 @@
+"""What the engine knows of people whom Braze made one: which value stands, and since when."""
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+from tests.engine.attribute_history import NOW_MS
+
+from segue.catalog.braze.attributes import SHAPE, identify_disturbs, merge_disturbs
+from segue.engine.delta import Fate, Profiles, Update
+from segue.kit.attributes import Disturbance, JsonObject
+
+MODES: dict[str, dict[str, Any]] = {
+    "clocks": {},
+    "delta": {"changed_only": True},
+    "hashes": {"changed_only": True, "keep_values": False},
+}
+
+
+class People:
+    """Sends attributes at moments, and tells what of them left."""
+
+    def __init__(self, **options: Any) -> None:
+        self.options = options
+        self.profiles = Profiles(SHAPE, **options)
+        self.bodies: dict[str, bytes] = {}
+
+    def tell(self, who: JsonObject, at: int, **attributes: Any) -> JsonObject:
+        """An update that happened then; gives what was sent of it."""
+        item = {**who, **attributes}
+        self._load([self.profiles.person(item)])
+        departure = self.profiles.prepare([Update(orjson.dumps(item), NOW_MS + at, NOW_MS)])
+        for prepared in departure.objects:
+            self.profiles.settle(prepared, Fate.APPLIED)
+        sent = [orjson.loads(prepared.item) for prepared in departure.objects]
+        return {name: value for item in sent for name, value in item.items() if name in attributes}
+
+    def disturb(self, disturbance: Disturbance) -> None:
+        self._load(self.profiles.disturbed(disturbance))
+        self.profiles.disturb(disturbance)
+
+    def log_in(self, user: str, visitor: JsonObject) -> None:
+        self.disturb(identify_disturbs({"external_id": user, "user_alias": visitor["user_alias"]}))
+
+    def merge(self, gone: JsonObject, kept: JsonObject) -> None:
+        self.disturb(merge_disturbs({"identifier_to_merge": gone, "identifier_to_keep": kept}))
+
+    def restart(self) -> None:
+        """Only what a checkpoint wrote is left."""
+        self.bodies.update(self.profiles.changed())
+        self.profiles = Profiles(SHAPE, **self.options)
+
+    def _load(self, keys: list[str]) -> None:
+        while wanted := self.profiles.missing(keys):
+            self.profiles.load(wanted, self.bodies)
+
+
+def visitor(name: str) -> JsonObject:
+    alias = {"alias_label": "anonymous_id", "alias_name": name}
+    return {"user_alias": alias, "_update_existing_only": False}
+
+
+def person(name: str) -> JsonObject:
+    return {"external_id": name}
+
+
+U, V, W = person("u"), person("v"), person("w")
+X, Y = visitor("x"), visitor("y")
+
+
+@pytest.fixture(params=MODES)
+def people(request: pytest.FixtureRequest) -> People:
+    return People(**MODES[request.param])
+
+
+@pytest.fixture(params=["at once", "after a restart"])
+def pause(request: pytest.FixtureRequest, people: People) -> Callable[[], None]:
+    """Between what happened and what comes late."""
+    return people.restart if request.param == "after a restart" else (lambda: None)
+
+
+def test_a_second_visitor_of_a_person_is_nobody_else(people: People, pause: Callable[[], None]) -> None:
+    """Braze does not combine two aliases of one label: what the first said is not newer than what the second
+    says late, for they are two profiles."""
+    people.tell(X, 1, theme="light")
+    people.tell(Y, 1, theme="light")
+    people.log_in("u", X)
+    people.log_in("u", Y)
+    assert people.tell(X, 10, theme="dark") == {"theme": "dark"}
+    pause()
+    assert people.tell(Y, 5, theme="blue") == {"theme": "blue"}
+    assert people.tell(U, 7, theme="red") == {}
+    assert people.tell(X, 8, theme="red") == {}
+
+
+def test_a_visitor_who_is_somebody_already_stays_that(people: People, pause: Callable[[], None]) -> None:
+    """An alias is given away once; the other person's clocks are their own."""
+    people.tell(X, 1, theme="light")
+    people.log_in("u", X)
+    people.log_in("v", X)
+    people.tell(X, 10, theme="dark")
+    pause()
+    assert people.tell(V, 5, theme="blue") == {"theme": "blue"}
+    assert people.tell(U, 5, theme="blue") == {}
+
+
+def test_what_a_person_has_from_their_visit_is_as_new_as_it_was_there(
+    people: People, pause: Callable[[], None]
+) -> None:
+    """What they lacked was poured in; what they had stays, however old."""
+    people.tell(U, 3, plan="plus")
+    people.tell(X, 10, theme="dark", plan="free")
+    people.log_in("u", X)
+    pause()
+    assert people.tell(U, 5, theme="light", plan="pro") == {"plan": "pro"}
+    assert people.tell(U, 11, theme="light") == {"theme": "light"}
+
+
+def test_a_merge_hands_down_the_clocks_of_what_was_lacking(people: People, pause: Callable[[], None]) -> None:
+    """An older value of the kept person does not overwrite the newer one that came with the merged."""
+    people.tell(U, 3, plan="plus", first_name=None)
+    people.tell(V, 10, plan="free", city="Oslo", first_name="Vi", image_url="https://v.test/1")
+    people.merge(V, U)
+    pause()
+    late = {"city": "Bergen", "first_name": "Uma"}
+    assert people.tell(U, 5, plan="pro", image_url="https://u.test/1", **late) == {
+        "plan": "pro",
+        "image_url": "https://u.test/1",
+    }
+    assert people.tell(U, 11, **late) == late
+
+
+def test_what_is_removed_is_filled_by_a_merge(people: People, pause: Callable[[], None]) -> None:
+    """Null is no value: what stands is the merged person's, and counts from when they said it."""
+    people.tell(U, 1, plan="plus")
+    people.tell(U, 5, plan=None)
+    people.tell(V, 10, plan="free", city=None)
+    people.merge(V, U)
+    pause()
+    assert people.tell(U, 7, plan="pro", city="Oslo") == {"city": "Oslo"}
+
+
+def test_somebody_merged_begins_anew(people: People, pause: Callable[[], None]) -> None:
+    """Braze makes a new profile for the name, which has nothing that could be overwritten."""
+    people.tell(V, 10, plan="free")
+    people.merge(V, U)
+    pause()
+    assert people.tell(V, 4, plan="plus") == {"plan": "plus"}
+    assert people.tell(U, 5, plan="pro") == {}
+
+
+def test_the_alias_of_somebody_merged_reaches_who_was_kept(people: People, pause: Callable[[], None]) -> None:
+    """Also through several merges, and in a circle."""
+    people.tell(X, 1, theme="light")
+    people.log_in("v", X)
+    people.merge(V, U)
+    people.merge(U, W)
+    people.tell(W, 20, theme="dark")
+    pause()
+    assert people.tell(X, 15, theme="blue") == {}
+    people.merge(W, V)
+    assert people.tell(V, 16, theme="blue") == {}
+    assert people.tell(X, 17, theme="blue") == {}
+    assert people.tell(X, 30, theme="green") == {"theme": "green"}
+    assert people.tell(V, 25, theme="blue") == {}
+
+
+def test_an_alias_that_finds_its_place_taken_reaches_nobody(people: People) -> None:
+    """The kept person keeps the alias they had."""
+    for who, name in ((X, "u"), (Y, "v")):
+        people.tell(who, 1, theme="light")
+        people.log_in(name, who)
+    people.merge(V, U)
+    people.tell(U, 20, theme="dark")
+    assert people.tell(X, 15, theme="blue") == {}
+    assert people.tell(Y, 15, theme="blue") == {"theme": "blue"}
