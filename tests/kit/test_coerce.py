@@ -280,3 +280,17 @@ def test_whatever_comes_fits_or_is_refused_and_what_fits_stays(mapped: dict[str,
         return
     again, notes = coercer.coerce(payload)
     assert (again, list(notes)) == ({key: value for key, value in payload.items() if value != ""}, [])
+
+
+def test_a_text_whose_presence_is_asked_about_is_not_there_when_it_says_nothing() -> None:
+    """0 and false are no e-mail address: another way to find the person is required, or enough."""
+    fields = {
+        "alias": Field("object", label="Alias", required=when("address", "is"), essential=True),
+        "address": Field("string", label="Address", essential=True),
+    }
+    for nothing in (0, False, [False], [0], [""], [None], None, ""):
+        with pytest.raises(InvalidPayload, match='"alias" is required when "address" is absent'):
+            Coercer(fields).coerce({"address": nothing})
+        payload, _ = Coercer(fields).coerce({"alias": {"a": 1}, "address": nothing})
+        assert payload == {"alias": {"a": 1}}
+    assert Coercer(fields).coerce({"address": 7})[0] == {"address": "7"}

@@ -8,14 +8,16 @@ how objects travel (`build`) and how the answer is understood (`read`). All four
     Coercer(fields).coerce(mapped)    (payload, notes), then shape(payload, shaping)
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from segue.kit.attributes import AttributeShape, Disturbs
+from segue.kit.conditions import holds
 from segue.kit.device import Advice
-from segue.kit.field import Choice, Field
+from segue.kit.field import Choice, Conditions, Field
 from segue.model.delivery import Outcome, Payload, Request, Response, Row, Verdict
 
 if TYPE_CHECKING:
@@ -223,14 +225,15 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         return self.slugs.get(slug, self.sync)
 
     def fields_of(self, slug: str = "") -> Mapping[str, Field]:
-        """The fields a subscription stored under this slug has."""
+        """The fields a subscription stored under this slug has. What is required unless one of those it lacks
+        has a value is required."""
         modes = self.sync_modes(slug)
         without = set(self.lacking.get(slug, ()))
         if modes is not None and modes.required:
             without.update(self.synced)
         if not without:
             return self.fields
-        return {key: field for key, field in self.fields.items() if key not in without}
+        return {key: _settled(field, without) for key, field in self.fields.items() if key not in without}
 
     def default_mapping(self, slug: str = "") -> JsonObject:
         """The published default mapping: every field that has a default, in order."""
@@ -251,6 +254,14 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
             return mode, ""
         found = f'"{written}"' if written is not None else "none"
         return mode, f"the sync mode must be {' or '.join(modes.choices)}, found {found}"
+
+
+def _settled(field: Field, lacking: Set[str]) -> Field:
+    """A field whose requirement depends on fields that there are not."""
+    rule = field.required
+    if isinstance(rule, Conditions) and all(claim.field in lacking for claim in rule.claims):
+        return replace(field, required=holds(rule, {}))
+    return field
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

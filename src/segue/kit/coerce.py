@@ -19,7 +19,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from segue.kit.conditions import describe, holds
-from segue.kit.field import TEXT_TYPES, Conditions, Field
+from segue.kit.field import ABSENT, TEXT_TYPES, Conditions, Field
 from segue.kit.rules import rule_of
 from segue.language.javascript import number_of, number_text, type_name
 from segue.model.delivery import Payload
@@ -40,6 +40,7 @@ class Coercer:
         self._conditional = tuple(
             (key, field.required) for key, field in fields.items() if isinstance(field.required, Conditions)
         )
+        self._doubted = _doubted(fields)
 
     def coerce(self, mapped: object) -> tuple[Payload, Sequence[Note]]:
         """Make a mapped payload fit. Raises InvalidPayload naming every required field that does not."""
@@ -59,7 +60,7 @@ class Coercer:
                 continue
             if value.__class__ in plain:
                 payload[key] = value
-            else:
+            elif key not in self._doubted or not _says_nothing(value):
                 try:
                     payload[key] = convert(value, key, notes)
                 except _Misfit as misfit:
@@ -89,7 +90,21 @@ class Coercer:
         slot = self._slots.get(key)
         if slot is None:
             return False
-        return value == "" or (value is None and not slot[2].takes_null)
+        is_empty = value == "" or (value is None and not slot[2].takes_null)
+        return is_empty or (key in self._doubted and _says_nothing(value))
+
+
+def _doubted(fields: Mapping[str, Field]) -> frozenset[str]:
+    """Texts that a requirement of another field asks about: is there one? 0 and false are none then, as
+    published, where asking makes null of them."""
+    rules = [field.required for field in fields.values() if isinstance(field.required, Conditions)]
+    asked = {rule.claims[0].field for rule in rules if [claim.value for claim in rule.claims] == [ABSENT]}
+    return frozenset(key for key in asked if key in fields and fields[key].type in TEXT_TYPES)
+
+
+def _says_nothing(value: object) -> bool:
+    inner = value[0] if isinstance(value, list) and len(value) == 1 else value
+    return inner in (0, "", None)
 
 
 def check_settings(

@@ -15,11 +15,13 @@ def fields(
     *,
     minimum: int = 0,
     required: bool = False,
+    hidden: bool = True,
     labels: tuple[str, str] = ("Batch Data to Braze", "Batch Size"),
 ) -> dict[str, Field]:
     """``enable_batching`` and ``batch_size`` for an action that takes up to `most` objects a request.
 
     minimum  smallest batch size; with 0 the size has no bounds, as published
+    hidden   the size is not shown at the console
     """
     return {
         "enable_batching": Field(
@@ -37,6 +39,6 @@ def fields(
             default=most,
             minimum=minimum,
             maximum=most if minimum else 0,
-            hidden=True,
+            hidden=hidden,
         ),
     }

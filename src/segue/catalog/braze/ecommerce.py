@@ -267,7 +267,11 @@ BUYER_FIELDS: Final[Mapping[str, Field]] = {
 
 
 BATCHING_FIELDS: Final = batching.fields(
-    rest.TRACK_ITEMS, minimum=2, required=True, labels=("Batch Data to Braze", "Maximum Batch Size")
+    rest.TRACK_ITEMS,
+    minimum=2,
+    required=True,
+    hidden=False,
+    labels=("Batch Data to Braze", "Maximum Batch Size"),
 )
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from segue.kit.action import Build, Settings, Shaped, Shaping
-from segue.kit.field import ABSENT, Condition, Conditions, Field, pick, when
+from segue.kit.field import Conditions, Field, pick, when
 from segue.model.delivery import Payload, Request, Row
 from segue.model.errors import InvalidPayload
 
@@ -36,9 +36,17 @@ def strict(fields: Mapping[str, Field]) -> dict[str, Field]:
 
 
 def recipients(
-    alias: Field, properties: tuple[str, str], attributes: str, required: bool | Conditions = False
+    alias: Field,
+    properties: tuple[str, str],
+    attributes: str,
+    required: bool | Conditions = False,
+    *,
+    ui: str = "",
 ) -> Field:
-    """The list of people to reach; key and label of their personal properties, label of their attributes."""
+    """The list of people to reach; key and label of their personal properties, label of their attributes.
+
+    ui  how these two are edited at the console
+    """
     return Field(
         "object",
         label="Recipients",
@@ -57,11 +65,13 @@ def recipients(
             "email": Field(
                 "string", label="Email", help="Their e-mail address.", default={"@path": "$.traits.email"}
             ),
-            properties[0]: Field("object", label=properties[1], help="Texts for this person's message."),
+            properties[0]: Field(
+                "object", label=properties[1], help="Texts for this person's message.", ui=ui
+            ),
             "send_to_existing_only": Field(
                 "boolean", label="Send to Existing Only", help="When on, unknown people are left out."
             ),
-            "attributes": Field("object", label=attributes, help="Set on the profile before sending."),
+            "attributes": Field("object", label=attributes, help="Set on the profile before sending.", ui=ui),
         },
     )
 
@@ -81,13 +91,7 @@ PRIORITIZATION: Final = Field(
     },
 )
 
-AUDIENCE: Final = Field(
-    "object",
-    label="Audience",
-    help="A filter on whom a broadcast reaches.",
-    ui="keyvalue",
-    shown_when=Conditions("all", (Condition("recipients", "is", ABSENT), Condition("broadcast", "is", True))),
-)
+AUDIENCE: Final = Field("object", label="Audience", help="A filter on whom a broadcast reaches.")
 
 
 def shape(payload: Payload, shaping: Shaping) -> Shaped:

@@ -39,8 +39,6 @@ def shape(payload: Payload, shaping: Shaping) -> Shaped:
     person: JsonObject = {"external_id": payload["external_id"]}
     if "user_alias" in payload:
         person["user_alias"] = payload["user_alias"]
-    elif shaping.slug in ALIAS_ONLY:
-        raise InvalidPayload([("user_alias", "is required but has no value")])
     if "email_to_identify" in payload:
         person["email"] = payload["email_to_identify"]
         order = payload["prioritization"]

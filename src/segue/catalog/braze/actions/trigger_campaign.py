@@ -7,6 +7,8 @@ Source    Braze docs, "Send campaigns using API-triggered delivery", read 2026-1
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from segue.kit.action import Action, Batch
 from segue.kit.field import ABSENT, Condition, Conditions, Field, when
 
@@ -63,7 +65,12 @@ TRIGGER_CAMPAIGN: Final = Action(
                 "User Attributes",
             ),
             "prioritization": messaging.PRIORITIZATION,
-            "audience": messaging.AUDIENCE,
+            "audience": replace(
+                messaging.AUDIENCE,
+                shown_when=Conditions(
+                    "all", (Condition("recipients", "is", ABSENT), Condition("broadcast", "is", True))
+                ),
+            ),
         }
     ),
     batch=Batch(items=1, bytes=rest.REQUEST_BYTES, item_bytes=rest.REQUEST_BYTES),

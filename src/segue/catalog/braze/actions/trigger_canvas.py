@@ -7,6 +7,8 @@ Source    Braze docs, "Send Canvases using API-triggered delivery", read 2026-11
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from segue.kit.action import Action, Batch
 from segue.kit.field import Field
 
@@ -56,9 +58,10 @@ TRIGGER_CANVAS: Final = Action(
                 ("canvas_entry_properties", "Canvas Entry Properties"),
                 "Attributes",
                 messaging.NOT_BROADCAST,
+                ui="keyvalue",
             ),
             "prioritization": messaging.PRIORITIZATION,
-            "audience": messaging.AUDIENCE,
+            "audience": replace(messaging.AUDIENCE, ui="keyvalue"),
         }
     ),
     batch=Batch(items=1, bytes=rest.REQUEST_BYTES, item_bytes=rest.REQUEST_BYTES),
