@@ -19,6 +19,7 @@ from tests.conformance.braze_play import SYNC_MODE, UNSAID, Fate, Json, Played, 
 from segue.catalog.braze.destination import BRAZE, ENDPOINTS
 from segue.kit.field import Field
 from segue.language import trigger as triggers
+from segue.language.javascript import text_of
 from segue.model.errors import InvalidTrigger
 
 
@@ -99,7 +100,8 @@ def _lone(view: View, number: int, ours: Fate, recorded: Fate) -> bool:
         and len(value) == 1
         and isinstance(value[0], str)
     ]
-    return recorded.kind == "refused" and any(label in recorded.message for label in lone)
+    said = recorded.message == UNSAID or any(label in recorded.message for label in lone)
+    return recorded.kind == "refused" and bool(lone) and said
 
 
 def _partial(view: View, number: int, ours: Fate, recorded: Fate) -> bool:
@@ -128,6 +130,9 @@ def _over_75(view: View, number: int, ours: Fate, recorded: Fate) -> bool:
         return False
     if len(_products(view.payload(number))) > 75 and not view.case.get("batch"):
         return ours.kind in SENT and recorded.kind in SENT
+    if recorded.kind == "failed" and not recorded.status:
+        # A batch that failed as a whole does not say which orders it had put off.
+        return sum(len(_products(payload)) for payload in view.ours.payloads) > 75
     return recorded.code == "RETRYABLE_ERROR" or (recorded.status == 413 and not _answers(view, 413))
 
 
@@ -227,7 +232,7 @@ def _broken_at_once(view: View, number: int, ours: Fate, recorded: Fate) -> bool
     return not view.recorded.requests and _internal_error(view, number, ours, recorded)
 
 
-def _own_endpoint(view: View, number: int, ours: Fate, recorded: Fate) -> bool:
+def own_endpoint(view: View, number: int, ours: Fate, recorded: Fate) -> bool:
     known = [choice.value for choice in ENDPOINTS]
     return recorded.kind == "refused" and view.case["settings"].get("endpoint") not in known
 
@@ -268,7 +273,7 @@ def _ecommerce_release(view: View, number: int, ours: Fate, recorded: Fate) -> b
 
 
 def fates_differ(ours: Fate, recorded: Fate) -> bool:
-    return {ours.kind, recorded.kind} == {"delivered", "failed"}
+    return {ours.kind, recorded.kind} in ({"delivered", "failed"}, {"refused", "failed"})
 
 
 def _catalog(view: View, number: int, ours: Fate, recorded: Fate) -> bool:
@@ -291,17 +296,22 @@ EVENTS = (
     Event(name="a bad optional field", becomes=SENT, fits=_left_out),
     Event(name="a lone value in a list", becomes=("refused", *SENT), fits=_lone),
     Event(name="an order without products", becomes=("filtered",), fits=_no_products),
-    Event(name="more than 75 products", becomes=SENT, fits=_over_75),
+    Event(name="more than 75 products", becomes=("refused", *SENT), fits=_over_75),
     Event(name="empty texts", becomes=("refused", *SENT), fits=_blank),
     Event(name="null in lists", becomes=("refused", *SENT), fits=_null_in_list),
     Event(name="dates", becomes=("refused", *SENT), fits=_guessed_date),
     Event(name="internal errors", becomes=("refused", *SENT), fits=_broken_at_once),
-    Event(name="any endpoint", becomes=("refused", *SENT), fits=_own_endpoint),
+    Event(name="any endpoint", becomes=("refused", *SENT), fits=own_endpoint),
     Event(name="batches of everything", becomes=("refused", *SENT), fits=_unbatched),
     Event(name="a mapping that fails", becomes=("refused", *SENT), fits=_mapping_refused),
     Event(name="triggers", becomes=("refused", "skipped", *SENT), fits=_trigger),
     Event(name="ecommerce of the newer release", becomes=("refused", *SENT), fits=_ecommerce_release),
-    Event(name="ecommerce of the newer release", becomes=SENT, fits=_ecommerce_release, early=False),
+    Event(
+        name="ecommerce of the newer release",
+        becomes=("refused", *SENT),
+        fits=_ecommerce_release,
+        early=False,
+    ),
     Event(name="an empty prioritization", becomes=("refused",), fits=_prioritization),
     Event(name="errors in a 2xx answer", becomes=("failed",), fits=_partial, early=False),
     Event(name="a fatal message in a 2xx answer", becomes=("failed",), fits=_fatal_2xx, early=False),
@@ -332,7 +342,11 @@ def _currency_aside(view: View, item: Json) -> Json:
         for payload in view.ours.payloads
         if isinstance(payload, dict) and isinstance(payload.get("properties"), dict)
     ]
-    if any(currency in (None, "") for currency in own) and item["currency"] in ("USD", "", *orders):
+    if any(currency in (None, "", [None], [""]) for currency in own) and item["currency"] in (
+        "USD",
+        "",
+        *orders,
+    ):
         return {key: value for key, value in item.items() if key != "currency"}
     return item
 
@@ -391,11 +405,15 @@ def _list_nulls_aside(view: View, item: Json) -> Json:
 def _without_empties(value: Any, names: set[str]) -> Any:
     """Members of these names go when they hold what the original makes of a null."""
     if isinstance(value, list):
-        return [_without_empties(element, names) for element in value]
+        return [rest for element in value if (rest := _without_empties(element, names)) != {}]
     if not isinstance(value, dict):
         return value
     kept = {k: v for k, v in value.items() if k not in names or v not in (0, "", False, None)}
-    return {key: _without_empties(member, names) for key, member in kept.items()}
+    return {
+        key: rest
+        for key, member in kept.items()
+        if (rest := _without_empties(member, names)) != [] or not member
+    }
 
 
 def _newer_ecommerce_aside(view: View, item: Json) -> Json:
@@ -452,7 +470,8 @@ def _catalog_address(view: View, request: Json) -> Json:
 
 
 def _times(view: View, item_id: str) -> int:
-    return sum(str((payload or {}).get("item_id")) == item_id for payload in view.ours.payloads)
+    ids = ((payload or {}).get("item_id") for payload in view.ours.payloads)
+    return sum(text_of(each[0] if isinstance(each, list) and each else each) == item_id for each in ids)
 
 
 WHOLES = (

@@ -15,6 +15,7 @@ async def choices(
 ) -> tuple[list[tuple[Any, str]], str]:
     """Ask the partner which values a dynamic field can have: (value, label) pairs, and a problem or "".
 
+    With a problem there may still be values, of the pages before it.
     payload  what the question needs beside the settings: {"catalog_name": "…"} or {"external_id": "…"}
     Raises MisconfiguredError for a destination or a list of choices that is not there.
     """
@@ -36,5 +37,5 @@ async def choices(
             found += [(choice.value, choice.label) for choice in answer.choices]
             page = answer.next
             if not page:
-                return found, "" if found else answer.problem
+                return found, answer.problem
     return found, f"there are more than {MOST_PAGES} pages; these are the first"

@@ -57,34 +57,45 @@ def read_choices(
         words = rest.message_of(rest.body_of(response)) or response.error or f"status {response.status}"
         return Page(code="500", problem=f"Braze did not give the {name}: {words}")
     entries = rest.body_of(response).get(name)
-    found = (
-        [choice(entry) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-    )
-    choices = [option for option in found if option is not None]
-    if not choices:
-        return Page(code="404", problem=f"Braze has no {name} yet") if none else Page()
-    return Page(choices=choices, next=following)
+    if not isinstance(entries, list) or not entries:
+        return Page(code="404", problem=f"Braze has no {name.replace('_', ' ')} yet") if none else Page()
+    found = [choice(entry) for entry in entries if isinstance(entry, dict)]
+    return Page(choices=[option for option in found if option is not None], next=following)
+
+
+GROUPS: Final = 100
+"""Most subscription groups in one answer."""
 
 
 def _ask_groups(settings: Settings, page: str, payload: Mapping[str, Any]) -> Request:
     person = quote(str(payload.get("external_id", "")), safe="")
-    path = f"/subscription/user/status?external_id={person}&limit=100&offset={page or 0}"
+    path = f"/subscription/user/status?external_id={person}&limit={GROUPS}&offset={page or 0}"
     return rest.request(settings, path, method="GET")
 
 
 def _read_groups(response: Response, page: str, payload: Mapping[str, Any]) -> Page:
-    users = rest.body_of(response).get("users")
+    answer = rest.body_of(response)
+    users = answer.get("users")
     if not isinstance(users, list):
-        return read_choices(response, "subscription_groups", _named, none=page in ("", "0"))
-    groups = [
-        group for user in users if isinstance(user, dict) for group in user.get("subscription_groups") or ()
-    ]
-    choices = [
-        choice for group in groups if isinstance(group, dict) and (choice := _named(group)) is not None
-    ]
-    if not choices and page in ("", "0"):
+        found = read_choices(response, "subscription_groups", _group, none=page in ("", "0"))
+    else:
+        groups = [
+            group
+            for user in users
+            if isinstance(user, dict)
+            for group in user.get("subscription_groups") or ()
+            if isinstance(group, dict)
+        ]
+        found = Page(choices=[choice for group in groups if (choice := _group(group)) is not None])
+    if not found.choices and page in ("", "0") and found.code != "500":
         return Page(code="404", problem="Braze knows no subscription group of this person")
-    return Page(choices=choices, next=str(int(page or 0) + 100) if len(choices) >= 100 else "")
+    full = len(found.choices) >= GROUPS
+    return replace(found, next=str(int(page or 0) + GROUPS) if full else "")
+
+
+def _group(entry: Mapping[str, Any]) -> Choice | None:
+    """Braze documents one shape of an entry and answers with another."""
+    return _named({**entry, "id": entry.get("id") or entry.get("subscription_group_id")})
 
 
 CAMPAIGNS: Final = listing("/campaigns/list", "campaigns")
