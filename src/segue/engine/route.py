@@ -21,7 +21,7 @@ from segue.engine.filter import apply as filter_event
 from segue.engine.moment import moment_ms
 from segue.engine.plan import BoundDestination, BoundSubscription
 from segue.engine.travel import Travel
-from segue.kit.action import Shaped
+from segue.kit.action import Batch, Shaped
 from segue.language.path import UNDEFINED
 from segue.model.delivery import DeadLetter, Row
 from segue.model.errors import InvalidMapping, InvalidPayload
@@ -203,21 +203,24 @@ def _rows(
 ) -> list[Row]:
     items = tuple(made)
     _check_sizes(items, subscription.batch.item_bytes)
-    most = max(1, subscription.batch.items)
-    parts = max(1, -(-len(items) // most))
+    parts = _split(items, subscription.batch)
     return [
-        _row(
-            event,
-            destination,
-            subscription,
-            at,
-            items=items if parts == 1 else items[part * most : (part + 1) * most],
-            context=context,
-            part=part,
-            parts=parts,
-        )
-        for part in range(parts)
+        _row(event, destination, subscription, at, items=those, context=context, part=part, parts=len(parts))
+        for part, those in enumerate(parts)
     ]
+
+
+def _split(items: tuple[bytes, ...], batch: Batch) -> list[tuple[bytes, ...]]:
+    """One event's objects as they fit requests: so many and so large together, in their order."""
+    if len(items) < 2:
+        return [items]
+    parts, start, size = [], 0, 0
+    for index, item in enumerate(items):
+        if index > start and (index - start >= batch.items or size + len(item) + 1 > batch.bytes):
+            parts.append(items[start:index])
+            start, size = index, 0
+        size += len(item) + 1
+    return [*parts, items[start:]]
 
 
 def _check_sizes(items: Sequence[bytes], most: int) -> None:

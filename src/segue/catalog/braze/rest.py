@@ -38,8 +38,11 @@ USERS_ITEMS: Final = 50
 REQUEST_BYTES: Final = 4 * 1024 * 1024
 ITEM_BYTES: Final = 100 * 1024
 
-TRACK_BATCH: Final = Batch(items=TRACK_ITEMS, wait_seconds=30.0, bytes=REQUEST_BYTES, item_bytes=ITEM_BYTES)
-USERS_BATCH: Final = Batch(items=USERS_ITEMS, wait_seconds=1.0, bytes=REQUEST_BYTES)
+OBJECTS_BYTES: Final = REQUEST_BYTES - 1024
+"""What the objects of a request may have together: the names of the arrays around them take their part."""
+
+TRACK_BATCH: Final = Batch(items=TRACK_ITEMS, wait_seconds=30.0, bytes=OBJECTS_BYTES, item_bytes=ITEM_BYTES)
+USERS_BATCH: Final = Batch(items=USERS_ITEMS, wait_seconds=1.0, bytes=OBJECTS_BYTES)
 
 ARRAYS: Final[Mapping[str, str]] = {
     "update-user-profile": "attributes",

@@ -148,7 +148,7 @@ UPSERT_CATALOG_ITEM: Final = Action(
         ),
         **batching.fields(MOST_ITEMS, minimum=1, labels=("Batch Data to Braze?", "Batch Size")),
     },
-    batch=Batch(items=MOST_ITEMS, wait_seconds=30.0, bytes=rest.REQUEST_BYTES),
+    batch=Batch(items=MOST_ITEMS, wait_seconds=30.0, bytes=rest.OBJECTS_BYTES),
     sync=MODES,
     slugs={"upsertCatalogItem": MODES, "3rHZERwR6c55kFDYDFmu5V": MODES},
     pool=catalogs.ITEMS_POOL,
