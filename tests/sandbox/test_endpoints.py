@@ -49,6 +49,7 @@ def catalog(permission: str, method: str, below: str, status: int, body: Any, bu
 EVENT = {"external_id": "u", "name": "Hi", "time": "2025-12-01"}
 SHARED = "delete, alias, identify, merge"
 READS = "events and purchases"
+SOON = {"recipients": [{"external_user_id": "u"}], "schedule": {"time": "2999-01-01T00:00:00Z"}}
 EVERY = [
     post("users.track", 201, {"events": [EVENT]}, "track"),
     post("users.track.sync", 201, {"events": [EVENT]}, "sync"),
@@ -84,6 +85,8 @@ EVERY = [
     post("users.export.global_control_group", 201, FIELDS),
     post("campaigns.trigger.send", 201, {"campaign_id": "c1", "recipients": [{"external_user_id": "u"}]}),
     post("canvas.trigger.send", 201, {"canvas_id": "v1", "recipients": [{"external_user_id": "u"}]}),
+    post("campaigns.trigger.schedule.create", 201, {"campaign_id": "c1", **SOON}),
+    post("canvas.trigger.schedule.create", 201, {"canvas_id": "v1", **SOON}),
     post("subscription.status.set", 201, {**STATE, "external_id": "u"}, "subscription"),
     post(
         "subscription.status.set",

@@ -16,6 +16,8 @@ from tests.sandbox.rules import CLIENTS, rule
 
 from segue.sandbox.app import create_app, running
 from segue.sandbox.faults import Fault
+from segue.sandbox.seed import Key, Seed
+from segue.sandbox.workspace import Campaign, Furnishing
 
 HERE = Path(__file__).parent / "peer"
 HOME = Path(__file__).parents[2] / ".make" / "braze-client"
@@ -30,10 +32,13 @@ def peer() -> Path:
 
 @rule("braze-client from PyPI, unmodified, works and reads every answer as it expects", "O", CLIENTS)
 async def test_an_independent_client_reads_our_answers(peer: Path):
-    """Success, partial errors, refusals, exports, deletion, and a retry after 503."""
-    app = create_app()
+    """Every method it has: success, partial errors, refusals, exports, deletion, schedules; 503 and 429."""
+    furnishing = Furnishing(campaigns=[Campaign(id="welcome", name="Welcome")])
+    app = create_app(seed=Seed(workspaces=[furnishing], keys=[Key(key="sandbox")]))
     async with running(app) as url:
         app.world.faults.add(Fault(path="/users/track", skip=5, status=503, count=1))
+        limit = Fault(path="/users/track", skip=7, status=429, header_style="epoch", wait_seconds=0, count=1)
+        app.world.faults.add(limit)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             HERE / "calls.py",
@@ -44,7 +49,9 @@ async def test_an_independent_client_reads_our_answers(peer: Path):
         )
         out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
-    whole, partial, none, many, wrong, export, by_email, no_fields, delete, retried, again = json.loads(out)
+    whole, partial, none, many, wrong, export, by_email, no_fields, delete, retried, again, later, limited = (
+        json.loads(out)
+    )
 
     def answered(answer: dict[str, Any]) -> Any:
         return answer["success"], answer["status_code"], answer["message"], answer["errors"]
@@ -71,4 +78,8 @@ async def test_an_independent_client_reads_our_answers(peer: Path):
     assert (delete["deleted"], delete["success"]) == (1, True)
     assert answered(retried) == answered(again) == (True, 201, "success", [])
     statuses = [entry.status for entry in app.world.journal.entries if entry.path == "/users/track"]
-    assert statuses == [201, 201, 400, 400, 401, 503, 201, 201]
+    assert answered(later) == (True, 201, "success", [])
+    assert later["dispatch_id"] != later["schedule_id"]
+    assert app.world.waiting == 1
+    assert answered(limited) == (True, 201, "success", [])
+    assert statuses == [201, 201, 400, 400, 401, 503, 201, 201, 429, 201]

@@ -176,3 +176,45 @@ async def test_an_email_recipient_is_found():
     await sandbox.post("/canvas/trigger/send", {"canvas_id": "v1", "recipients": [entry]})
     found = [len((await sandbox.person(name))["canvases_received"]) for name in "uv"]
     assert found == [0, 1]
+
+
+@rule("a scheduled send is answered at once, with a schedule_id, and reaches people at its time", "A", OURS)
+@pytest.mark.parametrize(
+    ("path", "body", "received"),
+    [
+        ("campaigns", {"campaign_id": "c1"}, "campaigns_received"),
+        ("canvas", {"canvas_id": "v1"}, "canvases_received"),
+    ],
+)
+async def test_a_scheduled_send_waits_for_its_time(path, body, received):
+    """Somebody who is there by then gets it; local time is not known here, and a warning says so."""
+    sandbox = furnished()
+    schedule = {"time": "2026-01-01T01:00:00Z", "in_local_time": True}
+    sent = {**body, "recipients": [TO_U], "schedule": schedule}
+    answer = await sandbox.post(f"/{path}/trigger/schedule/create", sent)
+    assert (answer.status, answer.json["message"]) == (201, "success")
+    assert len(answer.json["schedule_id"]) == 36
+    assert await sandbox.warnings() == ["schedule"]
+    await sandbox.track(attributes=[{"external_id": "u"}])
+    sandbox.time.ms += 3_599_000
+    assert (await sandbox.person("u"))[received] == {}
+    sandbox.time.ms += 1_000
+    assert len((await sandbox.person("u"))[received]) == 1
+
+
+@rule("a schedule that is none, or in the past: 400", "A", OURS)
+@pytest.mark.parametrize(
+    ("schedule", "says"),
+    [
+        (None, "'schedule' is required"),
+        ("soon", "'schedule' is not valid"),
+        ({}, "'time' is required"),
+        ({"time": "soon"}, "'time' is not valid"),
+        ({"time": "2025-12-31T00:00:00Z"}, "'time' is not valid"),
+    ],
+)
+async def test_a_bad_schedule_is_refused(schedule, says):
+    """Nothing is sent."""
+    body = {"campaign_id": "c1", "recipients": [TO_U], "schedule": schedule}
+    answer = await furnished().post("/campaigns/trigger/schedule/create", body)
+    assert (answer.status, answer.json) == (400, {"message": says})

@@ -94,6 +94,12 @@ EXACT: Mapping[tuple[str, str], Endpoint] = {
     ("GET", "/subscription/user/status"): Endpoint("subscription.groups.get", subscriptions.user_status),
     ("POST", "/campaigns/trigger/send"): Endpoint("campaigns.trigger.send", sending.send_campaign),
     ("POST", "/canvas/trigger/send"): Endpoint("canvas.trigger.send", sending.send_canvas),
+    ("POST", "/campaigns/trigger/schedule/create"): Endpoint(
+        "campaigns.trigger.schedule.create", sending.schedule_campaign
+    ),
+    ("POST", "/canvas/trigger/schedule/create"): Endpoint(
+        "canvas.trigger.schedule.create", sending.schedule_canvas
+    ),
     ("POST", "/messages/send"): Endpoint("messages.send", messaging.send_messages),
     ("POST", "/sends/id/create"): Endpoint("sends.id.create", messaging.create_send_id, "sends"),
     ("GET", "/campaigns/list"): Endpoint("campaigns.list", listings.campaigns),

@@ -1,4 +1,4 @@
-"""POST /campaigns/trigger/send and /canvas/trigger/send: who is written to, with what.
+"""POST /campaigns/trigger/send and /canvas/trigger/send: who is written to, with what; or later.
 
 Source  Braze docs, "Send API-triggered campaigns", "Send API-triggered canvases", "API limits",
         read 2026-11-23
@@ -6,6 +6,7 @@ Nothing leaves the sandbox: a send is noted on each recipient, counted by day an
 """
 
 import hashlib
+import uuid
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from segue.sandbox import attributes, campaigns, identity
 from segue.sandbox.aliases import IDS
 from segue.sandbox.audience.connected import connected
 from segue.sandbox.audience.filters import Test
+from segue.sandbox.dates import read_time
 from segue.sandbox.exchange import Call, Reply, reply
 from segue.sandbox.identity import Target
 from segue.sandbox.person import Person
@@ -56,7 +58,32 @@ def send_canvas(call: Call) -> Reply:
     return _send(call, CANVAS)
 
 
-def _send(call: Call, kind: Kind) -> Reply:
+def schedule_campaign(call: Call) -> Reply:
+    """Trigger a campaign at a time to come."""
+    return _send(call, CAMPAIGN, at_ms=_scheduled(call))
+
+
+def schedule_canvas(call: Call) -> Reply:
+    """Trigger a canvas at a time to come."""
+    return _send(call, CANVAS, at_ms=_scheduled(call))
+
+
+def _scheduled(call: Call) -> int:
+    """When `schedule.time` says. Everybody gets it then: local and optimal times are not known here."""
+    schedule = call.document.get("schedule")
+    if not isinstance(schedule, dict):
+        raise Refused("required" if schedule is None else "not-valid", "schedule")
+    text = schedule.get("time")
+    at_ms = read_time(text) if isinstance(text, str) else None
+    if at_ms is None or at_ms <= call.now_ms:
+        raise Refused("not-valid" if text else "required", "time")
+    for name in ("in_local_time", "at_optimal_time"):
+        if schedule.get(name) is True:
+            call.warn("schedule", f"schedule.{name}", "everybody gets it at the time itself")
+    return at_ms
+
+
+def _send(call: Call, kind: Kind, at_ms: int | None = None) -> Reply:
     document = call.document
     what = document.get(kind.id_key)
     known: Mapping[str, Campaign | Canvas]
@@ -77,10 +104,16 @@ def _send(call: Call, kind: Kind) -> Reply:
     segment_id = known[what].segment_id or ""
     is_member = audience_of(call, segment_id, document.get("audience")) if broadcast else None
     dispatch_id = call.world.next_dispatch(call.workspace, what)
-    call.world.apply_later(
-        call, lambda now_ms: _apply(call, known[what], recipients, is_member, dispatch_id, now_ms)
-    )
+
+    def work(now_ms: int) -> None:
+        _apply(call, known[what], recipients, is_member, dispatch_id, now_ms)
+
     answer = {"dispatch_id": dispatch_id, "message": "success"}
+    if at_ms is None:
+        call.world.apply_later(call, work)
+    else:
+        call.world.at(at_ms, work)
+        answer["schedule_id"] = str(uuid.uuid5(uuid.NAMESPACE_OID, dispatch_id))
     if isinstance(document.get("send_id"), str):
         answer["send_id"] = document["send_id"]
     return reply(201, answer)

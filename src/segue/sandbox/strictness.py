@@ -42,6 +42,7 @@ NOTED: Mapping[str, str] = {
     "object-too-large": "known only when it takes effect",
     "objects-on-other": "known only when it takes effect",
     "objects-too-large": "known only when it takes effect",
+    "schedule": "right, but everybody gets it at one time here",
     "recipient-attributes": "known only when it takes effect",
     "same-label": "success, nothing done, as documented",
 }

@@ -41,6 +41,15 @@ def main(url: str) -> None:
         attempt(client.user_track, events=[event]),
         attempt(client.user_track, events=[event]),
     ]
+    answers.append(
+        attempt(
+            client.campaign_trigger_schedule_create,
+            campaign_id="welcome",
+            schedule={"time": "2999-01-01T10:00:00Z"},
+            recipients=[{"external_user_id": "ann"}],
+        )
+    )
+    answers.append(attempt(client.user_track, attributes=[ANN]))
     json.dump(answers, sys.stdout)
 
 
