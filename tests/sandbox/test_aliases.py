@@ -1,5 +1,6 @@
 """Aliases, identify and the merging of profiles."""
 
+import pytest
 from tests.sandbox.client import client
 from tests.sandbox.rules import CLIENTS, ERRORS, OURS, Case, rule, table
 
@@ -277,6 +278,40 @@ async def test_an_email_only_profile_is_identified():
     assert answer.json == {"emails_processed": 1, "phone_numbers_processed": 1, "message": "success"}
     person = await sandbox.person("u")
     assert (person["custom"], person["fields"]["phone"]) == ({"x": 1, "y": 1}, "+15551234567")
+
+
+PRIORITIES = [
+    Case("identified", "D", IDENTIFY, ["identified"], None),
+    Case(
+        "unidentified, most recently updated", "D", IDENTIFY, ["unidentified", "most_recently_updated"], "n"
+    ),
+    Case(
+        "unidentified, least recently updated", "D", IDENTIFY, ["unidentified", "least_recently_updated"], "o"
+    ),
+    Case("most recently updated", "D", IDENTIFY, ["most_recently_updated"], "n"),
+    Case("least recently updated", "D", IDENTIFY, ["least_recently_updated"], "o"),
+    Case(
+        "most recently updated, unidentified", "D", IDENTIFY, ["most_recently_updated", "unidentified"], "n"
+    ),
+]
+
+
+@table(PRIORITIES)
+@pytest.mark.parametrize(
+    "contact", [("emails", "email", "a@b.co"), ("phone_numbers", "phone", "+15551234567")]
+)
+async def test_prioritization_chooses_among_several(given, expected, contact):
+    """An old and a new visitor share the contact; identified ones cannot be identified again."""
+    array, kind, value = contact
+    sandbox = client()
+    for name in ("o", "n"):
+        await visitor(sandbox, {"alias_name": name, "alias_label": "anon"}, **{kind: value})
+        sandbox.time.ms += 1_000
+    entry = {"external_id": "u", kind: value, "prioritization": given}
+    answer = await sandbox.post("/users/identify", {f"{array}_to_identify": [entry]})
+    assert (answer.status, answer.json) == (201, {f"{array}_processed": 1, "message": "success"})
+    found = await sandbox.person("u")
+    assert (found and found["aliases"]) == (expected and {"anon": expected})
 
 
 @rule("several left after prioritization: nothing is merged", "D", IDENTIFY)

@@ -1,5 +1,6 @@
 """/users/track/bulk and /users/track/sync."""
 
+import pytest
 from tests.sandbox.client import client
 from tests.sandbox.rules import LIMITS, OURS, Case, rule, table
 
@@ -44,6 +45,50 @@ async def test_bulk_bodies_are_limited_to_two_megabytes():
     events = [{**EVENT, "properties": {"a": ["x" * 250] * 300}} for _ in range(28)]
     assert (await sandbox.post("/users/track/bulk", {"events": events})).status == 400
     assert (await sandbox.post("/users/track", {"events": events})).status == 201
+
+
+@pytest.mark.parametrize("more", [0, 1])
+@rule("bulk: exactly 2 MB passes", "D+", LIMITS)
+async def test_two_megabytes_pass(more):
+    """One byte more does not."""
+    ends = b'","events":[{"external_id":"u","name":"Hi","time":"2025-12-01"}]}'
+    raw = b'{"partner":"'.ljust(2 * 1_048_576 - len(ends) + more, b"x") + ends
+    answer = await client().send("POST", "/users/track/bulk", raw=raw)
+    assert answer.status == (400 if more else 201)
+
+
+@rule("bulk counts the objects of a profile over all three arrays", "D+", BULK)
+async def test_bulk_counts_a_profile_over_all_arrays():
+    """50 attributes and 51 events of one person are too many; of two they are not."""
+    attributes = [{"external_id": "u", "n": n} for n in range(50)]
+    for who, status in (("u", 400), ("v", 201)):
+        body = {"attributes": attributes, "events": [{**EVENT, "external_id": who}] * 51}
+        assert (await client().post("/users/track/bulk", body)).status == status
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        {"external_id": "u"},
+        {"user_alias": {"alias_name": "a", "alias_label": "anon"}, "_update_existing_only": False},
+        {"email": "a@b.co"},
+        {"phone": "+15551234567"},
+    ],
+)
+@rule("a synchronous answer names the person as the request did", "D", SYNC)
+async def test_a_synchronous_answer_names_the_person(who):
+    """Whatever the identifier."""
+    answer = await client().post("/users/track/sync", {"attributes": [{**who, "k": 1}]})
+    named = {name: value for name, value in who.items() if name != "_update_existing_only"}
+    assert answer.json["users"] == [{**named, "custom_attributes": {"k": 1}}]
+
+
+@rule("a full array keeps its newest values, as the synchronous answer shows", "D", SYNC)
+async def test_a_synchronous_answer_shows_a_full_array():
+    """Asked for three, two are left."""
+    sandbox = client(switches={"array_max_length": 2})
+    answer = await sandbox.post("/users/track/sync", {"attributes": [{"external_id": "u", "k": [1, 2, 3]}]})
+    assert answer.json["users"][0]["custom_attributes"] == {"k": [2, 3]}
 
 
 @rule("bulk answers like /users/track, errors included", "D+", BULK)

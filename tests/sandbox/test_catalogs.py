@@ -102,6 +102,31 @@ async def test_a_bad_catalog_is_refused_with_its_code(given, expected):
     assert error(await furnished().post("/catalogs", body)) == (400, expected)
 
 
+@rule("the longest names and descriptions and 500 fields of all types pass", "D", CATALOGS)
+async def test_the_largest_catalog_passes():
+    """Letters, digits, hyphen and underscore; nothing else."""
+    sandbox = furnished()
+    types = ("string", "number", "boolean", "time", "object", "array")
+    fields = [{"name": f"{'f' * 246}-{n:03}", "type": types[n % 6]} for n in range(499)]
+    catalog = {"name": "A-z_09" + "a" * 244, "description": "é" * 250, "fields": [ID_FIELD, *fields]}
+    answer = await sandbox.post("/catalogs", {"catalogs": [catalog]})
+    assert (answer.status, answer.json) == (201, {"catalogs": [catalog], "message": "success"})
+    for name in ("a.b", "a/b", "ä", "a$", ""):
+        body = {"catalogs": [{**catalog, "name": name, "fields": [ID_FIELD]}]}
+        assert error(await sandbox.post("/catalogs", body)) == (400, "invalid-catalog-name")
+
+
+@rule("GET /catalogs as clients were given it: selections, sizes, source, tokens of fields", "O", CLIENTS)
+async def test_catalogs_can_be_listed_as_seen_live():
+    """By switch, beside what is documented."""
+    sandbox = furnished(switches={"catalog_shape": "live"})
+    await sandbox.send("PUT", "/catalogs/shop/items", {"items": [{"id": "a"}]})
+    (shop,) = (await sandbox.get("/catalogs")).json["catalogs"]
+    assert shop["fields"][0] == {"name": "id", "type": "string", "token": "id"}
+    more = ("selections", "selections_size", "source", "storage_size", "num_items")
+    assert [shop[name] for name in more] == [[], 0, 0, len(b'{"id":"a"}'), 1]
+
+
 @rule("bulk: POST adds, PUT replaces, PATCH changes, DELETE removes, each 202", "D", BULK)
 async def test_many_items_are_changed_at_once():
     """What exists is not added again, what does not is not changed."""
@@ -142,7 +167,32 @@ DEEP: dict = {}
 for _ in range(60):
     DEEP = {"a": DEEP}
 
+DEEPEST: list = [1]
+for _ in range(49):
+    DEEPEST = [DEEPEST]
+
 BAD_ITEMS = [
+    Case(
+        "an item of 5,001 characters",
+        "D",
+        BULK,
+        {"items": [{"id": "a", "name": "x" * (5_001 - len('{"id":"a","name":""}'))}]},
+        "items-too-large",
+    ),
+    Case(
+        "nesting of 51",
+        "D",
+        BULK,
+        {"items": [{"id": "a", "tags": [DEEPEST]}]},
+        "too-deep-nesting-in-value-object",
+    ),
+    Case(
+        "a nested key with a dollar",
+        "D",
+        BULK,
+        {"items": [{"id": "a", "tags": [{"$a": 1}]}]},
+        "invalid-keys-in-value-object",
+    ),
     Case("items no array", "D", BULK, {"items": SHIRT}, "item-array-invalid"),
     Case(
         "51 items",
@@ -188,6 +238,30 @@ BAD_ITEMS = [
 ]
 
 
+LARGEST = [
+    Case("50 items", "D", BULK, [{"id": str(number)} for number in range(50)], 50),
+    Case("an id of 250 characters", "D", BULK, [{"id": "Az-_09" + "a" * 244}], 1),
+    Case(
+        "an item of 5,000 characters",
+        "D",
+        BULK,
+        [{"id": "a", "name": "x" * (5_000 - len('{"id":"a","name":""}'))}],
+        1,
+    ),
+    Case("nesting of 50", "D", BULK, [{"id": "a", "tags": DEEPEST}], 1),
+    Case("a key with a blank", "D", BULK, [{"id": "a", "tags": [{"a b": 1}]}], 1),
+]
+
+
+@table(LARGEST)
+async def test_the_largest_items_pass(given, expected):
+    """Exactly at each limit."""
+    sandbox = furnished()
+    answer = await sandbox.send("PUT", "/catalogs/shop/items", {"items": given})
+    assert (answer.status, answer.json) == (202, {"message": "success"})
+    assert len(await items(sandbox)) == expected
+
+
 @table(BAD_ITEMS)
 async def test_one_bad_item_fails_the_whole_call(given, expected):
     """All or nothing."""
@@ -199,10 +273,14 @@ async def test_one_bad_item_fails_the_whole_call(given, expected):
 
 @rule("the faulty items are named in parameter_values", "O", CLIENTS)
 async def test_the_faulty_items_are_named():
-    """And the number of those without an id."""
+    """By id; as whole items where more than one parameter is named; and the number of those without an id."""
     sandbox = furnished()
     answer = await sandbox.send("PUT", "/catalogs/shop/items", {"items": [{"id": "a b"}, SHIRT]})
     assert answer.json["errors"][0]["parameter_values"] == ["a b"]
+    for item, named in (({"id": "b", "price": "dear"}, "price"), ({"id": "b", "color": 1}, "color")):
+        answer = await sandbox.send("PUT", "/catalogs/shop/items", {"items": [SHIRT, item]})
+        (said,) = answer.json["errors"]
+        assert (said["parameters"], said["parameter_values"]) == (["id", named], [item])
     answer = await sandbox.send("PUT", "/catalogs/shop/items", {"items": [{}, {}]})
     assert answer.json["errors"][0]["message"] == "There are 2 item(s) that do not have ids"
 

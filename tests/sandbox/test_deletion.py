@@ -50,6 +50,34 @@ GONE = [
         {"phone_numbers": [{"phone": "+15551234567", "prioritization": ["identified"]}]},
         ["u"],
     ),
+    Case(
+        "most_recently_updated after identified",
+        "D",
+        DELETE,
+        {"email_addresses": [{"email": "a@b.co", "prioritization": ["identified", "most_recently_updated"]}]},
+        ["v"],
+    ),
+    Case(
+        "identified and unidentified exclude each other",
+        "D",
+        DELETE,
+        {"email_addresses": [{"email": "a@b.co", "prioritization": ["identified", "unidentified", *LATEST]}]},
+        [],
+    ),
+    Case(
+        "least_recently_updated is no word here",
+        "D",
+        DELETE,
+        {"email_addresses": [{"email": "a@b.co", "prioritization": ["least_recently_updated"]}]},
+        [],
+    ),
+    Case(
+        "where one has that phone there is nothing to choose",
+        "D",
+        DELETE,
+        {"phone_numbers": [{"phone": "+15551234567", "prioritization": ["unidentified"]}]},
+        ["u"],
+    ),
     Case("entries of the wrong shape delete nobody", "A", OURS, {"external_ids": [7, None, {}]}, []),
 ]
 
@@ -113,6 +141,12 @@ async def test_totals_stay_when_people_go():
     await sandbox.track(events=[event])
     await sandbox.post("/users/delete", {"external_ids": ["u"]})
     await sandbox.track(events=[event])
+    assert (await sandbox.totals())["data_points"] == {
+        "attributes": 0,
+        "events": 2,
+        "purchases": 0,
+        "sessions": 0,
+    }
     registry = (await sandbox.get("/_sandbox/workspaces")).json["workspaces"][0]["registry"]
     assert (registry["events"]["Hi"]["count"], registry["deleted"], registry["data_points"]["events"]) == (
         2,

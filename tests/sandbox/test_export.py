@@ -1,5 +1,7 @@
 """/users/export/ids: who is found, which fields, in what shape."""
 
+import re
+
 from tests.sandbox.client import client
 from tests.sandbox.rules import CLIENTS, ERRORS, OURS, Case, rule, table
 
@@ -130,6 +132,81 @@ async def test_only_the_wanted_fields_are_given():
     sandbox = await world()
     body = {"external_ids": ["u"], "fields_to_export": ["email", "dob", "nonsense", 7]}
     assert (await sandbox.post("/users/export/ids", body)).json["users"] == [{"email": "a@b.co"}]
+
+
+EVERY_FIELD = """
+apps attributed_campaign attributed_source attributed_adgroup attributed_ad push_subscribe email_subscribe
+braze_id country created_at custom_attributes custom_events devices dob email external_id first_name gender
+home_city language last_coordinates last_name phone purchases push_tokens random_bucket time_zone
+total_revenue uninstalled_at user_aliases
+""".split()  # noqa: SIM905 - as the page prints them
+ONLY_WITHOUT = ["campaigns_received", "canvases_received", "cards_clicked"]
+
+
+async def complete():
+    """A sandbox with one person who has everything an export can show."""
+    sandbox = await world(onboarded_after_2024_08_22=False)
+    profile = {
+        "last_name": "Ash",
+        "gender": "F",
+        "dob": "1990-12-31",
+        "country": "IT",
+        "language": "it",
+        "home_city": "Rome",
+        "time_zone": "Europe/Rome",
+        "email_subscribe": "opted_in",
+        "push_subscribe": "unsubscribed",
+    }
+    event = {"external_id": "u", "name": "Hi", "time": "2025-12-01T10:00:00Z"}
+    await sandbox.track(attributes=[{"external_id": "u", **profile}], events=[event])
+    snapshot = (await sandbox.get("/_sandbox/snapshot")).json
+    (person,) = snapshot["workspaces"][0]["people"]
+    attributed = {name: name for name in EVERY_FIELD if name.startswith("attributed")}
+    person["fields"] |= attributed | {"uninstalled_at": "2025-12-02T00:00:00.000Z"}
+    use = {"app_id": DEFAULT_APP, "sessions": 2, "first_ms": 0, "last_ms": 86_400_000}
+    device = {"device_id": "device-1", "model": "Chrome", "os": "Linux"}
+    person |= {
+        "apps": {DEFAULT_APP: use},
+        "devices": [device],
+        "campaigns_received": {"c": 1_000},
+        "canvases_received": {"v": 2_000},
+        "cards_clicked": ["A"],
+    }
+    assert (await sandbox.post("/_sandbox/restore", snapshot)).status == 200
+    return sandbox
+
+
+@rule("every field the page prints can be asked for; without a filter three more are given", "D", EXPORT)
+async def test_every_printed_field_is_exported():
+    """Each alone, and all together."""
+    sandbox = await complete()
+    whole = (await sandbox.post("/users/export/ids", {"external_ids": ["u"]})).json["users"][0]
+    assert whole.keys() == {*EVERY_FIELD, *ONLY_WITHOUT}
+    for name in EVERY_FIELD:
+        body = {"external_ids": ["u"], "fields_to_export": [name]}
+        assert (await sandbox.post("/users/export/ids", body)).json["users"] == [{name: whole[name]}]
+    assert (whole["gender"], whole["push_subscribe"]) == ("F", "unsubscribed")
+    assert whole["custom_events"] == [
+        {"name": "Hi", "first": "2025-12-01T10:00:00.000Z", "last": "2025-12-01T10:00:00.000Z", "count": 1}
+    ]
+    (app,), (device,) = whole["apps"], whole["devices"]
+    assert (app["name"], app["platform"], app["sessions"]) == ("Sandbox app", "Web", 2)
+    assert (app["first_used"], app["last_used"]) == ("1970-01-01T00:00:00.000Z", "1970-01-02T00:00:00.000Z")
+    assert device == {"device_id": "device-1", "model": "Chrome", "os": "Linux"}
+    (campaign,), (canvas,) = whole["campaigns_received"], whole["canvases_received"]
+    assert {"name", "api_campaign_id", "last_received", "engaged", "converted"} <= campaign.keys()
+    assert {"name", "api_canvas_id", "last_received_message", "last_entered", "in_control"} <= canvas.keys()
+
+
+@rule("by braze_id, which is 24 hexadecimal digits", "D", EXPORT)
+async def test_somebody_is_found_by_braze_id():
+    """As told by another export."""
+    sandbox = await world()
+    body = {"external_ids": ["u"], "fields_to_export": ["braze_id"]}
+    braze_id = (await sandbox.post("/users/export/ids", body)).json["users"][0]["braze_id"]
+    assert re.fullmatch("[0-9a-f]{24}", braze_id)
+    answer = await sandbox.post("/users/export/ids", {"braze_id": braze_id, **ONLY_ID})
+    assert answer.json["users"] == [{"external_id": "u"}]
 
 
 @rule("created_at in two forms", "O", CLIENTS)

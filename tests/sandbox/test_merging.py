@@ -106,6 +106,44 @@ BAD_MERGES = [
         {"merge_updates": [{**PAIR, "identifier_to_keep": "v"}]},
         SHAPES,
     ),
+    *(
+        Case(
+            f"an identifier that is {says}",
+            "D",
+            MERGE,
+            {"merge_updates": [{**PAIR, "identifier_to_merge": one}]},
+            SHAPES,
+        )
+        for says, one in {
+            "empty": {},
+            "of two kinds": {**U, "email": "a@b.co"},
+            "an alias as text": {"user_alias": "a"},
+            "an email that is a number": {"email": 7},
+            "a phone that is a number": {"phone": 15551234567},
+            "a braze_id": {"braze_id": "b"},
+        }.items()
+    ),
+    Case(
+        "only one of the two",
+        "D",
+        MERGE,
+        {"merge_updates": [{"identifier_to_merge": U}]},
+        "'merge_updates' must only have 'identifier_to_merge' and 'identifier_to_keep'",
+    ),
+    Case(
+        "merge_updates empty",
+        "D",
+        MERGE,
+        {"merge_updates": []},
+        "'merge_updates' must be an array of objects",
+    ),
+    Case(
+        "an email without prioritization",
+        "A",
+        MERGE,
+        {"merge_updates": [{**PAIR, "identifier_to_keep": {"email": "u@b.co"}}]},
+        "'prioritization' is not valid",
+    ),
     Case(
         "an external_id that is a number",
         "D",
@@ -201,6 +239,41 @@ async def test_a_bad_rename_is_an_error_of_its_entry(given, expected):
     ]
     answer = await sandbox.post("/users/external_ids/rename", {"external_id_renames": renames})
     assert answer.json == {"message": "success", "external_ids": ["vv"], "rename_errors": [[1, expected]]}
+
+
+@rule("a deprecated id cannot be renamed, nor be given to somebody else", "D", RENAME)
+async def test_a_deprecated_id_is_not_free():
+    """Until it is removed; renaming costs no data points."""
+    sandbox = await couple()
+    points = (await sandbox.totals())["data_points"]
+
+    async def rename(current, new):
+        entry = {"current_external_id": current, "new_external_id": new}
+        answer = await sandbox.post("/users/external_ids/rename", {"external_id_renames": [entry]})
+        assert answer.status == 201
+        return answer.json.get("rename_errors") or answer.json["external_ids"]
+
+    assert await rename("u", "w") == ["w"]
+    assert await rename("u", "x") == [[0, "'current_external_id' is not the primary external id of a user"]]
+    assert await rename("v", "u") == [[0, "'new_external_id' is already in use"]]
+    assert await rename("w", "u") == [[0, "'new_external_id' is already in use"]]
+    removed = await sandbox.post("/users/external_ids/remove", {"external_ids": ["u"]})
+    assert (removed.status, removed.json) == (201, {"message": "success", "removed_ids": ["u"]})
+    assert await rename("v", "u") == ["u"]
+    assert (await sandbox.totals())["data_points"] == points
+
+
+@rule("for a bad key and over the limit `message` is the error too", "D", RENAME)
+async def test_refused_renames_say_why():
+    """Of both endpoints."""
+    sandbox = client(switches={"limits": {"external-id-rename": [0, 60], "external-id-remove": [0, 60]}})
+    for path, body in (("rename", {"external_id_renames": [{}]}), ("remove", {"external_ids": ["u"]})):
+        limited = await sandbox.post(f"/users/external_ids/{path}", body)
+        assert (limited.status, limited.json) == (429, {"message": "Rate Limited"})
+        unknown = await sandbox.post(
+            f"/users/external_ids/{path}", body, headers={"authorization": "Bearer x"}
+        )
+        assert (unknown.status, unknown.json) == (401, {"message": "Invalid API Key"})
 
 
 EMPTY = [

@@ -127,6 +127,55 @@ async def test_a_users_groups_are_listed():
     assert (await sandbox.get("/subscription/user/status?external_id=a&limit=x")).status == 400
 
 
+@rule("a user's groups come 100 at a time at most, from an offset on", "D", GET_USER)
+async def test_a_users_groups_come_in_pages():
+    """100 is also what is given unasked."""
+    sandbox = await world()
+    groups = [f"00000000-0000-4000-8000-{number:012}" for number in range(103)]
+    for group in groups:
+        assert (await sandbox.post("/_sandbox/subscription_groups", {"id": group})).status == 201
+    entries = [
+        {"subscription_group_id": group, "subscription_state": "unsubscribed", "external_ids": ["a"]}
+        for group in groups
+    ]
+    await sandbox.post("/v2/subscription/status/set", {"subscription_groups": entries})
+
+    async def listed(query):
+        answer = await sandbox.get(f"/subscription/user/status?external_id[]=a{query}")
+        assert {one["subscription_status"] for one in answer.json["subscription_groups"]} == {"Unsubscribed"}
+        return [one["subscription_group_id"] for one in answer.json["subscription_groups"]]
+
+    assert await listed("") == groups[:100]
+    assert await listed("&limit=200") == groups[:100]
+    assert await listed("&limit=2&offset=1") == groups[1:3]
+    assert await listed("&offset=100") == groups[100:]
+
+
+@rule("a user's groups by email and by phone: everybody who has it", "D", GET_USER)
+async def test_a_users_groups_are_found_by_contact():
+    """Both at once are refused as for one group."""
+    sandbox = await world()
+    await sandbox.post("/subscription/status/set", {**ON, "external_id": ["b"]})
+    shown = [{"subscription_group_id": GROUP, "subscription_status": "Subscribed"}]
+    for query in ("email=x@y.co", "phone=%2B15551234567"):
+        answer = await sandbox.get(f"/subscription/user/status?{query}")
+        assert answer.json == {"success": True, "subscription_groups": shown}
+    refused = await sandbox.get("/subscription/user/status?email=x@y.co&phone=%2B15551234567")
+    assert (refused.status, refused.json) == (400, {"message": BOTH})
+
+
+@rule("email and phone with an external_id are fine when reading", "D", GET)
+async def test_email_and_phone_are_fine_with_an_external_id():
+    """Each is told under its own name."""
+    sandbox = await world()
+    await sandbox.post("/subscription/status/set", {**ON, "external_id": "c"})
+    answer = await sandbox.get(
+        f"/subscription/status/get?subscription_group_id={GROUP}&external_id[]=a&email=x@y.co&phone=%2B15551234567"
+    )
+    states = {"a": "Unknown", "x@y.co": "Unknown", "+15551234567": "Subscribed"}
+    assert (answer.status, answer.json) == (200, {"status": states, "message": "success"})
+
+
 @rule("a user's groups nested by user, as seen live", "A", GET_USER)
 async def test_a_users_groups_can_be_nested():
     """By switch."""

@@ -180,14 +180,17 @@ def _checked(catalog: Catalog, item: Item, *, partly: bool = False) -> Item:
     types = {field.name: field.type for field in catalog.fields}
     unknown = [name for name in item if name not in types]
     if unknown:
-        raise CatalogFault("invalid-fields", ["field_names"], unknown)
+        raise CatalogFault("invalid-fields", ["id", *unknown], [item])
     kept: Item = {}
     for name, value in item.items():
         _check_nesting(value, 0)
         if partly and types[name] == "array" and _is_edit(value):
             kept[name] = value
         else:
-            kept[name] = None if value is None else _coerced(name, types[name], value)
+            try:
+                kept[name] = None if value is None else _coerced(types[name], value)
+            except ValueError as fault:
+                raise CatalogFault("unable-to-coerce-value", ["id", name], [item]) from fault
     if len(orjson.dumps(kept)) > ITEM_CHARACTERS:
         raise CatalogFault("items-too-large", ["item_ids"], [item["id"]])
     return kept
@@ -217,7 +220,8 @@ def _check_nesting(value: Any, depth: int) -> None:
             _check_nesting(part, depth + 1)
 
 
-def _coerced(name: str, wanted: str, value: Any) -> Any:
+def _coerced(wanted: str, value: Any) -> Any:
+    """The value as a field's type. Raises ValueError: it does not fit."""
     match wanted:
         case "string" if isinstance(value, str):
             return value
@@ -244,7 +248,7 @@ def _coerced(name: str, wanted: str, value: Any) -> Any:
             return value
         case "array" if isinstance(value, list):
             return value
-    raise CatalogFault("unable-to-coerce-value", ["field_names"], [name])
+    raise ValueError(wanted)
 
 
 def _merged(held: Item, item: Mapping[str, Any]) -> Item:

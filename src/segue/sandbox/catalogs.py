@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from segue.sandbox.clock import iso
 from segue.sandbox.exchange import Call, Reply, reply
 from segue.sandbox.workspace import Catalog, CatalogField
@@ -103,8 +105,14 @@ def catalog_of(call: Call) -> Catalog:
 
 def listed(call: Call) -> Reply:
     """Every catalog with its fields."""
+    is_live = call.world.switches.catalog_shape == "live"
     entries = [
-        {**_shown(catalog), "num_items": len(catalog.items), "updated_at": iso(catalog.updated_at_ms)}
+        {
+            **_shown(catalog),
+            "num_items": len(catalog.items),
+            "updated_at": iso(catalog.updated_at_ms),
+            **(_as_seen_live(catalog) if is_live else {}),
+        }
         for catalog in call.workspace.catalogs.values()
     ]
     return reply(200, {"catalogs": entries, "message": "success"})
@@ -178,4 +186,15 @@ def _shown(catalog: Catalog) -> dict[str, Any]:
         "name": catalog.name,
         "description": catalog.description,
         "fields": [{"name": field.name, "type": field.type} for field in catalog.fields],
+    }
+
+
+def _as_seen_live(catalog: Catalog) -> dict[str, Any]:
+    """What clients were given beyond the documents; names and types are theirs, the values ours."""
+    return {
+        "fields": [{"name": field.name, "type": field.type, "token": field.name} for field in catalog.fields],
+        "selections": [],
+        "selections_size": 0,
+        "source": 0,
+        "storage_size": sum(len(orjson.dumps(item)) for item in catalog.items.values()),
     }

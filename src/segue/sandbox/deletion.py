@@ -22,6 +22,8 @@ KINDS: Mapping[str, str] = {
     "phone_numbers": "phone",
 }
 
+PRIORITIES = identity.PRIORITIES - {"least_recently_updated"}
+
 
 def delete(call: Call) -> Reply:
     """Delete up to 50 profiles named by one kind of identifier."""
@@ -53,7 +55,7 @@ def _find(call: Call, kind: str, entry: Any) -> Person | None:
         if not isinstance(value, str):
             return None
         try:
-            priorities = identity.priorities_of(entry.get("prioritization"))
+            priorities = identity.priorities_of(entry.get("prioritization"), PRIORITIES)
         except Refused:
             return None
         return identity.candidate(people, Target(kind, value), priorities)

@@ -132,14 +132,16 @@ def may_create(item: Mapping[str, Any], target: Target, *, alias_can_create: boo
     return flag not in (True, "true")
 
 
-def priorities_of(value: object) -> list[str]:
+def priorities_of(value: object, words: frozenset[str] = PRIORITIES) -> list[str]:
     """A `prioritization` list.
+
+    words  what it may hold
 
     Raises Refused: missing, empty, unknown words, or both identified and unidentified.
     """
     if not isinstance(value, list) or not value or not all(isinstance(word, str) for word in value):
         raise Refused("prioritization")
-    if not PRIORITIES.issuperset(value) or {"identified", "unidentified"} <= set(value):
+    if not words.issuperset(value) or {"identified", "unidentified"} <= set(value):
         raise Refused("prioritization")
     return value
 

@@ -7,6 +7,7 @@ Source  Braze docs, the list and details endpoints of campaigns, canvases, segme
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from segue.sandbox.campaigns import CONVERSION_DAYS
 from segue.sandbox.clock import iso
 from segue.sandbox.dates import read_time
 from segue.sandbox.exchange import Call, Reply, reply
@@ -57,7 +58,15 @@ def campaign_details(call: Call) -> Reply:
             **_details(call, campaign),
             "has_post_launch_draft": False,
             "messages": campaign.messages,
-            "conversion_behaviors": [],
+            "conversion_behaviors": [
+                {
+                    "type": "Performs Custom Event",
+                    "window": CONVERSION_DAYS * 86_400,
+                    "custom_event_name": campaign.conversion_event,
+                }
+            ]
+            if campaign.conversion_event
+            else [],
         },
     )
 

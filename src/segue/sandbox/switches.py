@@ -75,6 +75,11 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Meta(description="[A] /subscription/user/status as documented, or by user as seen live."),
     ] = "documented"
 
+    catalog_shape: Annotated[
+        Literal["documented", "live"],
+        Meta(description="[O] GET /catalogs as documented, or with what clients were given besides."),
+    ] = "documented"
+
     # -- leniency
     strictness: Annotated[
         Literal["lenient", "strict"],
