@@ -87,6 +87,39 @@ async def test_mau_contracts_have_their_own_headers():
     assert (hour.status, told(hour)) == (429, {"retry-after": 3_597})
 
 
+@rule("mau contracts: everywhere else the three headers, epoch seconds, on 429 too", "D+", TRACK)
+async def test_mau_contracts_tell_as_usual_elsewhere():
+    """The exception is /users/track alone."""
+    sandbox = client(switches={"profile": "mau", "limits": {"identity": [1, 60]}})
+    start = sandbox.time.ms // 1_000
+    for status in (201, 429):
+        answer = await sandbox.post("/users/delete", {"external_ids": ["u"]})
+        assert (answer.status, told(answer)) == (status, {"limit": 1, "remaining": 0, "reset": start + 60})
+
+
+@rule("legacy contracts tell as standard ones do", "D", LIMITS)
+async def test_legacy_contracts_tell_the_three_headers():
+    """3,000 in three seconds, and on 429 remaining 0."""
+    sandbox = client(switches={"profile": "legacy"})
+    start = sandbox.time.ms // 1_000
+    assert told(await sandbox.post("/users/track", EVENT)) == {
+        "limit": 3_000,
+        "remaining": 2_999,
+        "reset": start + 3,
+    }
+    await sandbox.send("PATCH", "/_sandbox/switches", {"limits": {"track": [0, 3]}})
+    refused = await sandbox.post("/users/track", EVENT)
+    assert (refused.status, told(refused)) == (429, {"limit": 0, "remaining": 0, "reset": start + 3})
+
+
+@rule("/users/export/ids: by one revision 40 a second", "D", LIMITS)
+async def test_exports_can_be_limited_by_the_second():
+    """By the switch of limits."""
+    sandbox = client(switches={"limits": {"export-ids": [40, 1]}})
+    body = {"external_ids": ["u"], "fields_to_export": ["email"]}
+    assert told(await sandbox.post("/users/export/ids", body))["limit"] == 40
+
+
 @rule("a plain retry-after may be switched on", "A", OURS)
 async def test_a_plain_retry_after_can_be_switched_on():
     """Documented nowhere, so off by default."""

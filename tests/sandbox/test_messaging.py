@@ -133,11 +133,15 @@ async def test_a_bad_message_is_refused(given, expected):
     assert await received(made) == []
 
 
-@rule("a push of exactly 1,912 bytes and a slideup of 140 characters pass", "D", ERRORS)
+@rule("pushes of exactly 1,912 and 4,000 bytes and a slideup of 140 characters pass", "D", ERRORS)
 async def test_the_longest_messages_pass():
     """The texts say exceeded."""
     made = await sandbox()
-    messages = {"apple_push": {"alert": "x" * 1_912}, "slideup": {"message": "x" * 140}}
+    messages = {
+        "apple_push": {"alert": "x" * 1_912},
+        "android_push": {"alert": "x" * 4_000},
+        "slideup": {"message": "x" * 140},
+    }
     answer = await made.post("/messages/send", {"messages": messages, "external_user_ids": ["ann"]})
     assert answer.status == 201
 

@@ -4,7 +4,8 @@ import pytest
 from tests.sandbox.client import client
 from tests.sandbox.rules import CLIENTS, ERRORS, LIMITS, OURS, Case, rule, table
 
-from segue.sandbox.seed import Key
+from segue.sandbox.seed import Key, Seed
+from segue.sandbox.workspace import App, Furnishing
 
 EVENT = {"events": [{"external_id": "u", "name": "Hi", "time": "2025-12-01T00:00:00Z"}]}
 OVERVIEW = "API overview"
@@ -87,6 +88,65 @@ async def test_a_key_with_an_allow_list_works_only_from_there():
     peers = {"10.1.2.3": 201, "192.0.2.7": 201, "10.2.0.1": 403, "somewhere": 403}
     found = {peer: (await sandbox.post("/users/track", EVENT, peer=peer)).status for peer in peers}
     assert found == peers
+
+
+@rule("a key works in its own workspace only, whose people it sees", "D", OVERVIEW)
+async def test_a_key_belongs_to_one_workspace():
+    """Somebody of the same id elsewhere is somebody else; when it was last used is told."""
+    sandbox = client()
+    seed = {"workspaces": [{"id": "eu"}], "keys": [{"key": "k2", "name": "EU", "workspace": "eu"}]}
+    await sandbox.post("/_sandbox/seed", seed)
+    await sandbox.track(attributes=[{"external_id": "u", "where": "here"}])
+    sandbox.key = "k2"
+    body = {"external_ids": ["u"], "fields_to_export": ["external_id"]}
+    assert (await sandbox.post("/users/export/ids", body)).json["invalid_user_ids"] == ["u"]
+    listed = (await sandbox.get("/_sandbox/keys")).json["keys"]
+    shown = {"name", "key", "created_ms", "last_seen_ms", "permissions", "ip_allowlist"}
+    assert [shown <= key.keys() and key["last_seen_ms"] for key in listed] == [sandbox.time.ms] * 2
+
+
+INSTANCES = [
+    *((f"US-0{number}", f"iad-0{number}.braze.com") for number in range(1, 9)),
+    ("US-10", "us-10.braze.com"),
+    ("EU-01", "fra-01.braze.eu"),
+    ("EU-02", "fra-02.braze.eu"),
+    ("AU-01", "au-01.braze.com"),
+    ("ID-01", "id-01.braze.com"),
+    ("JP-01", "jp-01.braze.com"),
+]
+SEEN = [("US-09", "us-09.braze.com"), ("EU-03", "fra-03.braze.eu")]
+
+
+@table(
+    [
+        Case(f"{name} is rest.{host} and sdk.{host}", mark, source, host, name)
+        for listed, mark, source in ((INSTANCES, "D", OVERVIEW), (SEEN, "O", CLIENTS))
+        for name, host in listed
+    ]
+)
+async def test_an_instance_is_known_by_its_hosts(given, expected):
+    """A workspace of that instance answers there, and at no other instance: 401, as for an unknown key."""
+    own = given.partition(".")[0]
+    workspace = Furnishing(instance=own, apps=[App(app_id="app")])
+    sandbox = client(seed=Seed(workspaces=[workspace], keys=[Key(key="sandbox")]))
+    others = [host for _, host in (*INSTANCES, *SEEN) if host != given]
+    for host in (given, *others):
+        answer = await sandbox.post("/users/track", EVENT, headers={"host": f"rest.{host}"})
+        assert answer.status == (201 if host == given else 401), (expected, host)
+        if host != given:
+            assert answer.json == {"message": "Invalid API Key"}
+    body = {"api_key": "app", "device_id": "d"}
+    for host, says in ((given, {"message": "success"}), (others[0], {"error": "invalid_api_key"})):
+        assert (await sandbox.post("/api/v3/data/", body, headers={"host": f"sdk.{host}"})).json == says
+
+
+@rule("a deactivated company: 403 Forbidden", "D", ERRORS)
+async def test_a_deactivated_company_is_forbidden():
+    """All its workspaces."""
+    sandbox = client()
+    sandbox.app.world.company_active = False
+    answer = await sandbox.post("/users/track", EVENT)
+    assert (answer.status, answer.json) == (403, {"message": "Forbidden"})
 
 
 @rule("a deactivated workspace: 403 Forbidden", "D", ERRORS)

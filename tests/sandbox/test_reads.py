@@ -1,14 +1,18 @@
 """Lists, details, series, segment exports and cohorts."""
 
 import io
+import re
 import zipfile
 
 import orjson
 import pytest
+from tests.sandbox.client import client
 from tests.sandbox.furnished import furnished
 from tests.sandbox.rules import CLIENTS, LIMITS, OURS, Case, rule, table
 
 from segue.sandbox.person import AppUse
+from segue.sandbox.seed import Key, Seed
+from segue.sandbox.workspace import Campaign, Canvas, Furnishing, Segment
 
 DAY = 86_400_000
 LISTS = "the list endpoints"
@@ -231,6 +235,160 @@ async def test_campaigns_are_filtered_and_sorted():
     assert await ids("&last_edit.time[gt]=1970-01-01T00:00:01.500Z") == ["c1"]
 
 
+LISTED = [
+    Case("/campaigns/list: 100 a page", "D", LISTS, ("campaigns/list", "campaigns"), 100),
+    Case("/canvas/list: 100 a page", "D", LISTS, ("canvas/list", "canvases"), 100),
+    Case("/segments/list: 100 a page", "D", LISTS, ("segments/list", "segments"), 100),
+    Case("/events/list: 250 a page", "D", LISTS, ("events/list", "events"), 250),
+]
+
+
+@table(LISTED)
+async def test_a_list_comes_in_pages(given, expected):
+    """From page 0 on; the one beyond the last is empty."""
+    path, key = given
+    number = expected + 1
+    names = [f"n{place:03}" for place in range(number)]
+    workspace = Furnishing(
+        campaigns=[Campaign(id=name, name=name, created_at_ms=1) for name in names],
+        canvases=[Canvas(id=name, name=name, created_at_ms=1) for name in names],
+        segments=[Segment(id=name, name=name) for name in names],
+    )
+    sandbox = client(seed=Seed(workspaces=[workspace], keys=[Key(key="sandbox")]))
+    for start in range(0, number, 75):
+        logged = [
+            {"external_id": "u", "name": name, "time": "2025-12-01"} for name in names[start : start + 75]
+        ]
+        await sandbox.track(events=logged[::-1])
+    pages = [(await sandbox.get(f"/{path}?page={page}")).json[key] for page in range(3)]
+    assert [[one if isinstance(one, str) else one["id"] for one in page] for page in pages] == [
+        names[:expected],
+        names[expected:],
+        [],
+    ]
+    assert (await sandbox.get(f"/{path}")).json[key] == pages[0]
+
+
+@rule("/canvas/list and /segments/list: archived, sorted and edited as campaigns are", "D", LISTS)
+async def test_canvases_and_segments_are_filtered_and_sorted():
+    """Segments know no archive."""
+    canvases = [
+        Canvas(id=name, name=name, archived=name == "b", created_at_ms=at, updated_at_ms=at)
+        for at, name in ((1_000, "a"), (2_000, "b"), (3_000, "c"))
+    ]
+    workspace = Furnishing(canvases=canvases, segments=[Segment(id=name, name=name) for name in "xy"])
+    sandbox = client(seed=Seed(workspaces=[workspace], keys=[Key(key="sandbox")]))
+
+    async def ids(path, key, query=""):
+        return "".join(one["id"] for one in (await sandbox.get(f"/{path}/list?{query}")).json[key])
+
+    assert await ids("canvas", "canvases") == "ac"
+    assert await ids("canvas", "canvases", "include_archived=true&sort_direction=desc") == "cba"
+    assert await ids("canvas", "canvases", "last_edit.time[gt]=1970-01-01T00:00:01Z") == "c"
+    assert await ids("segments", "segments") == "xy"
+    assert await ids("segments", "segments", "sort_direction=desc") == "yx"
+    assert await ids("segments", "segments", "sort_direction=asc") == "xy"
+
+
+DETAILS = """
+message created_at updated_at archived draft enabled has_post_launch_draft name description schedule_type
+channels first_sent last_sent tags teams messages conversion_behaviors
+"""
+
+
+@rule("/campaigns/details has every member the page prints", "D", LISTS)
+async def test_campaign_details_are_complete():
+    """Variations with their channel and name, what counts as conversion, when it was sent."""
+    written = {"v1": {"channel": "email", "name": "First"}}
+    campaign = Campaign(id="c", name="C", messages=written, conversion_event="Paid", created_at_ms=1)
+    workspace = Furnishing(campaigns=[campaign])
+    sandbox = client(seed=Seed(workspaces=[workspace], keys=[Key(key="sandbox")]))
+    path = "/campaigns/details?campaign_id=c&post_launch_draft_version=true"
+    answer = await sandbox.get(path)
+    assert answer.json.keys() == set(DETAILS.split())
+    assert answer.json["messages"] == written
+    (behavior,) = answer.json["conversion_behaviors"]
+    assert (behavior["type"], behavior["window"]) == ("Performs Custom Event", 3 * 86_400)
+    assert (answer.json["first_sent"], answer.json["last_sent"]) == (None, None)
+    await sandbox.track(attributes=[{"external_id": "u", "email": "a@b.co"}])
+    await sandbox.post("/campaigns/trigger/send", {"campaign_id": "c", "broadcast": True})
+    sandbox.time.ms += DAY
+    await sandbox.post("/campaigns/trigger/send", {"campaign_id": "c", "broadcast": True})
+    answer = await sandbox.get(path)
+    assert (answer.json["first_sent"][:10], answer.json["last_sent"][:10]) == ("2026-01-01", "2026-01-02")
+
+
+SERIES_KEYS = {
+    "events/data_series?event=Hi&": "count",
+    "purchases/revenue_series?": "revenue",
+    "purchases/quantity_series?": "purchase_quantity",
+    "kpi/dau/data_series?": "dau",
+    "kpi/mau/data_series?": "mau",
+    "kpi/new_users/data_series?": "new_users",
+    "kpi/uninstalls/data_series?": "uninstalls",
+    "sessions/data_series?": "sessions",
+}
+
+
+@table(
+    [
+        Case(f"/{path.partition('?')[0]}: 1 to 100 points of time and {key}", "D", SERIES, path, key)
+        for path, key in SERIES_KEYS.items()
+    ]
+)
+async def test_a_series_has_one_to_a_hundred_points(given, expected):
+    """They end with ending_at, or with today; 0, 101 and none are refused."""
+    sandbox = await world()
+    for length in (1, 100):
+        answer = await sandbox.get(f"/{given}length={length}")
+        assert answer.json["message"] == "success"
+        points = answer.json["data"]
+        assert (len(points), points[-1]["time"], points[0].keys()) == (
+            length,
+            "2026-01-01",
+            {"time", expected},
+        )
+        ended = (await sandbox.get(f"/{given}length={length}&ending_at=2025-12-30T23:59:59Z")).json["data"]
+        assert ended[-1]["time"] == "2025-12-30"
+    for query in ("length=0", "length=101", "length=x", ""):
+        answer = await sandbox.get(f"/{given}{query}")
+        assert (answer.status, answer.json) == (400, {"message": "'length' must be between 1 and 100"})
+
+
+HOURLY = [path for path in SERIES_KEYS if not path.startswith("kpi")]
+
+
+@rule("series of events, purchases and sessions by hour; of kpi by day only", "D", SERIES)
+async def test_series_by_hour():
+    """An hour is told as a moment."""
+    sandbox = await world()
+    for path in SERIES_KEYS:
+        answer = await sandbox.get(f"/{path}length=2&unit=hour&ending_at=2025-12-30T10:59:00Z")
+        if path in HOURLY:
+            times = [point["time"] for point in answer.json["data"]]
+            assert times == ["2025-12-30T09:00:00.000Z", "2025-12-30T10:00:00.000Z"]
+        else:
+            assert (answer.status, answer.json) == (400, {"message": "'unit' must be 'day' or 'hour'"})
+
+
+@rule("revenue and quantity of one app; of all products where none is named", "D", SERIES)
+async def test_purchases_of_one_app():
+    """By the app_id of the purchase."""
+    sandbox = await world()
+    bought = {"external_id": "u", "product_id": "p", "currency": "USD", "price": 3, "time": "2025-12-31"}
+    await sandbox.track(purchases=[{**bought, "app_id": "web"}])
+
+    async def shown(path, key, more=""):
+        answer = await sandbox.get(f"/purchases/{path}_series?length=1&ending_at=2025-12-31{more}")
+        return answer.json["data"][0][key]
+
+    assert (await shown("revenue", "revenue"), await shown("revenue", "revenue", "&app_id=web")) == (5.0, 3.0)
+    quantities = [
+        await shown("quantity", "purchase_quantity", more) for more in ("", "&product=q", "&app_id=web")
+    ]
+    assert quantities == [3, 2, 1]
+
+
 @rule("/campaigns/details, /canvas/details, /segments/details", "D", LISTS)
 @pytest.mark.parametrize(
     "path",
@@ -344,6 +502,30 @@ async def test_the_control_group_is_exported():
     assert (await sandbox.post(path, {})).status == 400
 
 
+@rule(
+    "a segment's files hold 5,000 users each; 500 custom attributes can be named",
+    "D",
+    "Export user profile by segment",
+)
+async def test_an_export_is_split_into_files():
+    """One zip of them."""
+    sandbox = await world()
+    people = sandbox.app.world.workspaces["sandbox"].people
+    for number in range(4_999):
+        people.create(sandbox.time.ms, external_id=f"n{number}")
+    body = {
+        "segment_id": "s2",
+        "fields_to_export": ["external_id"],
+        "custom_attributes_to_export": [f"a{number}" for number in range(500)],
+        "output_format": "zip",
+    }
+    answer = await sandbox.post("/users/export/segment", body)
+    assert re.fullmatch(r"[0-9a-f-]{36}-\d+", answer.json["object_prefix"])
+    fetched = await sandbox.get(answer.json["url"].removeprefix("http://localhost"))
+    with zipfile.ZipFile(io.BytesIO(fetched.body)) as archive:
+        assert [len(archive.read(name).splitlines()) for name in archive.namelist()] == [5_000, 1]
+
+
 # -- cohorts
 
 
@@ -371,6 +553,21 @@ async def test_a_partner_keeps_a_cohort():
     assert await members({"user_ids": ["u", "nobody"], "aliases": [alias]}) == ["u", "v"]
     assert await members({"user_ids": ["u"]}, {"aliases": [alias], "should_remove": True}) == ["u"]
     assert await members() == ["u"]
+
+
+@rule("a partner names people by device; the calls cost no data points", "O", CLIENTS)
+async def test_a_partner_names_people_by_device():
+    """Of push tokens as of SDKs; an empty change list for a cohort nobody made is a success."""
+    sandbox = await world()
+    token = {"app_id": "sandbox-app", "token": "t", "device_id": "device-1"}
+    await sandbox.track(attributes=[{"external_id": "v", "push_tokens": [token]}])
+    points = (await sandbox.totals())["data_points"]
+    changes = [{"device_ids": ["device-1", "device-2", 7]}]
+    for body in ({"cohort_id": "dummy", "cohort_changes": []}, {"cohort_changes": changes}):
+        answer = await sandbox.post("/partners/segment/cohorts/users", {**COHORT, **body})
+        assert (answer.status, answer.json) == (201, {"message": "success"})
+    assert [(await sandbox.person(name))["cohorts"] for name in "uv"] == [[], ["k1"]]
+    assert (await sandbox.totals())["data_points"] == points
 
 
 @rule("a wrong client_secret: 401", "A", OURS)

@@ -6,6 +6,7 @@ from tests.sandbox.rules import ERRORS, LIMITS, OURS, Case, rule, table
 
 CAMPAIGN = "Send API-triggered campaigns"
 CANVAS = "Send API-triggered canvases"
+ALIAS = {"alias_name": "a", "alias_label": "anon"}
 TO_U = {"external_user_id": "u"}
 IDENTIFIER = "Each recipient must have exactly one of 'external_user_id', 'user_alias', 'braze_id', 'email'"
 
@@ -60,7 +61,73 @@ async def test_an_unknown_recipient_can_be_made():
     assert (await sandbox.person("u"))["fields"] == {"first_name": "Ann", "email": "a@b.co"}
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "name"),
+    [
+        ("campaigns", {"campaign_id": "c1"}, "trigger_properties"),
+        ("canvas", {"canvas_id": "v1"}, "canvas_entry_properties"),
+        ("canvas", {"canvas_id": "v1"}, "context"),
+    ],
+)
+@rule("properties of a send and of a recipient: 51,200 bytes pass, one more does not", "D+", CANVAS)
+async def test_properties_are_capped(path, body, name):
+    """Under both names of a canvas's."""
+    sandbox = furnished()
+    await sandbox.track(attributes=[{"external_id": "u"}])
+    for more, expected in ((0, 201), (1, 400)):
+        properties = {name: {"a": "x" * (51_200 - len('{"a":""}') + more)}}
+        for holder in (
+            {**body, **properties, "recipients": [TO_U]},
+            {**body, "recipients": [{**TO_U, **properties}]},
+        ):
+            answer = await sandbox.post(f"/{path}/trigger/send", holder)
+            assert answer.status == expected
+            if more:
+                assert answer.json == {"message": f"'{name}' is too large"}
+
+
+@rule("send_to_existing_only is true when left out, and attributes may come along", "D", CAMPAIGN)
+async def test_only_existing_recipients_get_something():
+    """Unknown ones are no error."""
+    sandbox = furnished()
+    recipients = [{"external_user_id": "x", "attributes": {"a": 1}}, {"user_alias": ALIAS}]
+    body = {
+        "campaign_id": "c1",
+        "recipients": recipients,
+        "attachments": [{"file_name": "a.pdf", "url": "https://x.example/a.pdf"}],
+    }
+    assert (await sandbox.post("/campaigns/trigger/send", body)).status == 201
+    assert (await sandbox.totals())["people"] == 0
+
+
+@rule("by alias and by braze_id", "D", CAMPAIGN)
+async def test_a_send_reaches_by_alias_and_braze_id():
+    """One dispatch id for all."""
+    sandbox = furnished()
+    await sandbox.post("/users/alias/new", {"user_aliases": [ALIAS]})
+    await sandbox.track(attributes=[{"external_id": "u"}])
+    braze_id = (await sandbox.person("u"))["braze_id"]
+    recipients = [{"user_alias": ALIAS}, {"braze_id": braze_id}]
+    await sandbox.post("/campaigns/trigger/send", {"campaign_id": "c1", "recipients": recipients})
+    found = [len((await sandbox.person(name))["campaigns_received"]) for name in ("anon:a", "u")]
+    assert found == [1, 1]
+
+
 BAD = [
+    Case(
+        "send_to_existing_only false for an alias",
+        "D",
+        CAMPAIGN,
+        {"recipients": [{"user_alias": ALIAS, "send_to_existing_only": False, "attributes": {"a": 1}}]},
+        "'send_to_existing_only' is not valid",
+    ),
+    Case(
+        "half an alias as recipient",
+        "D",
+        CAMPAIGN,
+        {"recipients": [{"user_alias": {"alias_name": "a"}}]},
+        IDENTIFIER,
+    ),
     Case(
         "an unknown campaign", "D", ERRORS, {"campaign_id": "x", "recipients": [TO_U]}, "Invalid Campaign ID"
     ),
@@ -132,7 +199,15 @@ async def test_a_bad_send_is_refused(given, expected):
     )
     answer = await sandbox.post("/campaigns/trigger/send", body)
     assert (answer.status, answer.json) == (400, {"message": expected})
-    assert (await sandbox.person("u"))["campaigns_received"] == {}
+    if expected != "Invalid Campaign ID":
+        body["canvas_id"] = "v1"
+        if "trigger_properties" in body:
+            body["canvas_entry_properties"] = body["trigger_properties"]
+        answer = await sandbox.post("/canvas/trigger/send", body)
+        assert answer.status == 400
+        assert answer.json["message"] == expected.replace("trigger", "canvas_entry")
+    person = await sandbox.person("u")
+    assert (person["campaigns_received"], person["canvases_received"]) == ({}, {})
 
 
 @rule("an unknown canvas: 400", "A", OURS)
@@ -144,13 +219,16 @@ async def test_an_unknown_canvas_is_refused():
 
 @rule("broadcasts: 10 a minute to the same audience", "D+", LIMITS)
 async def test_broadcasts_are_limited_by_audience():
-    """Another audience has its own ten; sends to recipients are not broadcasts."""
+    """Another audience or canvas has its own ten, for the minute; sends to recipients are not broadcasts."""
     sandbox = furnished()
     body = {"campaign_id": "c1", "broadcast": True}
     statuses = [(await sandbox.post("/campaigns/trigger/send", body)).status for _ in range(11)]
     assert statuses == [201] * 10 + [429]
     other = {**body, "audience": {"AND": []}}
     assert (await sandbox.post("/campaigns/trigger/send", other)).status == 201
+    assert (await sandbox.post("/canvas/trigger/send", {"canvas_id": "v1", "broadcast": True})).status == 201
+    sandbox.time.ms += 60_000
+    assert (await sandbox.post("/campaigns/trigger/send", body)).status == 201
     named = {"campaign_id": "c1", "recipients": [TO_U]}
     assert (await sandbox.post("/campaigns/trigger/send", named)).headers["x-ratelimit-limit"] == "250000"
 
@@ -163,6 +241,14 @@ async def test_broadcasts_are_limited_over_all_audiences():
         body = {"campaign_id": "c1", "broadcast": True, "audience": {"AND": [number]}}
         answer = await sandbox.post("/campaigns/trigger/send", body)
     assert (answer.status, answer.headers["x-ratelimit-limit"]) == (429, "250")
+
+
+@rule("broadcasts: by older pages 250 a minute and nothing else", "D", LIMITS)
+async def test_broadcasts_to_one_audience_can_go_unlimited():
+    """By the switch of limits."""
+    sandbox = furnished(switches={"limits": {"audience": [250, 60]}})
+    body = {"campaign_id": "c1", "broadcast": True}
+    assert {(await sandbox.post("/campaigns/trigger/send", body)).status for _ in range(11)} == {201}
 
 
 @rule("an email recipient is found by prioritization", "D", CANVAS)
