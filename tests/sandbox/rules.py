@@ -3,8 +3,8 @@
 `@rule(claim, mark, source)` marks one test, `@table(CASES)` runs and marks one test per case. The sheet of
 docs/sandbox.md is written from these marks (see sheet.py).
 
-Marks: D documented, D+ documented in newer pages, O observed in public clients, A assumed (a switch),
-S the sandbox's own.
+Marks: D documented, D+ documented in newer pages, O observed in public clients, A assumed where the documents
+leave room (and says which switch chooses otherwise), S the sandbox's own, where nothing public says anything.
 """
 
 from collections.abc import Callable, Iterable
@@ -35,6 +35,8 @@ class Rule(NamedTuple):
     claim: str
     mark: str
     source: str
+    switch: str = ""
+    """The switch an assumption can be changed with."""
 
 
 class Case(NamedTuple):
@@ -45,11 +47,12 @@ class Case(NamedTuple):
     source: str
     given: Any
     expected: Any
+    switch: str = ""
 
 
-def rule(claim: str, mark: str, source: str) -> Callable[[Test], Test]:
+def rule(claim: str, mark: str, source: str, switch: str = "") -> Callable[[Test], Test]:
     """Mark a test with the rule it checks."""
-    return _marked([Rule(claim, mark, source)])
+    return _marked([Rule(claim, mark, source, switch)])
 
 
 def table(cases: Iterable[Case]) -> Callable[[Test], Test]:
@@ -58,7 +61,7 @@ def table(cases: Iterable[Case]) -> Callable[[Test], Test]:
 
     def mark(test: Test) -> Test:
         parameters = [pytest.param(case.given, case.expected, id=case.claim) for case in listed]
-        return _marked([Rule(case.claim, case.mark, case.source) for case in listed])(
+        return _marked([Rule(case.claim, case.mark, case.source, case.switch) for case in listed])(
             pytest.mark.parametrize(("given", "expected"), parameters)(test)
         )
 

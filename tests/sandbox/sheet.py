@@ -36,11 +36,12 @@ def written() -> str:
     lines = [
         f"{len(rules)} rules: {said}.",
         "",
-        "| rule | mark | source | test |",
-        "| --- | --- | --- | --- |",
+        "| rule | mark | switch | source | test |",
+        "| --- | --- | --- | --- | --- |",
     ]
     lines += [
-        f"| {_cell(rule.claim)} | {rule.mark} | {_cell(rule.source)} | `{test}` |" for rule, test in rules
+        f"| {_cell(rule.claim)} | {rule.mark} | {_code(rule.switch)} | {_cell(rule.source)} | `{test}` |"
+        for rule, test in rules
     ]
     switches = ["| switch | what it does |", "| --- | --- |"]
     switches += [f"| `{name}` | {_cell(about)} |" for name, about in describe().items()]
@@ -52,6 +53,10 @@ def _between(page: str, marks: tuple[str, str], lines: list[str]) -> str:
     before, _, rest = page.partition(marks[0])
     _, _, after = rest.partition(marks[1])
     return "\n".join([before + marks[0], "", *lines, "", marks[1] + after])
+
+
+def _code(name: str) -> str:
+    return f"`{name}`" if name else ""
 
 
 def _cell(text: str) -> str:

@@ -56,7 +56,7 @@ async def test_an_unknown_external_id_is_no_error():
     assert (await sandbox.totals())["people"] == 0
 
 
-@rule("an alias somebody else has: success, nothing done", "A", OURS)
+@rule("an alias somebody else has: success, nothing done", "A", OURS, switch="alias_taken")
 async def test_an_alias_stays_with_whoever_has_it():
     """And a label a person already uses is not overwritten."""
     sandbox = client()
@@ -73,15 +73,23 @@ async def test_an_alias_stays_with_whoever_has_it():
 
 
 BAD_ALIASES = [
-    Case("no user_aliases", "A", OURS, {}, "'user_aliases' must be an array of objects"),
+    Case("no user_aliases", "A", OURS, {}, "'user_aliases' must be an array of objects", switch="texts"),
     Case(
         "user_aliases no array",
         "A",
         OURS,
         {"user_aliases": ANON},
         "'user_aliases' must be an array of objects",
+        switch="texts",
     ),
-    Case("user_aliases empty", "A", OURS, {"user_aliases": []}, "'user_aliases' must be an array of objects"),
+    Case(
+        "user_aliases empty",
+        "A",
+        OURS,
+        {"user_aliases": []},
+        "'user_aliases' must be an array of objects",
+        switch="texts",
+    ),
     Case(
         "51 aliases",
         "D",
@@ -99,7 +107,7 @@ async def test_a_bad_alias_request_is_refused(given, expected):
     assert (answer.status, answer.json) == (400, {"message": expected})
 
 
-@rule("an alias without name or label is an error at its index", "A", OURS)
+@rule("an alias without name or label is an error at its index", "A", OURS, switch="bad_entries")
 async def test_half_an_alias_is_an_error_of_its_entry():
     """The others are done."""
     sandbox = client()
@@ -202,6 +210,7 @@ BAD_ENTRIES = [
         OURS,
         ("aliases_to_identify", {"external_id": "u"}),
         "'user_alias' is required",
+        switch="texts",
     ),
     Case(
         "an email entry without prioritization",
@@ -209,6 +218,7 @@ BAD_ENTRIES = [
         OURS,
         ("emails_to_identify", {"external_id": "u", "email": "a@b.co"}),
         "'prioritization' is not valid",
+        switch="bad_entries",
     ),
     Case(
         "a prioritization with identified and unidentified",
@@ -229,6 +239,7 @@ BAD_ENTRIES = [
             {"external_id": "u", "phone": "+15551234567", "prioritization": ["newest"]},
         ),
         "'prioritization' is not valid",
+        switch="bad_entries",
     ),
 ]
 

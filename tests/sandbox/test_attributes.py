@@ -12,7 +12,7 @@ BAD_EMAIL = "The value provided for the 'email' field is not a valid email."
 
 ERRORS = [
     Case("email that is no address", "O", CLIENTS, {"email": "nope"}, BAD_EMAIL),
-    Case("email that is no text", "A", OURS, {"email": 7}, BAD_EMAIL),
+    Case("email that is no text", "S", OURS, {"email": 7}, BAD_EMAIL),
     Case(
         "email_subscribe outside its words",
         "D+",
@@ -37,7 +37,7 @@ ERRORS = [
     ),
     Case(
         "current_location off the globe",
-        "A",
+        "S",
         OURS,
         {"current_location": {"longitude": 1, "latitude": 91}},
         "BAD_LOCATION_UPDATE",
@@ -154,17 +154,19 @@ LENIENT = [
     Case("country unknown: null", "D", ATTRIBUTES, {"country": "Atlantis"}, None),
     Case("language unknown: not set", "D", ATTRIBUTES, {"language": "klingon"}, "fr"),
     Case("time_zone unknown: not set", "D", ATTRIBUTES, {"time_zone": "Mars/Base"}, "Europe/Paris"),
-    Case("gender outside M F O N P: not set", "A", OURS, {"gender": "female"}, "F"),
-    Case("dob no YYYY-MM-DD: not set", "A", OURS, {"dob": "31/12/1990"}, "1990-12-31"),
-    Case("dob an impossible day: not set", "A", OURS, {"dob": "1990-02-30"}, "1990-12-31"),
-    Case("first_name over 255 characters: not updated", "D", TRACK, {"first_name": "x" * 256}, "Ann"),
-    Case("first_name an object: not set", "A", OURS, {"first_name": {"a": 1}}, "Ann"),
+    Case("gender outside M F O N P: not set", "A", OURS, {"gender": "female"}, "F", switch="unfit_field"),
+    Case("dob no YYYY-MM-DD: not set", "A", OURS, {"dob": "31/12/1990"}, "1990-12-31", switch="unfit_field"),
     Case(
-        "date_of_first_session no date: not set", "A", OURS, {"date_of_first_session": "soon"}, "2025-01-01"
+        "dob an impossible day: not set", "A", OURS, {"dob": "1990-02-30"}, "1990-12-31", switch="unfit_field"
     ),
-    Case("open tracking no boolean: not set", "A", OURS, {"email_open_tracking_disabled": "no"}, True),
-    Case("facebook no object: not set", "A", OURS, {"facebook": "me"}, {"id": "7"}),
-    Case("phone no number as a field: not set", "A", OURS, {"phone": "n/a"}, "+15551234567"),
+    Case("first_name over 255 characters: not updated", "D", TRACK, {"first_name": "x" * 256}, "Ann"),
+    Case("first_name an object: not set", "S", OURS, {"first_name": {"a": 1}}, "Ann"),
+    Case(
+        "date_of_first_session no date: not set", "S", OURS, {"date_of_first_session": "soon"}, "2025-01-01"
+    ),
+    Case("open tracking no boolean: not set", "S", OURS, {"email_open_tracking_disabled": "no"}, True),
+    Case("facebook no object: not set", "S", OURS, {"facebook": "me"}, {"id": "7"}),
+    Case("phone no number as a field: not set", "S", OURS, {"phone": "n/a"}, "+15551234567"),
 ]
 BEFORE = {
     "country": "FR",
@@ -309,7 +311,7 @@ async def test_identifiers_survive_null():
     assert (await sandbox.person("anon:a"))["aliases"] == {"anon": "a"}
 
 
-@rule("a long string may be cut instead of skipped", "A", OURS)
+@rule("a long string may be cut instead of skipped", "A", OURS, switch="long_string")
 async def test_long_text_can_be_truncated():
     """By switch, for fields and custom attributes."""
     sandbox = client(switches={"long_string": "truncate"})

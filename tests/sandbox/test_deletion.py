@@ -78,7 +78,7 @@ GONE = [
         {"phone_numbers": [{"phone": "+15551234567", "prioritization": ["unidentified"]}]},
         ["u"],
     ),
-    Case("entries of the wrong shape delete nobody", "A", OURS, {"external_ids": [7, None, {}]}, []),
+    Case("entries of the wrong shape delete nobody", "S", OURS, {"external_ids": [7, None, {}]}, []),
 ]
 
 
@@ -109,7 +109,7 @@ async def test_the_count_can_be_that_of_the_ids_sent():
 
 
 BAD = [
-    Case("no ids", "A", OURS, {}, "Exactly one kind of user identifier must be provided"),
+    Case("no ids", "A", OURS, {}, "Exactly one kind of user identifier must be provided", switch="texts"),
     Case(
         "two kinds of ids",
         "D",
@@ -120,7 +120,14 @@ BAD = [
     Case(
         "51 ids", "D", ERRORS, {"external_ids": ["u"] * 51}, "The max number of ids per request was exceeded"
     ),
-    Case("ids no array", "A", OURS, {"external_ids": "u"}, "'external_ids' must be an array of objects"),
+    Case(
+        "ids no array",
+        "A",
+        OURS,
+        {"external_ids": "u"},
+        "'external_ids' must be an array of objects",
+        switch="texts",
+    ),
 ]
 
 

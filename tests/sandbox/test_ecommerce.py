@@ -20,7 +20,7 @@ def changed(properties, given):
 
 VIOLATIONS = [
     Case("order_id missing", "D+", ECOMMERCE, {"order_id": MISSING}, "'order_id' is required"),
-    Case("order_id null", "A", OURS, {"order_id": None}, "'order_id' is required"),
+    Case("order_id null", "S", OURS, {"order_id": None}, "'order_id' is required"),
     Case("an extra property", "D+", ECOMMERCE, {"coupon": "X"}, "'coupon' is not allowed"),
     Case("money as text", "D+", ECOMMERCE, {"total_value": "29.99"}, "'total_value' must be a float"),
     Case("money below zero", "D+", ECOMMERCE, {"total_value": -1}, "'total_value' must be a float"),

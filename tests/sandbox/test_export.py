@@ -44,7 +44,7 @@ FOUND = [
     Case("by device_id", "D", EXPORT, {"device_id": "device-1"}, (["u"], None)),
     Case(
         "somebody named twice is given once",
-        "A",
+        "S",
         OURS,
         {"external_ids": ["u"], "user_aliases": [ANON]},
         (["u"], None),
@@ -67,7 +67,14 @@ async def test_people_are_found_by_any_identifier(given, expected):
 
 
 BAD = [
-    Case("no identifier", "A", OURS, ONLY_ID, "Exactly one kind of user identifier must be provided"),
+    Case(
+        "no identifier",
+        "A",
+        OURS,
+        ONLY_ID,
+        "Exactly one kind of user identifier must be provided",
+        switch="texts",
+    ),
     Case(
         "51 ids, aliases included",
         "D",
@@ -82,6 +89,7 @@ BAD = [
         OURS,
         {"external_ids": "u", **ONLY_ID},
         "'external_ids' must be an array of objects",
+        switch="texts",
     ),
 ]
 

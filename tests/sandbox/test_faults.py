@@ -42,7 +42,7 @@ async def test_maintenance_answers_queued_and_applies():
     assert (await sandbox.totals())["events"] == 1
 
 
-@rule("maintenance does not hide what is wrong with a request", "A", OURS)
+@rule("maintenance does not hide what is wrong with a request", "S", OURS)
 async def test_maintenance_still_refuses_a_bad_key():
     """A queue is no excuse."""
     sandbox = await with_fault(maintenance=True)

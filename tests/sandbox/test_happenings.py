@@ -294,7 +294,7 @@ def test_what_is_not_on_the_partner_list_is_off_unless_asked_for(named, kind, gr
     assert takes(events=[named], kind="custom")
 
 
-@rule("a connector may call an event otherwise", "A", SEGMENT)
+@rule("a connector may call an event otherwise", "S", SEGMENT)
 async def test_names_can_be_chosen():
     """The pages do not agree on all of them."""
     names = {"users.behaviors.subscription.GlobalStateChange": "Global Subscription Group State Change"}

@@ -120,7 +120,7 @@ async def test_exports_can_be_limited_by_the_second():
     assert told(await sandbox.post("/users/export/ids", body))["limit"] == 40
 
 
-@rule("a plain retry-after may be switched on", "A", OURS)
+@rule("a plain retry-after may be switched on", "A", OURS, switch="plain_retry_after")
 async def test_a_plain_retry_after_can_be_switched_on():
     """Documented nowhere, so off by default."""
     for profile in ("standard", "mau"):
@@ -219,7 +219,7 @@ async def test_segment_exports_are_limited_over_the_company():
     assert (await sandbox.post("/users/export/segment", {"segment_id": "s100", **body})).status == 201
 
 
-@rule("double opt-in is taken note of; nobody is asked to confirm", "A", OURS)
+@rule("double opt-in is taken note of; nobody is asked to confirm", "S", OURS)
 async def test_double_opt_in_is_a_warning():
     """As attribute and by both subscription endpoints."""
     sandbox = client()

@@ -64,7 +64,7 @@ async def test_a_message_reaches_whom_it_names(given, expected):
 
 def bad(claim, given, expected, mark="D"):
     """A line of the table: what differs from a good call to Ann, and the message of the 400."""
-    return Case(claim, mark, ERRORS, given, expected)
+    return Case(claim, mark, ERRORS, given, expected, "texts" if mark == "A" else "")
 
 
 @table(

@@ -146,7 +146,12 @@ async def test_only_required_refuses(given, expected):
     assert await made.warnings() == expected
 
 
-@rule("a token that none of the keys signed may be answered with 20 instead of 27", "A", PAGE)
+@rule(
+    "a token that none of the keys signed may be answered with 20 instead of 27",
+    "A",
+    PAGE,
+    switch="sdk_unmatched_key",
+)
 async def test_the_unmatched_code_is_a_switch():
     """The page gives the same reason for both."""
     answer = await visit(sandbox(sdk_unmatched_key=20), token(key=OTHER), "ann")

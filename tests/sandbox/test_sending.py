@@ -179,7 +179,7 @@ BAD = [
     ),
     Case(
         "trigger_properties no object",
-        "A",
+        "S",
         OURS,
         {"recipients": [TO_U], "trigger_properties": [1]},
         "'trigger_properties' is not valid",
@@ -210,7 +210,7 @@ async def test_a_bad_send_is_refused(given, expected):
     assert (person["campaigns_received"], person["canvases_received"]) == ({}, {})
 
 
-@rule("an unknown canvas: 400", "A", OURS)
+@rule("an unknown canvas: 400", "A", OURS, switch="texts")
 async def test_an_unknown_canvas_is_refused():
     """In the words of the campaign's refusal."""
     answer = await furnished().post("/canvas/trigger/send", {"canvas_id": "x", "recipients": [TO_U]})

@@ -20,6 +20,12 @@ def test_no_rule_is_written_twice():
     assert len(entries) == len(set(entries))
 
 
+def test_every_assumption_names_its_switch():
+    """Where nothing public says anything the mark is S; what is assumed can be chosen otherwise."""
+    assert [(rule.claim, test) for rule, test in marked() if rule.mark == "A" and not rule.switch] == []
+    assert {rule.switch for rule, _ in marked()} - {""} <= describe().keys()
+
+
 @pytest.mark.parametrize("switch", describe())
 def test_every_switch_is_switched_by_some_test(switch):
     """An assumption nobody tries both ways is no switch."""

@@ -27,9 +27,11 @@ LENIENT = {
     "attribute-type": ("attributes", {"known": "seven"}, "'known' is not valid"),
     "country-unmapped": ("attributes", {"country": "Atlantis"}, "'country' is not valid"),
     "event-blocklisted": ("events", {**EVENT, "name": "Blocked"}, "'Blocked' is not allowed"),
-    "field-not-set": ("attributes", {"gender": "male"}, "'gender' is not valid"),
+    "field-cleared": ("attributes", {"gender": "male"}, "'gender' is not valid"),
+    "field-not-set": ("attributes", {"time_zone": "Mars"}, "'time_zone' is not valid"),
     "field-part-left-out": ("attributes", {"facebook": {"likes": 3}}, "'facebook' is not valid"),
     "product-blocklisted": ("purchases", {**BOUGHT, "product_id": "blocked"}, "'blocked' is not allowed"),
+    "properties-dropped": ("events", {**EVENT, "properties": [1]}, "'properties' is not valid"),
     "property-left-out": ("events", {**EVENT, "properties": {"$x": 1}}, "Invalid 'properties' field"),
     "reserved-property": ("events", {**EVENT, "properties": {"time": 1}}, "Invalid 'properties' field"),
     "string-truncated": ("attributes", {"first_name": "n" * 256}, "'first_name' is not valid"),
@@ -46,7 +48,7 @@ LENIENT = {
 async def test_leniency_is_refused_when_asked_for(name):
     """A warning by default; strict, the object fails alone, with its text, and nothing of it is applied."""
     array, item, says = LENIENT[name]
-    sandbox = client(switches={"long_string": "truncate"})
+    sandbox = client(switches={"long_string": "truncate", "unfit_field": "clear", "bad_properties": "drop"})
     await sandbox.send("PATCH", "/_sandbox/workspaces/sandbox", FURNISHING)
     await sandbox.track(attributes=[{"external_id": "a", "known": 3}])
     sent = {"external_id": "a", "fresh": 1, **item} if array == "attributes" else item

@@ -63,6 +63,7 @@ BAD = [
         OURS,
         {**ON, "subscription_group_id": "x", "email": "x@y.co"},
         "subscription_group_id is not valid",
+        switch="texts",
     ),
     Case(
         "an unknown state",
@@ -70,8 +71,9 @@ BAD = [
         OURS,
         {**ON, "subscription_state": "opted_in", "email": "x@y.co"},
         "subscription_state is not valid",
+        switch="texts",
     ),
-    Case("nobody named", "A", OURS, ON, "external_id, email or phone is required"),
+    Case("nobody named", "A", OURS, ON, "external_id, email or phone is required", switch="texts"),
     Case(
         "51 ids",
         "D",
@@ -176,7 +178,7 @@ async def test_email_and_phone_are_fine_with_an_external_id():
     assert (answer.status, answer.json) == (200, {"status": states, "message": "success"})
 
 
-@rule("a user's groups nested by user, as seen live", "A", GET_USER)
+@rule("a user's groups nested by user, as seen live", "A", GET_USER, switch="subscription_user_shape")
 async def test_a_users_groups_can_be_nested():
     """By switch."""
     sandbox = await world(subscription_user_shape="nested")

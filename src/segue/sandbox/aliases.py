@@ -30,6 +30,16 @@ def entries_of(call: Call, name: str, *, required: bool = True) -> list[Any]:
     return value
 
 
+def note_entry(call: Call, refusal: Refused, array: str, index: int) -> None:
+    """Report a bad entry beside the good ones.
+
+    Raises the refusal: by switch a bad entry refuses the whole request.
+    """
+    if call.world.switches.bad_entries == "request":
+        raise refusal
+    call.problems.append({"type": call.say(refusal), "input_array": array, "index": index})
+
+
 def new_alias(call: Call) -> Reply:
     """Give aliases to known profiles, or make alias-only profiles."""
     work: list[Given] = []
@@ -37,9 +47,11 @@ def new_alias(call: Call) -> Reply:
     call.objects = len(entries)
     for index, entry in enumerate(entries):
         try:
-            work.append(given(call, entry))
+            read = given(call, entry)
+            _check_free(call, *read)
+            work.append(read)
         except Refused as refusal:
-            call.problems.append({"type": call.say(refusal), "input_array": "user_aliases", "index": index})
+            note_entry(call, refusal, call.world.switches.alias_error_array, index)
     call.accepted = len(work)
     call.world.apply_later(call, lambda now_ms: give(call, work, now_ms))
     answer: dict[str, Any] = {"aliases_processed": len(work), "message": "success"}
@@ -68,6 +80,18 @@ def given(call: Call, entry: Any) -> Given:
         raise Refused("not-valid", "external_id")
     checked_external(external_id, call.workspace)
     return external_id, *alias
+
+
+def _check_free(call: Call, external_id: str | None, name: str, label: str) -> None:
+    """Raise Refused: somebody has the alias, or the person another of its label; if a switch says so."""
+    people = call.workspace.people
+    if call.world.switches.alias_taken == "ignore":
+        return
+    owner = people.by_alias(name, label)
+    person = people.by_external_id(external_id) if external_id is not None else None
+    held = person.aliases.get(label, name) if person is not None else name
+    if held != name or (owner is not None and owner is not person):
+        raise Refused("alias-taken")
 
 
 def give(call: Call, work: Iterable[Given], now_ms: int) -> None:

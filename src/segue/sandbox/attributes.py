@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from segue.sandbox import custom, identity
 from segue.sandbox.changes import Change, apply_change
+from segue.sandbox.dates import SESSION_DATES
 from segue.sandbox.exchange import Call
 from segue.sandbox.fields import METERED, RESERVED, SKIP, ignored
 from segue.sandbox.identity import Target
@@ -116,6 +117,7 @@ def set_field(workspace: Workspace, person: Person, name: str, value: Any) -> No
         person.fields.pop(name, None)
     else:
         person.fields[name] = value
+        workspace.registry.session_dates += name in SESSION_DATES
 
 
 def _source(call: Call) -> str:
@@ -128,7 +130,7 @@ def _target(call: Call, item: Mapping[str, Any]) -> Target | None:
         if item.get("external_id") or item.get("braze_id") or not item.get("push_tokens"):
             raise Refused("token-import")
         return None
-    return identity.target_of(item, call.workspace)
+    return identity.target_of(item, call.workspace, strict=call.world.switches.odd_identifiers == "refuse")
 
 
 def _sharing_email(workspace: Workspace, person: Person) -> dict[str, Person]:

@@ -79,14 +79,16 @@ def guarded(answer: Callable[[Call], Reply]) -> Callable[[Call], Reply]:
             return answer(call)
         except CatalogFault as fault:
             message = MESSAGES[fault.code].replace("{0}", str(fault.values[0]) if fault.values else "")
+            code = _CODES.get(fault.code, fault.code)
             error = {
-                "id": _CODES.get(fault.code, fault.code),
+                "id": code,
                 "message": message,
                 "parameters": fault.names,
                 "parameter_values": fault.values,
             }
             call.problems.append(error)
-            return reply(fault.status, {"errors": [error], "message": "Invalid Request"})
+            status = call.world.switches.statuses.get(code, fault.status)
+            return reply(status, {"errors": [error], "message": "Invalid Request"})
 
     return answer_or_say
 

@@ -67,7 +67,7 @@ def _read_string(call: Call, name: str, value: str, merge_objects: bool, where: 
 
 def _read_list(call: Call, name: str, value: list[Any], merge_objects: bool, where: str) -> Change:
     if value and all(isinstance(element, dict) for element in value):
-        points = sum(max(1, leaves(element)) for element in value)
+        points = sum(_cost(call, element) for element in value)
         return Change(name, "set", _sized([_nested(element, 2) for element in value]), points)
     return Change(name, "set", _sized(_scalars(value)))
 
@@ -84,12 +84,12 @@ def _read_object(call: Call, name: str, value: dict[str, Any], merge_objects: bo
     if keys == {"$time"}:
         return Change(name, "set", _time_of(value))
     if keys and keys <= {"$add", "$remove", "$update"}:
-        return _read_objects(name, value, merge_objects)
+        return _read_objects(call, name, value, merge_objects)
     kept = _sized(_nested(value, 1))
-    return Change(name, "merge" if merge_objects else "set", kept, max(1, leaves(kept)))
+    return Change(name, "merge" if merge_objects else "set", kept, _cost(call, kept))
 
 
-def _read_objects(name: str, value: dict[str, Any], merge_objects: bool) -> Change:
+def _read_objects(call: Call, name: str, value: dict[str, Any], merge_objects: bool) -> Change:
     points = 0
     edits: list[tuple[str, Any, Any, Any]] = []
     for keyword in ("$add", "$remove", "$update"):  # the order Braze applies them in
@@ -99,7 +99,7 @@ def _read_objects(name: str, value: dict[str, Any], merge_objects: bool) -> Chan
         for entry in entries:
             if keyword == "$add":
                 added = _sized(_nested(entry, 2))
-                points += max(1, leaves(added))
+                points += _cost(call, added)
                 edits.append(("$add", None, None, added))
                 continue
             key = entry.get("$identifier_key")
@@ -114,7 +114,7 @@ def _read_objects(name: str, value: dict[str, Any], merge_objects: bool) -> Chan
             if not isinstance(new, dict):
                 raise Unstorable("$update needs a $new_object")
             kept = _sized(_nested(new, 2))
-            points += max(1, leaves(kept))
+            points += _cost(call, kept)
             edits.append(("$merge" if merge_objects else "$replace", key, wanted, kept))
     return Change(name, "objects", edits, points)
 
@@ -129,10 +129,15 @@ _READERS: dict[type, Callable[[Call, str, Any, bool, str], Change]] = {
 }
 
 
-def leaves(value: Any) -> int:
+def _cost(call: Call, value: dict[str, Any]) -> int:
+    """Data points of an object: its keys at all levels or, by switch, at the top; never none."""
+    return max(1, _leaves(value) if call.world.switches.metered_nesting else len(value))
+
+
+def _leaves(value: Any) -> int:
     """How many keys an object carries at all its levels, an object that only holds others not counted."""
     if isinstance(value, dict):
-        return sum(leaves(part) if isinstance(part, dict) and part else 1 for part in value.values())
+        return sum(_leaves(part) if isinstance(part, dict) and part else 1 for part in value.values())
     return 1
 
 
@@ -247,14 +252,15 @@ def _coerced(value: Any, wanted: str) -> Any:
         case "string":
             return ("true" if value else "false") if isinstance(value, bool) else str(value)
         case "number" if isinstance(value, str):
-            return _number(value)
+            return number_of(value)
         case "boolean":
             return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
         case _:
             return None
 
 
-def _number(text: str) -> int | float | None:
+def number_of(text: str) -> int | float | None:
+    """The number a text stands for; None when it is none, or none within 64 bits."""
     try:
         number = float(text) if any(mark in text for mark in ".eE") else int(text)
     except ValueError:

@@ -5,10 +5,15 @@ Without a zone a time is UTC. Years before 1 or after 3000 are not dates here.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from segue.sandbox.clock import EPOCH
 
+SESSION_DATES = ("date_of_first_session", "date_of_last_session")
+"""Fields that tell of sessions the sandbox has not seen."""
+DAY_MS = 86_400_000
 _MS = timedelta(milliseconds=1)
 _COLON_MILLIS = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d):(\d{3})(Z|[+-]\d\d:?\d\d)?$")
 _AMERICAN = re.compile(r"^\d\d/\d\d/\d{4}$")
@@ -52,6 +57,12 @@ def looks_like_time(text: str) -> bool:
 def is_day(text: str) -> bool:
     """Whether it is a real day as `YYYY-MM-DD`, the only form of a date of birth."""
     return _DAY.match(text) is not None and read_time(text) is not None
+
+
+def told_days(fields: Mapping[str, Any]) -> set[int]:
+    """Days, since the epoch, on which a profile's own fields say it had a session."""
+    moments = [read_time(fields[name]) for name in SESSION_DATES if fields.get(name)]
+    return {moment // DAY_MS for moment in moments if moment is not None}
 
 
 def _other_form(text: str) -> datetime | None:

@@ -7,7 +7,7 @@ Names are exact; anything else, `ecommerce.OrderPlaced` included, is an ordinary
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from segue.sandbox.person import CART_DAYS, DAY_MS, Cart, Commerce, Person
+from segue.sandbox.person import DAY_MS, Cart, Commerce, Person
 from segue.sandbox.places import CURRENCIES
 from segue.sandbox.texts import Refused
 
@@ -96,8 +96,8 @@ def check(name: str, properties: Mapping[str, Any]) -> None:
         raise Refused("required", "total_value")
 
 
-def apply(person: Person, name: str, properties: Mapping[str, Any], time_ms: int) -> None:
-    """Let a valid event move the person's totals and cart."""
+def apply(person: Person, name: str, properties: Mapping[str, Any], time_ms: int, cart_days: int) -> None:
+    """Let a valid event move the person's totals and cart, which lives so many days without an update."""
     commerce = person.commerce = person.commerce or Commerce()
     match name:
         case "ecommerce.order_placed":
@@ -115,7 +115,7 @@ def apply(person: Person, name: str, properties: Mapping[str, Any], time_ms: int
             if properties["order_id"] not in commerce.cancelled:
                 commerce.cancelled = [*commerce.cancelled, properties["order_id"]]
         case "ecommerce.cart_updated":
-            _update_cart(commerce, properties, time_ms)
+            _update_cart(commerce, properties, time_ms, cart_days)
 
 
 def _check(schema: Schema, properties: Mapping[str, Any]) -> None:
@@ -164,10 +164,10 @@ def _fits(kind: str, value: Any) -> bool:
             return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
 
 
-def _update_cart(commerce: Commerce, properties: Mapping[str, Any], time_ms: int) -> None:
+def _update_cart(commerce: Commerce, properties: Mapping[str, Any], time_ms: int, cart_days: int) -> None:
     cart_id, products = properties["cart_id"], properties["products"]
     cart = commerce.carts.get(cart_id)
-    if cart is not None and time_ms - cart.updated_ms > CART_DAYS * DAY_MS:
+    if cart is not None and time_ms - cart.updated_ms > cart_days * DAY_MS:
         cart = None
     if not products or (cart is not None and (cart.checked_out or time_ms <= cart.updated_ms)):
         return

@@ -39,6 +39,13 @@ def _lenient(call: Call, name: str, where: str, why: str) -> Any:
     return SKIP
 
 
+def _unfit(call: Call, name: str, where: str, why: str) -> Any:
+    if call.world.switches.unfit_field == "clear":
+        call.warn("field-cleared", where, f"{name}: {why}; cleared", name)
+        return None
+    return _lenient(call, name, where, why)
+
+
 def _text(call: Call, name: str, value: Any, where: str) -> Any:
     if value is None:
         return None
@@ -71,12 +78,12 @@ def _phone(call: Call, name: str, value: Any, where: str) -> Any:
 
 def _birthday(call: Call, name: str, value: Any, where: str) -> Any:
     fits = value is None or (isinstance(value, str) and is_day(value))
-    return value if fits else _lenient(call, name, where, "expected YYYY-MM-DD")
+    return value if fits else _unfit(call, name, where, "expected YYYY-MM-DD")
 
 
 def _gender(call: Call, name: str, value: Any, where: str) -> Any:
     fits = value is None or (isinstance(value, str) and value in GENDERS and len(value) == 1)
-    return value if fits else _lenient(call, name, where, "expected M, F, O, N or P")
+    return value if fits else _unfit(call, name, where, "expected M, F, O, N or P")
 
 
 def _country(call: Call, name: str, value: Any, where: str) -> Any:

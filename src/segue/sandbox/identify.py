@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from segue.sandbox import identity, merging
-from segue.sandbox.aliases import entries_of
+from segue.sandbox.aliases import entries_of, note_entry
 from segue.sandbox.exchange import Call, Reply, reply
 from segue.sandbox.identity import Target
 from segue.sandbox.texts import Refused
@@ -58,7 +58,7 @@ def _read(call: Call, entry: Any, kind: str, index: int) -> Order | None:
     try:
         return _order(call, entry, kind)
     except Refused as refusal:
-        call.problems.append({"type": call.say(refusal), "input_array": "user_identifiers", "index": index})
+        note_entry(call, refusal, "user_identifiers", index)
         return None
 
 

@@ -30,11 +30,14 @@ class Target(NamedTuple):
     """Label of an alias, whose name is the value."""
 
 
-def target_of(item: Mapping[str, Any], workspace: Workspace) -> Target:
+def target_of(item: Mapping[str, Any], workspace: Workspace, *, strict: bool = False) -> Target:
     """The identifier of an object.
 
+    strict  whether an identifier that is not quite one is refused rather than read or passed over
     Raises Refused: none, two primaries, an id that is too long or blocked, a bad email or phone.
     """
+    if strict:
+        _hold_strictly(item)
     external_id = item.get("external_id")
     if type(external_id) is not str:
         external_id = _as_text(external_id)
@@ -194,6 +197,14 @@ def _secondary(item: Mapping[str, Any]) -> Target:
             raise Refused("phone-not-valid")
         return Target("phone", phone)
     raise Refused("no-identifier")
+
+
+def _hold_strictly(item: Mapping[str, Any]) -> None:
+    external_id, alias = item.get("external_id"), item.get("user_alias")
+    if external_id is not None and (not isinstance(external_id, str) or not external_id):
+        raise Refused("not-valid", "external_id")
+    if alias is not None and alias_of(alias) is None:
+        raise Refused("not-valid", "user_alias")
 
 
 def _as_text(value: object) -> str:

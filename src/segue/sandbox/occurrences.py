@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
-from segue.sandbox import campaigns, ecommerce, identity
+from segue.sandbox import campaigns, custom, ecommerce, identity
 from segue.sandbox.dates import read_time
 from segue.sandbox.exchange import Call
 from segue.sandbox.identity import Target
@@ -65,10 +65,10 @@ def check_event(call: Call, item: Mapping[str, Any], index: int) -> EventDeed:
     Raises Refused for what Braze answers with an error; lenient cases are warnings of the call.
     """
     workspace = call.workspace
-    target = identity.target_of(item, workspace)
+    target = identity.target_of(item, workspace, strict=call.world.switches.odd_identifiers == "refuse")
     name = item.get("name")
     if type(name) is not str or not 0 < len(name) <= TEXT_LIMIT:
-        name = _named(name, "name")
+        name = _event_name(call, name, f"events[{index}]")
     time_ms = _time_of(item, call.now_ms)
     create = (target.kind == "external_id" and "_update_existing_only" not in item) or _may_create(
         call, item, target
@@ -83,10 +83,8 @@ def check_event(call: Call, item: Mapping[str, Any], index: int) -> EventDeed:
         ecommerce.check(name, sent)
         order, points = sent, 0
         properties = _packed(sent)
-    elif sent:
+    elif _is_kept(call, sent, f"events[{index}]"):
         properties, points = _properties(call, sent, RESERVED_EVENT, name, f"events[{index}]")
-    elif sent is not None and not isinstance(sent, dict):
-        raise Refused("not-valid", "properties")
     if name in workspace.blocklisted_events:
         call.warn("event-blocklisted", f"events[{index}]", f"event {name!r} is on the blocklist", name)
         name, points = "", 0
@@ -112,7 +110,7 @@ def apply_event(call: Call, workspace: Workspace, deed: EventDeed, now_ms: int) 
         tally = workspace.registry.events[name] = Tally(now_ms)
     tally.add(time_ms, app_id)
     if order is not None:
-        ecommerce.apply(person, name, order, time_ms)
+        ecommerce.apply(person, name, order, time_ms, call.world.switches.cart_days)
         _sum_orders(workspace, name, order)
     if workspace.awaiting:
         campaigns.heed(workspace, person, name, time_ms)
@@ -134,18 +132,10 @@ def check_purchase(call: Call, item: Mapping[str, Any], index: int) -> PurchaseD
     Raises Refused for what Braze answers with an error; lenient cases are warnings of the call.
     """
     workspace = call.workspace
-    target = identity.target_of(item, workspace)
+    target = identity.target_of(item, workspace, strict=call.world.switches.odd_identifiers == "refuse")
     product = _named(item.get("product_id"), "product_id")
     currency = _currency(call, item.get("currency"))
-    price = item.get("price")
-    if price is None:
-        raise Refused("required", "price")
-    if (
-        isinstance(price, bool)
-        or not isinstance(price, int | float)
-        or not -PRICE_LIMIT < price < PRICE_LIMIT  # which no NaN is
-    ):
-        raise Refused("not-valid", "price")
+    price = _price(call, item.get("price"))
     quantity = item.get("quantity")
     if quantity is None:
         quantity = 1
@@ -154,12 +144,10 @@ def check_purchase(call: Call, item: Mapping[str, Any], index: int) -> PurchaseD
     time_ms = _time_of(item, call.now_ms)
     sent = item.get("properties")
     properties, extra = NO_PROPERTIES, 0
-    if sent:
+    if _is_kept(call, sent, f"purchases[{index}]"):
         properties, points = _properties(call, sent, RESERVED_PURCHASE, product, f"purchases[{index}]")
         extra = points - 1
-    elif sent is not None and not isinstance(sent, dict):
-        raise Refused("not-valid", "properties")
-    points = quantity + extra
+    points = (quantity if call.world.switches.metered_quantity else 1) + extra
     if product in workspace.blocklisted_products:
         why = f"product {product!r} is on the blocklist"
         call.warn("product-blocklisted", f"purchases[{index}]", why, product)
@@ -259,6 +247,39 @@ def _named(value: Any, field: str) -> str:
     return value
 
 
+def _event_name(call: Call, value: Any, where: str) -> str:
+    if isinstance(value, str) and call.world.switches.long_event_name == "truncate" and value:
+        call.warn("string-truncated", where, f"the name was cut to {TEXT_LIMIT} characters", "name")
+        return value[:TEXT_LIMIT]
+    return _named(value, "name")
+
+
+def _price(call: Call, value: Any) -> float:
+    if value is None:
+        raise Refused("required", "price")
+    if isinstance(value, str) and call.world.switches.price_as_text == "coerce":
+        value = custom.number_of(value)
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not -PRICE_LIMIT < value < PRICE_LIMIT  # which no NaN is
+    ):
+        raise Refused("not-valid", "price")
+    return value
+
+
+def _is_kept(call: Call, sent: Any, where: str) -> bool:
+    """Whether there are properties to keep. Raises Refused: they are no object."""
+    if sent is None or isinstance(sent, dict):
+        return bool(sent)
+    if call.world.switches.bad_properties == "refuse":
+        raise Refused("not-valid", "properties")
+    call.warn(
+        "properties-dropped", where, f"properties are no object but {type(sent).__name__}", "properties"
+    )
+    return False
+
+
 def _time_of(item: Mapping[str, Any], now_ms: int) -> int:
     text = item.get("time")
     if text is None or text == "":
@@ -289,8 +310,6 @@ def _properties(
     call: Call, sent: Any, reserved: frozenset[str], name: str, where: str
 ) -> tuple[msgspec.Raw, int]:
     """The properties that are kept, packed, and what the object costs with them."""
-    if not isinstance(sent, dict):
-        raise Refused("not-valid", "properties")
     packed = _packed(sent)
     bad = dict.fromkeys(key for key, value in sent.items() if not _is_keepable(key, value, reserved))
     if bad or len(sent) > PROPERTY_COUNT:

@@ -9,9 +9,6 @@ from typing import Any
 import msgspec
 
 DAY_MS = 86_400_000
-CART_DAYS = 30
-"""Days a cart lives without an update. Source: Braze docs, "Ecommerce recommended events", 2026-11-23."""
-
 MESSAGES_KEPT = 40
 """As many as the profile's Messaging History shows. Source: Braze docs, "User profiles", 2026-11-23."""
 

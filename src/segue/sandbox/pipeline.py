@@ -1,9 +1,11 @@
 """The order in which a request is checked, from unknown path to the endpoint's own rules.
 
 Path, key, address and permission, rate limit, content type, size, syntax, then the endpoint. The order is
-assumed; the statuses and texts are in texts.py with their marks.
+assumed and a switch; the statuses and texts are in texts.py with their marks.
 Source  Braze docs, "API overview", "API errors", read 2026-11-23
 """
+
+from collections.abc import Callable, Mapping
 
 import orjson
 
@@ -26,23 +28,20 @@ def answer(call: Call) -> Reply:
     headers: Headers = []
     try:
         if endpoint.permission:
-            _check_key(call, endpoint)
+            _know_key(call)
             call.is_strict = world.switches.strictness == "strict"
-            permit = world.limits.take(world.switches, call.workspace.id, endpoint.bucket, call.now_ms)
-            headers = permit.headers
-            if not permit.granted:
-                raise Refused("rate-limited", status=429)  # noqa: TRY301 - all refusals leave by one door
-        if call.method in _WITH_BODY and not _read_body(call, endpoint):
+        for name in world.switches.check_order:
+            headers = _CHECKS[name](call, endpoint) or headers
+        if call.method in _WITH_BODY and not _parse(call):
             text = say(world.switches, "syntax")
             call.problems.append(text)
-            return reply(400, {"error": text}, headers)
+            return reply(world.switches.statuses.get("syntax", 400), {"error": text}, headers)
         status, body, extra = endpoint.answer(call)
     except Refused as refusal:
         text = call.say(refusal)
         call.problems.append(text)
-        return reply(
-            refusal.status, {"message": text}, headers if refusal.headers is None else refusal.headers
-        )
+        status = world.switches.statuses.get(refusal.rule, refusal.status)
+        return reply(status, {"message": text}, headers if refusal.headers is None else refusal.headers)
     return Reply(status, body, headers + extra if extra else headers)
 
 
@@ -55,12 +54,13 @@ def _lost(call: Call) -> Reply:
             call.path = call.path.rstrip("/")
             return answer(call)
         status = switches.trailing_slash_status
-    text = say(switches, "not-found" if status == 404 else "access-denied")
+    rule = "not-found" if status == 404 else "access-denied"
+    text = say(switches, rule)
     call.problems.append(text)
-    return reply(status, {"message": text})
+    return reply(switches.statuses.get(rule, status), {"message": text})
 
 
-def _check_key(call: Call, endpoint: endpoints.Endpoint) -> None:
+def _know_key(call: Call) -> None:
     world = call.world
     key = world.by_header.get(call.headers.get(b"authorization", b""))
     if key is None:
@@ -70,27 +70,63 @@ def _check_key(call: Call, endpoint: endpoints.Endpoint) -> None:
         raise Refused("invalid-key", status=401)
     call.key, call.held_workspace = key, workspace
     key.last_seen_ms = call.now_ms
-    if not world.company_active or not workspace.furnishing.active:
+
+
+def _may(call: Call, endpoint: endpoints.Endpoint) -> None:
+    key, world = call.key, call.world
+    if key is None:
+        return
+    if not world.company_active or not call.workspace.furnishing.active:
         raise Refused("forbidden", status=403)
     if not key.allows_peer(call.peer) or not key.allows(endpoint.permission):
         raise Refused("access-denied", status=403)
 
 
-def _read_body(call: Call, endpoint: endpoints.Endpoint) -> bool:
-    """Check and parse the body; False when it is not a JSON object."""
-    if call.method == "DELETE" and not call.body:
-        return True
-    kind = call.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if kind != b"application/json":
+def _limit(call: Call, endpoint: endpoints.Endpoint) -> Headers | None:
+    if call.key is None:
+        return None
+    permit = call.world.limits.take(call.world.switches, call.workspace.id, endpoint.bucket, call.now_ms)
+    if not permit.granted:
+        raise Refused("rate-limited", status=429, headers=permit.headers)
+    return permit.headers
+
+
+def _has_body(call: Call) -> bool:
+    return bool(call.body) if call.method == "DELETE" else call.method in _WITH_BODY
+
+
+def _media_type(call: Call, endpoint: endpoints.Endpoint) -> None:
+    kind = call.headers.get(b"content-type", b"")
+    if kind == b"application/json" or not _has_body(call):
+        return
+    if kind.partition(b";")[0].strip().lower() != b"application/json":
         raise Refused("unsupported-media-type", status=415)
-    if len(call.body) > endpoint.body_bytes:
+
+
+def _size(call: Call, endpoint: endpoints.Endpoint) -> None:
+    if len(call.body) > endpoint.body_bytes and _has_body(call):
         status, rule = endpoint.over_body
         raise Refused(rule, status=status)
+
+
+_CHECKS: Mapping[str, Callable[[Call, endpoints.Endpoint], Headers | None]] = {
+    "permission": _may,
+    "limit": _limit,
+    "media_type": _media_type,
+    "size": _size,
+}
+"""By the names of the switch `check_order`; each gives the headers of the answer, if it knows any."""
+
+
+def _parse(call: Call) -> bool:
+    """Parse the body; False when it is not a JSON object."""
+    if not _has_body(call):
+        return True
     try:
         document = orjson.loads(call.body)
     except orjson.JSONDecodeError:
         return False
-    if type(document) is not dict:
-        return False
-    call.document = document
-    return True
+    if type(document) is dict:
+        call.document = document
+        return True
+    return call.world.switches.non_object_body == "empty"

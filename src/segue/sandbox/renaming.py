@@ -7,7 +7,7 @@ A renamed external id stays valid, deprecated, until it is removed.
 from collections.abc import Callable
 from typing import Any
 
-from segue.sandbox.aliases import IDS, entries_of
+from segue.sandbox.aliases import IDS, entries_of, note_entry
 from segue.sandbox.exchange import Call, Reply, reply
 from segue.sandbox.identity import EXTERNAL_ID_BYTES
 from segue.sandbox.texts import Refused
@@ -22,7 +22,7 @@ def update_aliases(call: Call) -> Reply:
         try:
             work.append(_alias_update(entry))
         except Refused as refusal:
-            call.problems.append({"type": call.say(refusal), "input_array": "alias_updates", "index": index})
+            note_entry(call, refusal, "alias_updates", index)
     call.accepted = len(work)
 
     def apply(now_ms: int) -> None:
@@ -33,7 +33,9 @@ def update_aliases(call: Call) -> Reply:
                 )
 
     call.world.apply_later(call, apply)
-    answer: dict[str, Any] = {"aliases_processed": len(work), "message": "success"}
+    is_counted = call.world.switches.alias_update_answer == "counted"
+    answer: dict[str, Any] = {"aliases_processed": len(work)} if is_counted else {}
+    answer["message"] = "success"
     if call.problems:
         answer["errors"] = call.problems
     return reply(201, answer)
@@ -97,7 +99,8 @@ def _each(call: Call, name: str, rule: str, act: Callable[[Any], str]) -> tuple[
         try:
             done.append(act(entry))
         except Refused as refusal:
-            errors.append([index, call.say(refusal)])
+            numbered = [index] if call.world.switches.migration_errors == "pairs" else []
+            errors.append([*numbered, call.say(refusal)])
     call.objects, call.accepted, call.problems = len(entries), len(done), list(errors)
     return done, errors
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from segue.sandbox.clock import iso
 from segue.sandbox.exchange import Call, Reply, reply
 from segue.sandbox.export import profile
 from segue.sandbox.person import Person
@@ -66,20 +67,25 @@ def _export(call: Call, name: str, members: Iterable[Person]) -> Reply:
     call.world.exports_made += 1
     prefix = f"{uuid.uuid5(_NAMES, f'{name}/{call.world.exports_made}')}-{call.now_ms // 1000}"
     packed, end = (_gzipped, "gz") if call.document.get("output_format") == "gzip" else (_zipped, "zip")
-    call.world.keep_export(f"{prefix}.{end}", packed(profiles))
-    host = call.headers.get(b"host", b"localhost").decode("latin-1")
-    url = f"http://{host}/_sandbox/exports/{prefix}.{end}"
+    file = f"{prefix}.{end}"
+    if call.world.switches.export_bucket:
+        file = f"segment-export/{name}/{iso(call.now_ms)[:10]}/{prefix}/{file}"
+    call.world.keep_export(file, packed(profiles))
+    answer = {"message": "success", "object_prefix": prefix}
+    if not call.world.switches.export_bucket:
+        host = call.headers.get(b"host", b"localhost").decode("latin-1")
+        answer["url"] = f"http://{host}/_sandbox/exports/{file}"
     if (callback := call.document.get("callback_endpoint")) is not None:
-        _tell(call, callback, url, running[name])
-    return reply(201, {"message": "success", "object_prefix": prefix, "url": url})
+        _tell(call, callback, answer.get("url"), running[name])
+    return reply(201, answer)
 
 
-def _tell(call: Call, callback: Any, url: str, ready_ms: int) -> None:
+def _tell(call: Call, callback: Any, url: str | None, ready_ms: int) -> None:
     """Post to an address when the export is over, as it is over."""
     if not isinstance(callback, str) or not callback.startswith(("http://", "https://")):
         call.warn("callback-not-called", "callback_endpoint", "no http address")
         return
-    told = (callback, orjson.dumps({"success": True, "url": url}))
+    told = (callback, orjson.dumps({"success": True} | ({"url": url} if url else {})))
     call.world.at(ready_ms, lambda now_ms: call.world.callbacks.append(told))
 
 

@@ -2,7 +2,8 @@
 
 Source  Braze docs, the data_series endpoints, read 2026-11-23
 `length` is 1 to 100 days or hours that end with `ending_at` (now unless given), UTC. Sessions come from
-device SDKs only: what is written through REST never moves sessions, DAU, MAU or new users.
+device SDKs only: what is written through REST never moves sessions, DAU or new users; MAU counts who was
+given a date of a session, if a switch says so.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 
 from segue.sandbox.audience.filters import Test
 from segue.sandbox.clock import iso
-from segue.sandbox.dates import read_time
+from segue.sandbox.dates import read_time, told_days
 from segue.sandbox.exchange import Call, Reply, reply
 from segue.sandbox.listings import one
 from segue.sandbox.person import DAY_MS, AppUse, Person
@@ -85,7 +86,10 @@ def daily_active(call: Call) -> Reply:
 def monthly_active(call: Call) -> Reply:
     """Different people with a session in the 30 days that end with each day."""
     return _people_by_day(
-        call, "mau", lambda days, day: any(day - MONTH_DAYS < other <= day for other in days)
+        call,
+        "mau",
+        lambda days, day: any(day - MONTH_DAYS < other <= day for other in days),
+        told=call.world.switches.session_dates_count and one(call, "app_id") is None,
     )
 
 
@@ -186,10 +190,17 @@ def _over_products(call: Call, tallies: Mapping[str, Tally], span: Span) -> dict
     return counts
 
 
-def _people_by_day(call: Call, key: str, counts_on: Callable[[set[int], int], bool]) -> Reply:
-    span = _span(call)
-    people = call.workspace.people if call.workspace.registry.sessions else ()
-    seen = [{day for use in _uses(call, person) for day in use.days} for person in people]
+def _people_by_day(
+    call: Call, key: str, counts_on: Callable[[set[int], int], bool], *, told: bool = False
+) -> Reply:
+    """Count people by the days of their sessions; `told` adds those their own fields tell of."""
+    span, registry = _span(call), call.workspace.registry
+    people = call.workspace.people if registry.sessions or (told and registry.session_dates) else ()
+    seen = [
+        {day for use in _uses(call, person) for day in use.days}
+        | (told_days(person.fields) if told else set())
+        for person in people
+    ]
     active = [days for days in seen if days]
     return _told(
         span,

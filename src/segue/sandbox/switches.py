@@ -42,12 +42,24 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = True
 
+    check_order: Annotated[
+        tuple[Literal["permission", "limit", "media_type", "size"], ...],
+        Meta(
+            description="[A] Order in which a request is checked between its key and its syntax; each of the "
+            "four once."
+        ),
+    ] = ("permission", "limit", "media_type", "size")
+
     # -- answers
     error_style: Annotated[
         Literal["text", "enum"],
         Meta(description="[O]/[D+] Say object errors as the observed texts or as the documented enums."),
     ] = "text"
     texts: Annotated[dict[str, str], Meta(description="[A] Other wordings, by rule (see texts.py).")] = {}
+    statuses: Annotated[
+        dict[str, Annotated[int, Meta(ge=400, le=599)]],
+        Meta(description="[A] Other statuses, by rule (see texts.py) or by a catalog fault's id."),
+    ] = {}
     trailing_slash: Annotated[
         Literal["refuse", "accept"],
         Meta(description="[D] A slash ending a path is refused; bulk catalog items accept it always [O]."),
@@ -55,6 +67,44 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     trailing_slash_status: Annotated[
         Literal[403, 404], Meta(description="[A] The status such a path is refused with.")
     ] = 404
+    non_object_body: Annotated[
+        Literal["syntax", "empty"],
+        Meta(description="[A] JSON that is no object is a syntax error, or counts as an empty object."),
+    ] = "syntax"
+    array_expected: Annotated[
+        Literal["ignore", "refuse"],
+        Meta(description="[A] What is no array in /users/track counts as not sent, or refuses the call."),
+    ] = "ignore"
+    bad_entries: Annotated[
+        Literal["entry", "request"],
+        Meta(
+            description="[A] A bad entry of identify or alias/new is an error at its index, or the whole "
+            "request is refused."
+        ),
+    ] = "entry"
+    alias_error_array: Annotated[
+        Literal["user_aliases", "user_identifiers"],
+        Meta(description="[A] The `input_array` of an error of alias/new; two descriptions, two names."),
+    ] = "user_aliases"
+    alias_taken: Annotated[
+        Literal["ignore", "error"],
+        Meta(description="[A] A new alias somebody has: success and nothing done, or an error at its index."),
+    ] = "ignore"
+    alias_update_answer: Annotated[
+        Literal["counted", "plain"],
+        Meta(description="[A] alias/update answers with `aliases_processed`, or with the message alone."),
+    ] = "counted"
+    migration_errors: Annotated[
+        Literal["pairs", "texts"],
+        Meta(description="[A] rename_errors and removal_errors hold [index, text], or [text] alone."),
+    ] = "pairs"
+    skipped_objects: Annotated[
+        Literal["counted", "left_out"],
+        Meta(
+            description="[A] What `_update_existing_only` skips counts as processed, or is left out of the "
+            "counters; an error it is never."
+        ),
+    ] = "counted"
     fatal_names_sent_array: Annotated[
         bool,
         Meta(
@@ -80,6 +130,14 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Meta(description="[O] GET /catalogs as documented, or with what clients were given besides."),
     ] = "documented"
 
+    export_bucket: Annotated[
+        bool,
+        Meta(
+            description="[D] Segment exports go to a bucket of one's own: no `url` in the answer, and the "
+            "file under its long key."
+        ),
+    ] = False
+
     # -- leniency
     strictness: Annotated[
         Literal["lenient", "strict"],
@@ -88,6 +146,31 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "object instead of a warning in the log; lenient answers as Braze does."
         ),
     ] = "lenient"
+    odd_identifiers: Annotated[
+        Literal["lenient", "refuse"],
+        Meta(
+            description="[A] A number as external_id is taken as text, an empty one and half an alias count "
+            "as not sent; or each is refused."
+        ),
+    ] = "lenient"
+    unfit_field: Annotated[
+        Literal["keep", "clear"],
+        Meta(description="[A] A gender or dob that does not fit: the field stays as it was, or is cleared."),
+    ] = "keep"
+    bad_properties: Annotated[
+        Literal["refuse", "drop"],
+        Meta(
+            description="[A] `properties` that are no object refuse their event or purchase, or are dropped."
+        ),
+    ] = "refuse"
+    long_event_name: Annotated[
+        Literal["refuse", "truncate"],
+        Meta(description="[A] An event name over 255 characters refuses the event, or is cut to 255."),
+    ] = "refuse"
+    price_as_text: Annotated[
+        Literal["refuse", "coerce"],
+        Meta(description="[A] A price in digits as text refuses the purchase, or is read as the number."),
+    ] = "refuse"
     reserved_properties: Annotated[
         Literal["drop", "refuse"],
         Meta(description="[D] Reserved names inside properties: drop with a warning, or refuse the object."),
@@ -117,6 +200,10 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "creates an alias-only profile; the documents contradict each other."
         ),
     ] = True
+
+    cart_days: Annotated[
+        int, Meta(ge=1, description="[D+] Days a cart lives without an update; older pages say 10.")
+    ] = 30
 
     # -- device SDKs
     sdk_change_user: Annotated[
@@ -157,6 +244,24 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metered_increment: Annotated[
         bool, Meta(description="[A] An `inc` counts a data point; one page says it does not.")
     ] = True
+    metered_quantity: Annotated[
+        bool, Meta(description="[A] A purchase of X counts X data points, or one.")
+    ] = True
+    metered_nesting: Annotated[
+        bool, Meta(description="[A] An object counts its keys at all levels, or those at the top.")
+    ] = True
+    session_dates_count: Annotated[
+        bool,
+        Meta(
+            description="[A] date_of_first_session and date_of_last_session sent by REST count for MAU, as "
+            "imported ones do."
+        ),
+    ] = True
+
+    def __post_init__(self) -> None:
+        """Raise ValueError: a check is missing from the order, or there twice."""
+        if sorted(self.check_order) != ["limit", "media_type", "permission", "size"]:
+            raise ValueError("check_order needs each of permission, limit, media_type and size once")
 
 
 def describe() -> dict[str, str]:

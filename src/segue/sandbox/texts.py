@@ -87,6 +87,7 @@ TEXTS: Mapping[str, Text] = {
     "identify-array-required": Text(
         "'aliases_to_identify', 'emails_to_identify' or 'phone_numbers_to_identify' is required", "A"
     ),
+    "alias-taken": Text("'alias_name' is already in use", "A"),
     "external-id-required": Text("'external_id' is required", "O"),
     "prioritization": Text("'prioritization' is not valid", "A"),
     # -- merge

@@ -8,8 +8,9 @@ two events.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from segue.sandbox import attributes, occurrences
+from segue.sandbox import attributes, identity, occurrences
 from segue.sandbox.exchange import Call, Reply, reply
+from segue.sandbox.identity import Target
 from segue.sandbox.texts import Refused, say
 
 OBJECTS = 75
@@ -63,6 +64,8 @@ def arrays_of(call: Call) -> dict[str, list[Any]]:
         if isinstance(value, list):
             arrays[name] = value
         elif value is not None:
+            if call.world.switches.array_expected == "refuse":
+                raise Refused("array-required", name)
             call.warn(
                 "array-expected", name, f"expected an array, found {type(value).__name__}; ignored", name
             )
@@ -80,13 +83,28 @@ def _answer(call: Call, arrays: dict[str, list[Any]]) -> Reply:
         if switches.fatal_names_sent_array and len(arrays) == 1:
             message = f"Valid data must be provided in the '{next(iter(arrays))}' field."
         return reply(400, {"message": message, **({"errors": errors} if errors else {})})
-    call.world.apply_later(call, lambda now_ms: apply(call, checked, now_ms))
     answer: dict[str, Any] = {"message": "success"}
+    skipped = _skipped(call, checked) if switches.skipped_objects == "left_out" else {}
     for name in arrays:
-        answer[f"{name}_processed"] = len(checked[name])
+        answer[f"{name}_processed"] = len(checked[name]) - skipped.get(name, 0)
+    call.world.apply_later(call, lambda now_ms: apply(call, checked, now_ms))
     if errors:
         answer["errors"] = errors
     return reply(201, answer)
+
+
+def _skipped(call: Call, checked: Mapping[str, list[Any]]) -> dict[str, int]:
+    """How many deeds of each array find nobody and may make nobody, as things stand."""
+    made: set[Target | None] = set()
+    counts = dict.fromkeys(checked, 0)
+    for name, deeds in checked.items():
+        for deed in deeds:
+            target = deed.target
+            if target is None or deed.create:
+                made.add(target)
+            elif target not in made and identity.find(call.workspace.people, target) is None:
+                counts[name] += 1
+    return counts
 
 
 def check(call: Call, arrays: Mapping[str, list[Any]]) -> tuple[dict[str, list[Any]], list[dict[str, Any]]]:

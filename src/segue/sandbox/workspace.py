@@ -240,6 +240,8 @@ class Registry(msgspec.Struct):
     """Conversions of a campaign, by its id and day."""
     sessions: int = 0
     """Sessions ever: only device SDKs begin one."""
+    session_dates: int = 0
+    """How often a date of a session was sent by REST: without any, nobody counts for it."""
     orders: int = 0
     """Ecommerce orders placed less cancelled."""
     order_cents: int = 0
@@ -320,6 +322,12 @@ class Workspace:
         wants_bucket = any(stream.wants(BUCKET, identified=True) for stream in self.streams.values())
         self.people.born = self._tell_bucket if wants_bucket else None
         self.segmentable = {name: frozenset(names) for name, names in own.segmentable.items()}
+
+    def ban(self, external_id: str) -> None:
+        """Block an external id as that of a dummy user."""
+        own = self.furnishing
+        own.blocked_external_ids = [*own.blocked_external_ids, external_id]
+        self.blocked_ids = frozenset(own.blocked_external_ids)
 
     def scope(self, now_ms: int) -> Scope:
         """What a segment's filters look at beside a person."""

@@ -9,6 +9,7 @@ Only device SDKs begin sessions: everything that follows from sessions stays sti
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from segue.sandbox.dates import told_days
 from segue.sandbox.person import DAY_MS
 from segue.sandbox.workspace import Workspace
 
@@ -36,11 +37,14 @@ class Activity(NamedTuple):
     new: Mapping[int, int]
 
 
-async def activity(workspace: Workspace, first: int, last: int) -> Activity:
-    """What happened on each day of a range, and in the 30 days up to each."""
+async def activity(workspace: Workspace, first: int, last: int, *, told: bool = False) -> Activity:
+    """What happened on each day of a range, and in the 30 days up to each.
+
+    told  whether a date of a session in somebody's fields counts for the month
+    """
     sessions, daily, new = (dict.fromkeys(range(first, last + 1), 0) for _ in range(3))
     monthly = dict.fromkeys(range(first, last + 1), 0)
-    if workspace.registry.sessions == 0:
+    if workspace.registry.sessions == 0 and not (told and workspace.registry.session_dates):
         return Activity(sessions, daily, monthly, new)
     async for person in workspace.people.stroll():
         days = {day for use in person.apps.values() for day in use.days}
@@ -53,6 +57,8 @@ async def activity(workspace: Workspace, first: int, last: int) -> Activity:
                 daily[day] += 1
         if days and (begun := min(days)) in new:
             new[begun] += 1
+        if told:
+            days |= told_days(person.fields)
         counted = {later for day in days for later in range(max(day, first), min(day + MONTH_DAYS, last + 1))}
         for day in counted:
             monthly[day] += 1

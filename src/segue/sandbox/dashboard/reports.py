@@ -26,7 +26,9 @@ def range_of(query: Mapping[str, str]) -> int:
 async def home(world: World, workspace: Workspace, query: Mapping[str, str]) -> dict[str, Any]:
     """Users, sessions, MAU, DAU, stickiness; and what cloud mode does move."""
     days, today = range_of(query), world.clock.now_ms() // DAY_MS
-    found = await figures.activity(workspace, today - 2 * days, today)
+    found = await figures.activity(
+        workspace, today - 2 * days, today, told=world.switches.session_dates_count
+    )
     shown = range(today - days + 1, today + 1)
     return {
         "days": days,

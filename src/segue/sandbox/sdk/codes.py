@@ -15,6 +15,8 @@ from segue.sandbox.person import DAY_MS, AppUse, Engagement, Person
 from segue.sandbox.texts import Refused
 
 SESSIONS_KEPT = 5
+DUMMY_SESSIONS = 5_000_000
+"""More make a dummy user, who is blocked. Source: Braze docs, "User data collection", 2026-11-23."""
 
 
 class Signal(NamedTuple):
@@ -68,6 +70,8 @@ def _start(signal: Signal) -> None:
     use.days[at_ms // DAY_MS] = use.days.get(at_ms // DAY_MS, 0) + 1
     workspace = signal.call.workspace
     workspace.registry.sessions += 1
+    if person.external_id and sum(one.sessions for one in person.apps.values()) > DUMMY_SESSIONS:
+        workspace.ban(person.external_id)
     _meter(signal, "sessions", 1)
     told = {"app_id": app_id, "session_id": signal.session_id}
     if first:
