@@ -15,8 +15,9 @@ from segue.sandbox.exchange import Call
 from segue.sandbox.identity import Target
 from segue.sandbox.person import NO_PROPERTIES, Occurrence, Person, Purchase, Summary
 from segue.sandbox.places import CURRENCIES
+from segue.sandbox.registry import Tally
 from segue.sandbox.texts import Refused
-from segue.sandbox.workspace import Tally, Workspace
+from segue.sandbox.workspace import Workspace
 
 TEXT_LIMIT = 255
 PROPERTIES_BYTES = 102_400

@@ -11,8 +11,9 @@ import msgspec
 from segue.sandbox.currents.connector import Standing
 from segue.sandbox.person import Person
 from segue.sandbox.population import Settlers
+from segue.sandbox.registry import Registry
 from segue.sandbox.switches import Switches
-from segue.sandbox.workspace import App, Furnishing, Registry, SubscriptionGroup, Workspace
+from segue.sandbox.workspace import App, Furnishing, SubscriptionGroup, Workspace
 
 DEFAULT_KEY = "sandbox"
 DEFAULT_APP = "sandbox-app"

@@ -15,8 +15,8 @@ from segue.sandbox.dates import read_time, told_days
 from segue.sandbox.exchange import Call, Reply, reply
 from segue.sandbox.listings import one
 from segue.sandbox.person import DAY_MS, AppUse, Person
+from segue.sandbox.registry import HOUR_MS, Tally
 from segue.sandbox.texts import Refused
-from segue.sandbox.workspace import HOUR_MS, Tally
 
 MONTH_DAYS = 30
 

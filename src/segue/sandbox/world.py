@@ -22,6 +22,7 @@ from segue.sandbox.faults import Faults
 from segue.sandbox.journal import Journal
 from segue.sandbox.limits import Limits
 from segue.sandbox.person import Person
+from segue.sandbox.registry import Tally
 from segue.sandbox.seed import (
     DEFAULT_KEY,
     Key,
@@ -34,7 +35,7 @@ from segue.sandbox.seed import (
 )
 from segue.sandbox.state_file import StateFile
 from segue.sandbox.switches import Switches
-from segue.sandbox.workspace import Furnishing, Segment, Tally, Workspace
+from segue.sandbox.workspace import Furnishing, Segment, Workspace
 
 EXPORTS = 10
 """Segment exports kept to be fetched."""

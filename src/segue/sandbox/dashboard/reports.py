@@ -7,7 +7,8 @@ from segue.sandbox.clock import iso
 from segue.sandbox.dashboard import figures
 from segue.sandbox.dashboard.charts import bars
 from segue.sandbox.person import DAY_MS
-from segue.sandbox.workspace import HOUR_MS, Tally, Workspace
+from segue.sandbox.registry import HOUR_MS, Tally
+from segue.sandbox.workspace import Workspace
 from segue.sandbox.world import World
 
 RANGES = (7, 30, 90)
