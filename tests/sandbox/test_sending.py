@@ -264,7 +264,7 @@ async def test_an_email_recipient_is_found():
     assert found == [0, 1]
 
 
-@rule("a scheduled send is answered at once, with a schedule_id, and reaches people at its time", "A", OURS)
+@rule("a scheduled send is answered at once, with a schedule_id, and reaches people at its time", "S", OURS)
 @pytest.mark.parametrize(
     ("path", "body", "received"),
     [
@@ -288,7 +288,7 @@ async def test_a_scheduled_send_waits_for_its_time(path, body, received):
     assert len((await sandbox.person("u"))[received]) == 1
 
 
-@rule("a schedule that is none, or in the past: 400", "A", OURS)
+@rule("a schedule that is none, or in the past: 400", "A", OURS, switch="texts")
 @pytest.mark.parametrize(
     ("schedule", "says"),
     [
