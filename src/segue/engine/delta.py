@@ -69,11 +69,20 @@ class Update(msgspec.Struct, frozen=True, gc=False):
 
 
 class Dropped(msgspec.Struct, frozen=True, gc=False):
-    """An update with nothing left to send. saved: data points it would have cost."""
+    """An update with nothing left to send.
+
+    names  its attributes; costs: attribute -> data points it would have cost
+    """
 
     index: int
     reason: str
-    saved: int = 0
+    names: list[str]
+    costs: Mapping[str, int]
+
+    @property
+    def saved(self) -> int:
+        """Data points it would have cost."""
+        return sum(self.costs.values())
 
 
 class Departure(msgspec.Struct):
@@ -149,10 +158,6 @@ class Profiles:
         entries = self._roster[person].entries
         return {name: entry[2] for name, entry in entries.items() if len(entry) == 3}
 
-    def names(self, item: JsonObject) -> list[str]:
-        """The attributes an object names, apart from who and how."""
-        return [name for name in item if name not in self._identity.split(item)[1]]
-
     # -- leaving and arriving
 
     def screen(self, update: Update) -> Dropped | None:
@@ -167,12 +172,12 @@ class Profiles:
         if profile.flying:
             return None
         if self._cut(profile, wish, []):
-            return Dropped(0, STALE, self._cost(wish))
+            return self._dropped(wish, STALE)
         reduction = self._reduce(profile, single(wish))
         if reduction.object is not None:
             return None
         self._confirm(wish.person, profile, reduction, wish.when)
-        return Dropped(0, UNCHANGED, self._cost(wish))
+        return self._dropped(wish, UNCHANGED, reduction)
 
     def prepare(self, updates: Sequence[Update]) -> Departure:
         """Make the objects of one request, never more than updates; they count as on their way until
@@ -214,7 +219,7 @@ class Profiles:
         wish = self._read(0, update)
         if wish.person:
             profile = self._roster[wish.person]
-            touched = unreduced(single(wish), self._shape).touched
+            touched = unreduced(single(wish), self._shape, self.meter).touched
             profile.latest = max(profile.latest, wish.when)
             self._overtake(profile, touched, wish.when)
             self._apply(wish.person, profile, touched, Fate.APPLIED, knows=False)
@@ -254,11 +259,14 @@ class Profiles:
         return Wish(index, key, update.item, item, when, control, update.alone)
 
     def _depart(self, profile: Profile, wishes: list[Wish], departure: Departure) -> None:
+        if len(wishes) == 1 and wishes[0].when >= profile.latest and not profile.kin:
+            self._send(profile, single(wishes[0]), departure)  # nearly always
+            return
         kept = []
         for wish in wishes:
             notes: list[tuple[str, str]] = []
             if self._cut(profile, wish, notes):
-                departure.dropped.append(Dropped(wish.index, STALE, self._cost(wish)))
+                departure.dropped.append(self._dropped(wish, STALE))
             else:
                 kept.append(wish)
             if notes:
@@ -304,8 +312,8 @@ class Profiles:
 
     def _reduce(self, profile: Profile, folded: Fold) -> Reduction:
         if self.changed_only:
-            return reduced(profile, folded, self._shape, keep_values=self._keep_values)
-        return unreduced(folded, self._shape)
+            return reduced(profile, folded, self._shape, self.meter, keep_values=self._keep_values)
+        return unreduced(folded, self._shape, self.meter)
 
     def _send(self, profile: Profile, folded: Fold, departure: Departure) -> None:
         shape, wishes = self._shape, folded.wishes
@@ -314,7 +322,8 @@ class Profiles:
         latest = max(folded.when, *folded.clocks.values()) if folded.clocks else folded.when
         if reduction.object is None:
             self._confirm(first.person, profile, reduction, latest)
-            departure.dropped += [Dropped(wish.index, UNCHANGED, self._cost(wish)) for wish in wishes]
+            alone = reduction if len(wishes) == 1 else None
+            departure.dropped += [self._dropped(wish, UNCHANGED, alone) for wish in wishes]
             return
         as_it_came = reduction.is_whole and len(wishes) == 1 and not first.is_cut
         item = first.item if as_it_came else orjson.dumps(reduction.object)
@@ -322,15 +331,22 @@ class Profiles:
             for wish in wishes:
                 self._send(profile, single(wish), departure)
             return
-        costs = self.meter.by_attribute(reduction.object)
-        cost = sum(costs.values())
+        cost = saved = sum(reduction.costs.values())
+        whole: Sequence[Mapping[str, int]]
+        if len(wishes) > 1 or first.is_cut:
+            whole = [self._costs(wish) for wish in wishes]
+        else:
+            whole = (reduction.whole,)
+        if not as_it_came:
+            saved = sum([sum(each.values()) for each in whole])
         prepared = Prepared(
             person=first.person,
             item=item,
-            members=tuple(wish.index for wish in wishes),
+            members=tuple([wish.index for wish in wishes]),
             points=cost,
-            saved=0 if as_it_came else sum(map(self._cost, wishes)) - cost,
-            costs=costs,
+            saved=saved - cost,
+            costs=reduction.costs,
+            whole=whole,
             touched=reduction.touched,
             proves=shape.proves(reduction.object),
         )
@@ -364,8 +380,14 @@ class Profiles:
         if touched:
             self._roster.change((person,))
 
-    def _cost(self, wish: Wish) -> int:
-        return self.meter.of_item(wish.item, orjson.loads(wish.item) if wish.is_cut else wish.object)
+    def _dropped(self, wish: Wish, reason: str, alone: Reduction | None = None) -> Dropped:
+        """alone: what is left of the update when it was looked at by itself."""
+        said = orjson.loads(wish.item) if wish.is_cut else wish.object
+        costs = alone.whole if alone is not None and not wish.is_cut else self.meter.by_attribute(said)
+        return Dropped(wish.index, reason, [name for name in said if name not in wish.control], costs)
+
+    def _costs(self, wish: Wish) -> Mapping[str, int]:
+        return self.meter.by_attribute(orjson.loads(wish.item) if wish.is_cut else wish.object)
 
 
 _by_time: Final = attrgetter("when")

@@ -137,28 +137,40 @@ def restore(record: Record) -> Event:
     as sent without a sentAt, and is receivedAt when there is none or it cannot be read. Null fields and
     the write key are gone; the batch's context and integrations lie under the event's own.
     """
+    return restored(record)[0]
+
+
+def restored(record: Record) -> tuple[Event, int]:
+    """The event `restore` gives, and its corrected timestamp in milliseconds since the epoch."""
     event: Event = parse(record.raw)
     if None in event.values():
         event = {field: value for field, value in event.items() if value is not None}
     event.pop("writeKey", None)
-    received = iso(record.received_ms)
+    received_ms, sent_ms = record.received_ms, record.sent_ms
+    received = _iso_often(received_ms)
     given = event.get("timestamp")
     given_ms = moment_ms(given)
     event["type"] = record.kind
     event["messageId"] = record.message_id
     event["receivedAt"] = received
-    if record.sent_ms is None:
+    if sent_ms is None:
         event.pop("sentAt", None)
     else:
-        event["sentAt"] = iso(record.sent_ms)
+        event["sentAt"] = _iso_often(sent_ms)
+    happened_ms = received_ms
     if given_ms is None:
         event["originalTimestamp"] = event["timestamp"] = received
     else:
         if type(given) is not str:
             event["timestamp"] = given = iso(given_ms)
         event["originalTimestamp"] = given
-        if record.sent_ms is not None:
-            event["timestamp"] = iso(record.received_ms - record.sent_ms + given_ms) or received
+        if sent_ms is None:
+            happened_ms = given_ms
+        else:
+            corrected_ms = received_ms - sent_ms + given_ms
+            corrected = iso(corrected_ms)
+            event["timestamp"] = corrected or received
+            happened_ms = corrected_ms if corrected else received_ms
     event["channel"] = record.channel
     event["version"] = VERSION
     event["projectId"] = record.source
@@ -172,13 +184,7 @@ def restore(record: Record) -> Event:
         context["ip"] = record.ip
     event["context"] = context
     event["integrations"] = integrations
-    return event
-
-
-def event_ms(event: Event, record: Record) -> int:
-    """The corrected timestamp of an event `restore` gave, milliseconds since the epoch."""
-    moment = moment_ms(event["timestamp"])
-    return record.received_ms if moment is None else moment
+    return event, happened_ms
 
 
 def body_limit(kind: str) -> int:
@@ -195,6 +201,9 @@ class _Letter(msgspec.Struct, gc=False):
     sentAt: Any = None  # noqa: N815  # the names are the tracking spec's
     writeKey: Any = None  # noqa: N815
 
+
+_iso_often: Final = lru_cache(maxsize=4096)(iso)
+"""For times that all events of a batch share."""
 
 _read_letter: Final = msgspec.json.Decoder(_Letter).decode
 _read_raw: Final = msgspec.json.Decoder(msgspec.Raw).decode

@@ -114,9 +114,9 @@ class Parcel(msgspec.Struct, eq=False):
             self.spending.append(Spending(row, costs, {}))
             return
         sent = dict(costs)
-        for owner in reversed(owners):  # the latest row that says something is the one that pays
+        # The latest row that says something is the one that pays.
+        for owner, whole in zip(reversed(owners), reversed(prepared.whole), strict=False):
             row = self.waiting[owner].row
-            whole = profiles.meter.by_attribute(orjson.loads(row.items[0]))
             paid = {name: sent.pop(name) for name in whole if name in sent}
             saved = {name: cost - paid.get(name, 0) for name, cost in whole.items()}
             self.spending.append(Spending(row, paid, {name: n for name, n in saved.items() if n}))
@@ -158,16 +158,15 @@ def pack(
     _note(entries, places, departure, profiles)
     moved = {index: place for place, index in enumerate(travelling)}
     for dropped in departure.dropped:
-        index, item = places[dropped.index]
+        index, _ = places[dropped.index]
         if index in moved:
             continue  # other objects of the row travel
         row, notes = entries[index].row, entries[index].notes
-        read = orjson.loads(item)
         if dropped.reason == UNCHANGED:
-            notes = (*notes, left_out(UNCHANGED, profiles.names(read)))
+            notes = (*notes, left_out(UNCHANGED, dropped.names))
         parcel.left_out.append(LeftOut(row, entries[index], dropped.reason, notes))
         if itemized:
-            parcel.spending.append(Spending(row, {}, profiles.meter.by_attribute(read)))
+            parcel.spending.append(Spending(row, {}, dropped.costs))
     positions: dict[int, int] = {}  # by array
     for carrier in carriers:
         place = entries[carrier.owners[0]].place

@@ -48,6 +48,7 @@ class BoundDestination:
         subscriptions: Sequence[BoundSubscription],
         filters: BoundFilters,
     ) -> None:
+        self.id = config.id
         self.config = config
         self.filters = filters
         self.page = page
@@ -72,10 +73,6 @@ class BoundDestination:
             name for subscription in subscriptions for name in subscription.events or ()
         )
         self._candidates: dict[tuple[str, str | None], tuple[BoundSubscription, ...]] = {}
-
-    @property
-    def id(self) -> str:
-        return self.config.id
 
     def candidates(self, kind: str, event: object) -> tuple[BoundSubscription, ...]:
         """The subscriptions whose trigger can match an event of this type and name, in order.

@@ -15,9 +15,6 @@ import msgspec
 from segue.kit.attributes import AttributeShape, JsonObject
 from segue.model.delivery import Row
 
-MOST_PRICED: Final = 50_000
-"""Objects whose price is kept in mind: people are told the same again and again."""
-
 
 class Spending(msgspec.Struct, frozen=True):
     """What one row's attributes cost, once the partner took them or nothing of them was left to send.
@@ -38,36 +35,42 @@ class Meter:
 
     def __init__(self, shape: AttributeShape) -> None:
         self._shape = shape
+        self._short = shape.short
         self._metered = shape.metered
         self._free = (
             shape.fixed | shape.flags | frozenset(shape.identifiers) | frozenset(shape.lookups)
         ) - shape.metered
-        self._priced: dict[int, int] = {}
 
     def of_object(self, item: JsonObject) -> int:
         """Data points of one attribute object, provided the partner takes it."""
         return sum(self.by_attribute(item).values())
 
-    def of_item(self, item: bytes, read: JsonObject) -> int:
-        """Likewise, of an object as it travels; the same bytes are counted once."""
-        key = hash(item)
-        cost = self._priced.get(key)
-        if cost is None:
-            if len(self._priced) >= MOST_PRICED:
-                self._priced.clear()
-            cost = self._priced[key] = self.of_object(read)
-        return cost
-
     def by_attribute(self, item: JsonObject) -> dict[str, int]:
         """Attribute -> data points; what costs nothing is left out."""
         found: dict[str, int] = {}
-        metered, free, shape = self._metered, self._free, self._shape
+        metered, free, short = self._metered, self._free, self._short
         for name, value in item.items():
-            if name in metered or (type(value) in _SMALL and name not in free):
+            if name in free:
+                continue
+            kind = type(value)
+            if name in metered or kind in _SMALL or (kind is str and len(value) <= short):
                 found[name] = 1
-            elif name not in free and shape.storable(value) and (points := of_custom(value, shape)):
+            elif points := self.of_value(value):
                 found[name] = points
         return found
+
+    def of_held(self, name: str, value: Any) -> int:
+        """Data points of an attribute's value that the partner stored as sent."""
+        if name in self._free:
+            return 0
+        kind = type(value)
+        if kind is dict and name not in self._metered:
+            return of_leaves(value)
+        return of_custom(value, self._shape) if kind is list and name not in self._metered else 1
+
+    def of_value(self, value: Any) -> int:
+        """Data points of a custom attribute's value; 0 for what the partner may not store."""
+        return of_custom(value, self._shape) if self._shape.storable(value) else 0
 
 
 _SMALL: Final = frozenset({int, bool, type(None)})
@@ -87,7 +90,10 @@ def of_custom(value: Any, shape: AttributeShape) -> int:
 
 def of_leaves(value: JsonObject) -> int:
     """Keys at all levels of an object, those that only hold other objects not counted; at least 1."""
-    return sum(of_leaves(part) if isinstance(part, dict) else 1 for part in value.values()) or 1
+    count = 0
+    for part in value.values():
+        count += of_leaves(part) if type(part) is dict else 1
+    return count or 1
 
 
 def _of_operation(value: JsonObject, shape: AttributeShape) -> int:

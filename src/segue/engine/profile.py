@@ -11,7 +11,7 @@ Per attribute an entry, by how much is known of it:
 Clocks are event times in milliseconds since the epoch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -94,6 +94,7 @@ class Prepared(msgspec.Struct, eq=False, kw_only=True):
     members  which of the updates it carries, oldest first
     points   data points it costs; saved: those it costs less than its updates would have
     costs    attribute -> data points; None when they were not counted
+    whole    likewise, of each of its updates had it been sent whole
     """
 
     person: str
@@ -102,6 +103,7 @@ class Prepared(msgspec.Struct, eq=False, kw_only=True):
     points: int = 0
     saved: int = 0
     costs: Mapping[str, int] | None = None
+    whole: Sequence[Mapping[str, int]] = ()
     touched: dict[str, Touch] = {}
     proves: bool = False
     is_void: bool = False
@@ -144,17 +146,22 @@ class Profile(msgspec.Struct, eq=False):
         clock: Entry = (NEVER,)
         for name, touch in touched.items():
             entry, kind = entries.get(name), type(touch)
-            if type(touch) is Whole and is_applied and not touch.known and (entry is None or len(entry) == 1):
+            if type(touch) is Still:
+                if is_applied and entry is not None:
+                    if touch.parts:
+                        entries[name] = touch.after(entry)
+                    elif touch.clock > entry[0]:
+                        entries[name] = (touch.clock, *entry[1:])
+            elif (
+                type(touch) is Whole and is_applied and not touch.known and (entry is None or len(entry) == 1)
+            ):
                 # The commonest case where only clocks are kept: one entry serves all of an object.
                 if entry is None or entry[0] <= touch.clock:
                     clock = clock if clock[0] == touch.clock else (touch.clock,)
                     entries[name] = clock
             elif entry is None:
-                if is_applied and kind is not Still and kind is not Operation:
+                if is_applied and kind is not Operation:
                     entries[name] = touch.after(None) if knows else forgotten(touch.after(None))
-            elif kind is Still:
-                if is_applied:
-                    entries[name] = touch.after(entry)
             elif is_applied:
                 entries[name] = touch.after(entry) if knows else forgotten(touch.after(entry))
             else:

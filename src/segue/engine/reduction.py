@@ -5,6 +5,7 @@ words that cost least: whole, merged into what is there, or as an edit of a list
 of an object rules all its nested values, so they are merged together or not at all.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -36,11 +37,14 @@ class Reduction(msgspec.Struct, frozen=True):
     object    what to send; None when there is nothing
     touched   attribute -> what its arrival means
     is_whole  nothing was left out or said otherwise
+    costs     attribute -> data points of what is sent; whole: likewise of all that was asked for
     """
 
     object: JsonObject | None
     touched: dict[str, Touch]
     is_whole: bool = False
+    costs: Mapping[str, int] = {}
+    whole: Mapping[str, int] = {}
 
 
 class _Nested(msgspec.Struct):
@@ -54,7 +58,7 @@ class _Nested(msgspec.Struct):
     can_merge: bool
 
 
-def unreduced(fold: Fold, shape: AttributeShape) -> Reduction:
+def unreduced(fold: Fold, shape: AttributeShape, meter: points.Meter) -> Reduction:
     """Send everything; only the clocks are kept."""
     merging = is_merging(fold.object, shape)
     control = fold.wishes[0].control
@@ -73,18 +77,23 @@ def unreduced(fold: Fold, shape: AttributeShape) -> Reduction:
             when = Whole(fold.clock(name)) if fold.clocks else same_time
             # That there is nothing is worth knowing: a merge fills it.
             touched[name] = when if value is not None else Whole(when.clock, known=True)
-    return Reduction(fold.object, touched, is_whole=True)
+    costs = meter.by_attribute(fold.object)
+    return Reduction(fold.object, touched, True, costs, costs)
 
 
-def reduced(profile: Profile, fold: Fold, shape: AttributeShape, *, keep_values: bool) -> Reduction:
+def reduced(
+    profile: Profile, fold: Fold, shape: AttributeShape, meter: points.Meter, *, keep_values: bool
+) -> Reduction:
     """Send what the partner does not have yet, in the cheapest words."""
     control = fold.wishes[0].control
     merging = is_merging(fold.object, shape)
     look = profile.seen if profile.flying else profile.entries.get
+    always = shape.always
     sent: JsonObject = {}
     touched: dict[str, Touch] = {}
+    held: dict[str, int] = {}
     nested: list[_Nested] = []
-    asked = 0
+    asked, is_partial = 0, False
     when, clocks_differ = fold.when, bool(fold.clocks)
     still = Still(when)
     for name, value in fold.object.items():
@@ -93,10 +102,15 @@ def reduced(profile: Profile, fold: Fold, shape: AttributeShape, *, keep_values:
             asked += 1
             continue
         entry = look(name)
-        if entry is not None and is_held(entry, value) and name not in shape.always:
+        if entry is not None and len(entry) == 3 and is_held(entry, value) and name not in always:
             touched[name] = Still(fold.clock(name)) if clocks_differ else still
+            if type(entry[2]) is bytes:
+                held |= meter.by_attribute({name: value})
+            elif cost := meter.of_held(name, value):
+                held[name] = cost
             continue
-        is_container = type(value) is dict or type(value) is list
+        kind = type(value)
+        is_container = kind is dict or kind is list
         is_fixed = name in shape.fixed
         if name in shape.untimed:
             sent[name] = value
@@ -105,6 +119,7 @@ def reduced(profile: Profile, fold: Fold, shape: AttributeShape, *, keep_values:
         ):  # fmt: skip
             clocks = fold.clocks_of(name, parts)
             new = value if is_fixed else _news(entry, value)
+            is_partial = is_partial or new is not value
             if not new:
                 touched[name] = Still(parts=clocks)
                 continue
@@ -116,19 +131,23 @@ def reduced(profile: Profile, fold: Fold, shape: AttributeShape, *, keep_values:
         else:
             sent[name] = value
             # A value that may not be there as sent is known again by its hash, and nothing is built on it.
-            is_kept = value is None or (keep_values and (is_fixed or shape.storable(value)))
+            is_sure = is_fixed or (kind is str and len(value) <= shape.short)
+            is_kept = value is None or (keep_values and (is_sure or shape.storable(value)))
             keep = value if is_kept else hashed(value)
             # Merging something empty, or something that may be dropped, does not replace what is there.
-            replaces = is_fixed or not merging or type(value) is not dict
+            replaces = is_fixed or not merging or kind is not dict
             touched[name] = Whole(fold.clock(name) if clocks_differ else when, keep, replaces)
             if is_container and not is_fixed:
                 nested.append(_nested(name, entry, value, shape))
+    costs = meter.by_attribute(sent)
+    whole = meter.by_attribute(fold.object) if is_partial else held | costs
     if len(sent) == asked and (touched or profile.exists):
-        return Reduction(None, touched)
+        return Reduction(None, touched, whole=whole)
     is_whole = len(sent) == len(fold.object) and not merging
     if nested and _say_cheaply(sent, nested, fold, shape, merging):
         is_whole = False
-    return Reduction(sent, touched, is_whole)
+        costs = meter.by_attribute(sent)
+    return Reduction(sent, touched, is_whole, costs, whole)
 
 
 def stale_parts(

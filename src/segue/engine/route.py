@@ -18,8 +18,8 @@ from segue.engine.consent import BY_CONSENT, ON_DEVICE, refuse_sent_on_device, r
 from segue.engine.dead import bury
 from segue.engine.device import BY_INTEGRATIONS, NO_MATCH, judge
 from segue.engine.filter import apply as filter_event
-from segue.engine.moment import moment_ms
 from segue.engine.plan import BoundDestination, BoundSubscription
+from segue.engine.subscription import Verdict
 from segue.engine.travel import Travel
 from segue.kit.action import Batch, Shaped
 from segue.language.path import UNDEFINED
@@ -46,31 +46,9 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     event_ms: int
 
 
-def position(lane: int, offset: int, record: Record, event: Event) -> Position:
-    """Where a record stands, and when its event happened."""
-    happened = moment_ms(event.get("timestamp"))
-    return Position(
-        lane,
-        offset,
-        record.order,
-        record.person,
-        record.message_id,
-        record.received_ms if happened is None else happened,
-    )
-
-
-class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """What one subscription made of the event: sends | filtered | dead, and why.
-
-    notes  what was changed or left out on the way: (field, sentence)
-    """
-
-    subscription: str
-    action: str
-    result: str
-    reason: str = ""
-    message: str = ""
-    notes: tuple[tuple[str, str], ...] = ()
+def position(lane: int, offset: int, record: Record, event_ms: int) -> Position:
+    """Where a record stands, and when its event happened (`segue.engine.intake.restored`)."""
+    return Position(lane, offset, record.order, record.person, record.message_id, event_ms)
 
 
 class Routed(msgspec.Struct, frozen=True, gc=False):
@@ -110,7 +88,8 @@ def route(event: Event, destination: BoundDestination, at: Position) -> Routed:
     integrations = event.get("integrations")
     if integrations and not is_wanted(integrations, destination.names):
         return SWITCHED_OFF
-    if refuse_without_consent(event, destination.config.consent_categories):
+    categories = destination.config.consent_categories
+    if categories and refuse_without_consent(event, categories):
         return REFUSED
     if destination.filters:
         filtered = filter_event(destination.filters, event)
@@ -121,7 +100,8 @@ def route(event: Event, destination: BoundDestination, at: Position) -> Routed:
     dead: list[DeadLetter] = []
     verdicts: list[Verdict] = []
     for subscription in destination.candidates(event.get("type", ""), event.get("event")):
-        items = subscription.quick(event) if subscription.quick is not None else None
+        quick = subscription.quick
+        items = quick(event) if quick is not None else None
         if items is None and not subscription.matches(event):
             continue
         try:
@@ -134,10 +114,9 @@ def route(event: Event, destination: BoundDestination, at: Position) -> Routed:
                     continue
             elif not items:
                 continue
-            rows += [
-                (row, subscription) for row in _rows(event, destination.id, subscription, items, context, at)
-            ]
-            verdicts.append(_verdict(subscription, "sends", notes=notes))
+            made = _rows(event, destination.id, subscription, tuple(items), context, at)
+            rows += [(row, subscription) for row in made]
+            verdicts.append(_verdict(subscription, "sends", notes=notes) if notes else subscription.sends)
         except (InvalidMapping, InvalidPayload) as error:
             code = error.code if isinstance(error, InvalidPayload) else MAPPING_FAILED
             verdicts.append(_verdict(subscription, "dead", code, str(error)))
@@ -165,14 +144,13 @@ def is_wanted(integrations: object, names: tuple[str, ...]) -> bool:
 def people_of(event: Event, person: str) -> tuple[str, ...]:
     """The person keys whose order an event keeps: its person, the anonymousId it names beside a userId,
     and for alias the id it leaves behind."""
-    people = [person] if person else []
-    anonymous = event.get("anonymousId")
-    if isinstance(anonymous, str) and anonymous:
-        people.append(person_key(None, anonymous))
-    previous = event.get("previousId")
+    people = (person,) if person else ()
+    anonymous, previous = event.get("anonymousId"), event.get("previousId")
+    if isinstance(anonymous, str) and anonymous and (name := person_key(None, anonymous)) != person:
+        people = (*people, name)
     if isinstance(previous, str) and previous:
-        people += (person_key(previous, None), person_key(None, previous))
-    return tuple(dict.fromkeys(people)) if len(people) > 1 else tuple(people)
+        people = tuple(dict.fromkeys((*people, person_key(previous, None), person_key(None, previous))))
+    return people
 
 
 def travel(row: Row, subscription: BoundSubscription) -> Travel:
@@ -197,11 +175,10 @@ def _rows(
     event: Event,
     destination: str,
     subscription: BoundSubscription,
-    made: Sequence[bytes],
+    items: tuple[bytes, ...],
     context: str,
     at: Position,
 ) -> list[Row]:
-    items = tuple(made)
     _check_sizes(items, subscription.batch.item_bytes)
     parts = _split(items, subscription.batch)
     return [

@@ -20,6 +20,20 @@ from segue.model.event import Event
 from segue.model.workspace import Delivery, Subscription
 
 
+class Verdict(msgspec.Struct, frozen=True, gc=False):
+    """What one subscription made of the event: sends | filtered | dead, and why.
+
+    notes  what was changed or left out on the way: (field, sentence)
+    """
+
+    subscription: str
+    action: str
+    result: str
+    reason: str = ""
+    message: str = ""
+    notes: tuple[tuple[str, str], ...] = ()
+
+
 class BoundSubscription(msgspec.Struct, frozen=True, eq=False):
     """A subscription ready to run.
 
@@ -27,6 +41,7 @@ class BoundSubscription(msgspec.Struct, frozen=True, eq=False):
                    never match; None for any
     batch          the action's caps, lowered by the mapping's ``batch_size``
     travel         how its rows travel: alone and at once when batching is off
+    sends          its verdict on an event it sends with nothing to note
     quick          from a plain event straight to the action's objects as JSON, none of them when the trigger
                    does not want it; gives None for any other event
     """
@@ -45,6 +60,7 @@ class BoundSubscription(msgspec.Struct, frozen=True, eq=False):
     events: frozenset[str] | None
     matches: Callable[[Event], bool]
     resolve: Callable[[Event], Any]
+    sends: Verdict
     quick: Quick | None = None
 
 
@@ -111,6 +127,7 @@ def bind_subscription(
         events=events,
         matches=compile_trigger(trigger),
         resolve=compile_mapping(prepared),
+        sends=Verdict(subscription.id, action.slug, "sends"),
         quick=compile_quick(action, slug, mapping, shaping, trigger),
     )
 

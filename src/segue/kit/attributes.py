@@ -52,6 +52,7 @@ class AttributeShape(msgspec.Struct, frozen=True, kw_only=True):
     edits         how a list of objects is edited in place; None when it cannot be
     operates      whether a value changes what is there rather than replacing it ({"inc": 1})
     storable      whether the partner surely stores a custom value exactly as sent
+    short         characters up to which it surely stores every text
     proves        whether an accepted object proves that its profile exists: the partner may accept and
                   drop an object about somebody it does not know
     """
@@ -69,6 +70,7 @@ class AttributeShape(msgspec.Struct, frozen=True, kw_only=True):
     edits: ListEdits | None = None
     operates: Callable[[JsonObject], bool]
     storable: Callable[[Any], bool]
+    short: int = 0
     proves: Callable[[JsonObject], bool]
 
 

@@ -130,11 +130,10 @@ class Memory:
         dropped = profiles.screen(update(row, row.items[0]))
         if dropped is None:
             return None
-        read = orjson.loads(row.items[0])
-        notes = (left_out(UNCHANGED, profiles.names(read)),) if dropped.reason == UNCHANGED else ()
+        notes = (left_out(UNCHANGED, dropped.names),) if dropped.reason == UNCHANGED else ()
         self._meter.delta(self._destination.id, late=0, points=0, saved=dropped.saved)
         if self.spending is not None:
-            self.spending(Spending(row, {}, profiles.meter.by_attribute(read)))
+            self.spending(Spending(row, {}, dropped.costs))
         return LeftOut(row, None, dropped.reason, notes)
 
     # -- leaving and arriving

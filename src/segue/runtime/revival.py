@@ -176,8 +176,8 @@ class Revival:
                 had_row=True,
             )
             return []
-        event = intake.restore(record)
-        at = position(letter.lane, letter.offset, record, event)
+        event, event_ms = intake.restored(record)
+        at = position(letter.lane, letter.offset, record, event_ms)
         routed = route(event, destination, at)
         rows = [row for row, _ in routed.rows if letter.subscription in ("", row.subscription)]
         again = [dead for dead in routed.dead if letter.subscription in ("", dead.subscription)]

@@ -19,8 +19,8 @@ def route_record(
     is a dead letter."""
     event: Event = {}
     try:
-        event = intake.restore(record)
-        routed = route(event, destination, position(lane, offset, record, event))
+        event, event_ms = intake.restored(record)
+        routed = route(event, destination, position(lane, offset, record, event_ms))
     except Exception as error:  # whatever it is, it is about this event: keep it and go on
         log.exception("event_not_routed", destination=destination.id, lane=lane, offset=offset)
         routed = Routed(dead=(broken(destination.id, lane, offset, record, error, now_ms),))

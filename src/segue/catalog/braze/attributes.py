@@ -96,6 +96,7 @@ SHAPE: Final = AttributeShape(
     edits=EDITS,
     operates=operates,
     storable=storable,
+    short=TEXT_LIMIT,
     proves=proves,
 )
 
