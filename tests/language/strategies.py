@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from segue.language.condition import KINDS, NAMED, TESTS, UNARY, Condition, Group
+from segue.language.condition import KINDS, NAMED, TESTS, UNARY, Condition, Group, keys_of
 from segue.language.directive import NAMES as NAMES_OF_DIRECTIVES
 
 HOSTILE = [
@@ -200,3 +200,70 @@ def nodes(draw: st.DrawFn, depth: int) -> Any:
         inner = draw(st.one_of(conditions(), groups(depth + 1)))
         return Group("not", (inner,))
     return draw(conditions())
+
+
+def conditions_in(node: Any) -> list[Condition]:
+    """Every condition of a trigger."""
+    return (
+        [node]
+        if isinstance(node, Condition)
+        else [one for each in node.children for one in conditions_in(each)]
+    )
+
+
+@st.composite
+def triggers_and_events(draw: st.DrawFn) -> tuple[Group, dict[str, Any]]:
+    """A trigger, and an event with something to say to it: at the place of most conditions there is a value
+    that may fulfil it, or of another type, or the way there is cut short."""
+    root = draw(groups())
+    event: dict[str, Any] = draw(EVENTS)
+    for condition in conditions_in(root):
+        if draw(st.integers(0, 4)):
+            _plant(event, keys_of(condition.type, condition.name), draw(_answers(condition)))
+    return root, event
+
+
+@st.composite
+def conditions_and_events(draw: st.DrawFn) -> tuple[Condition, dict[str, Any]]:
+    """One condition, and an event with something at its place."""
+    condition = draw(conditions())
+    event: dict[str, Any] = {"type": "track"}
+    _plant(event, keys_of(condition.type, condition.name), draw(_answers(condition)))
+    return condition, event
+
+
+def _answers(condition: Condition) -> st.SearchStrategy[Any]:
+    """A value that fulfils a condition, one that nearly does, or any."""
+    text, number = str(condition.value), condition.value if type(condition.value) in (int, float) else 5
+    fulfilling: dict[str, Any] = {
+        "=": text,
+        "!=": f"{text}x",
+        "contains": f"x{text}x",
+        "not_contains": "\x01",
+        "starts_with": f"{text}x",
+        "not_starts_with": "\x01",
+        "ends_with": f"x{text}",
+        "not_ends_with": "\x01",
+        "number_equals": float(number),
+        "number_not_equals": number + 1,
+        "<": number - 1,
+        "<=": number,
+        ">": number + 1,
+        ">=": number,
+        "exists": 0,
+        "not_exists": None,
+        "is_true": True,
+        "is_false": False,
+    }
+    nearly = st.sampled_from([text, number, number + 1, True, False, None, "", {}])
+    return st.one_of(st.just(fulfilling[condition.operator]), nearly, SCALARS, JSON)
+
+
+def _plant(event: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
+    inner: Any = event
+    for key in keys[:-1]:
+        if type(inner.get(key)) is not dict:
+            inner[key] = {}
+        inner = inner[key]
+    if keys:
+        inner[keys[-1]] = value

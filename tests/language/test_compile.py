@@ -7,10 +7,21 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from tests.language.strategies import EVENTS, HOSTILE, JSON, MAPPINGS, groups
+from tests.language.strategies import (
+    EVENTS,
+    HOSTILE,
+    JSON,
+    MAPPINGS,
+    conditions_and_events,
+    conditions_in,
+    directives,
+    triggers_and_events,
+)
 
 from segue.language import compile as compiler
 from segue.language import mapping, trigger
+from segue.language.condition import TESTS
+from segue.language.directive import NAMES as DIRECTIVES
 from segue.model.errors import InvalidMapping, InvalidTrigger
 
 
@@ -35,11 +46,49 @@ def test_a_compiled_mapping_refuses_what_the_reference_refuses(source: Any, even
     assert answer(compiler.compile_mapping(prepared), event) == answer(prepared.resolve, event)
 
 
-@settings(max_examples=400)
-@given(groups(), EVENTS)
-def test_a_compiled_trigger_answers_as_the_reference(root: trigger.Group, event: dict[str, Any]) -> None:
-    """Any conditions, any event."""
-    assert compiler.compile_trigger(root)(event) is trigger.matches(root, event)
+def test_a_compiled_trigger_answers_as_the_reference() -> None:
+    """Any conditions, any event; the generators reach every operator, with both answers."""
+    answers: set[tuple[str, bool]] = set()
+
+    @settings(max_examples=300, database=None)
+    @given(triggers_and_events())
+    def agree(given_: tuple[trigger.Group, dict[str, Any]]) -> None:
+        root, event = given_
+        assert compiler.compile_trigger(root)(event) is trigger.matches(root, event)
+        answers.update((each.operator, trigger.matches(each, event)) for each in conditions_in(root))
+
+    @settings(max_examples=400, database=None)
+    @given(conditions_and_events())
+    def agree_on_one(given_: tuple[trigger.Condition, dict[str, Any]]) -> None:
+        condition, event = given_
+        answer = trigger.matches(condition, event)
+        assert compiler.compile_trigger(condition)(event) is answer
+        answers.add((condition.operator, answer))
+
+    agree()
+    agree_on_one()
+    assert answers == {(operator, answer) for operator in TESTS for answer in (True, False)}
+
+
+def test_generated_mappings_reach_every_directive() -> None:
+    """With a value, and most of them without one and with an error too."""
+    outcomes: dict[str, set[str]] = {"value": set(), "nothing": set(), "error": set()}
+
+    @settings(max_examples=300, database=None)
+    @given(directives(2), EVENTS)
+    def shape(source: Any, event: Any) -> None:
+        try:
+            steps = mapping.explain(source, event)
+        except InvalidMapping:
+            return
+        for step in steps:
+            gave = "error" if step.error else "nothing" if step.output is mapping.UNDEFINED else "value"
+            outcomes[gave].add(step.directive)
+
+    shape()
+    assert outcomes["value"] == {"", *DIRECTIVES}
+    assert outcomes["nothing"] >= {"@path", "@if", "@case", "@arrayPath", "@transform", "@excludeWhenNull"}
+    assert outcomes["error"] >= {"@path", "@template", "@if", "@case", "@replace", "@merge", "@json"}
 
 
 LIKELY = {
