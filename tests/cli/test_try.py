@@ -104,8 +104,10 @@ def test_send_really_sends_and_shows_the_answer(
     if options:
         answer = json.loads(text)["destinations"][0]["answers"][0]
         assert (answer["status"], answer["body"]["message"]) == (201, "success")
+        assert (answer["outcome"], answer["code"], answer["message"]) == ("delivered", "", "")
     else:
         assert "answer 201" in text
+        assert "→ delivered" in text
     assert control(sandbox, "GET", f"/people/{user}")["custom"] == {"plan": "plus"}
 
 
@@ -114,6 +116,56 @@ def test_sending_to_nobody_shows_the_transport_code(folder: Path) -> None:
     code, text = tried(folder, TRACK, "--send", ENDPOINT="http://127.0.0.1:9")
     assert code == 0
     assert "no answer: ECONNREFUSED" in text
+    assert "start the sandbox with `segue run` or `segue sandbox`" in text
+    assert "→ the partner has trouble: the destination would wait, and nothing is lost ECONNREFUSED" in text
+
+
+def test_what_the_partner_refuses_is_told_as_the_dead_letter_it_would_be(folder: Path, live: Running) -> None:
+    """The answer, and what Segue would make of it."""
+    event = {**ORDER, "properties": {"products": [{"product_id": "tea", "price": 1, "currency": "nonsense"}]}}
+    code, text = tried(folder, event, "--send", ENDPOINT=live.addresses.sandbox)
+    assert code == 0, text
+    assert "→ refused for good: it would be a dead letter" in text
+    _, text = tried(folder, event, "--send", "--json", ENDPOINT=live.addresses.sandbox)
+    answer = json.loads(text)["destinations"][0]["answers"][0]
+    assert answer["outcome"] == "rejected"
+    assert answer["code"]
+    assert answer["message"]
+
+
+def test_everything_that_text_says_is_in_the_data_too(folder: Path) -> None:
+    """Filters with their truth, what they removed, unknown names, coercions and notes."""
+    text = (folder / "segue.yaml").read_text(encoding="utf-8")
+    rules = (
+        "[{title: PII, if: type = 'identify', actions: [{type: DROP_PROPERTIES, fields: {traits: [ssn]}}]}]"
+    )
+    (folder / "segue.yaml").write_text(
+        f"{text}    filters: {rules.replace(chr(39), chr(34))}\n", encoding="utf-8"
+    )
+    traits = {"ssn": 1, "gender": "male", "birthday": "soon", "firstName": 5}
+    event = {**IDENTIFY, "traits": traits, "integrations": {"Brase": True}}
+    code, text = tried(folder, event, "--json")
+    assert code == 0, text
+    told = json.loads(text)
+    [braze] = told["destinations"]
+    assert told["unknown_integrations"] == ["Brase"]
+    assert braze["removed"] == ["traits.ssn"]
+    assert braze["filters"][0]["truth"] == [{"text": 'type = "identify"', "holds": True, "found": "identify"}]
+    first = braze["subscriptions"][0]
+    assert {"field": "gender", "from": "male", "to": "M"} in first["coerced"]
+    _, shown = tried(folder, event)
+    for line in (
+        "filter   PII: DROP_PROPERTIES removes properties",
+        "removed  traits.ssn",
+        'coerced  first_name: 5 → "5"',
+        "note  dob: must be a date",
+        'names "Brase": no enabled destination of this source answers to that',
+    ):
+        assert line in shown
+    code, shown = tried(folder, {**event, "integrations": {"Braze": False}})
+    assert code == 1
+    assert 'its integrations object has "Braze": false' in shown
+    assert "kept back identify-calls (update-user-profile) FILTERED_BY_INTEGRATIONS_OBJECT" in shown
 
 
 @pytest.mark.parametrize(

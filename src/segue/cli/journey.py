@@ -9,14 +9,27 @@ from rich.text import Text
 from rich.tree import Tree
 
 from segue.cli.show import literal, out, plural, printable
-from segue.model.delivery import Request, Response
-from segue.runtime.desk import DestinationPreview, FilterTruth, Journey, SubscriptionPreview, Truth, is_absent
+from segue.model.delivery import Request
+from segue.runtime.desk import (
+    Answer,
+    Deed,
+    DestinationPreview,
+    FilterTruth,
+    Journey,
+    Judged,
+    SubscriptionPreview,
+    Truth,
+    is_absent,
+)
 
 SHORT: Final = 100
+BY_RULES: Final = "FILTERED_BY_RULES"
+"""The filters below say which of them, and why."""
+
 SECRET_HEADERS: Final = frozenset({"authorization", "x-segue-signature"})
 
 
-def print_journey(journey: Journey, answers: Sequence[Sequence[Response]], *, every: bool = False) -> None:
+def print_journey(journey: Journey, answers: Sequence[Sequence[Answer]], *, every: bool = False) -> None:
     """Print what each destination makes of the event, step by step.
 
     every  also the steps that gave nothing and the subscriptions that do not match, condition by condition
@@ -28,6 +41,10 @@ def print_journey(journey: Journey, answers: Sequence[Sequence[Response]], *, ev
     if len(journey.people) > 1:
         others = printable(", ".join(journey.people[1:]))
         out.print(f"  keeps its order with {others}", style="dim", markup=False)
+    if journey.unknown:
+        names = ", ".join(f'"{name}"' for name in journey.unknown)
+        text = f"its integrations object names {names}: no enabled destination of this source answers to that"
+        out.print(f"  {printable(text)}", style="yellow", markup=False, soft_wrap=True)
     if not journey.destinations:
         out.print("[yellow]No enabled destination belongs to this source.[/]")
     for destination, replies in zip(journey.destinations, answers, strict=True):
@@ -36,14 +53,15 @@ def print_journey(journey: Journey, answers: Sequence[Sequence[Response]], *, ev
         for index, request in enumerate(destination.requests):
             _print_request(request)
             if index < len(replies):
-                _print_response(replies[index])
+                _print_answer(replies[index], request)
 
 
-def as_data(journey: Journey, answers: Sequence[Sequence[Response]]) -> dict[str, Any]:
+def as_data(journey: Journey, answers: Sequence[Sequence[Answer]]) -> dict[str, Any]:
     """The same as plain data; secrets in headers are masked."""
     return {
         "event": journey.event,
         "person": journey.person,
+        "unknown_integrations": journey.unknown,
         "destinations": [
             {
                 "id": each.id,
@@ -64,6 +82,7 @@ def as_data(journey: Journey, answers: Sequence[Sequence[Response]]) -> dict[str
                     {"filter": deed.filter, "action": deed.action, "effect": deed.effect}
                     for deed in each.changes
                 ],
+                "removed": each.removed,
                 "subscriptions": [subscription_data(one) for one in each.subscriptions],
                 "requests": [
                     {
@@ -75,7 +94,14 @@ def as_data(journey: Journey, answers: Sequence[Sequence[Response]]) -> dict[str
                     for request in each.requests
                 ],
                 "answers": [
-                    {"status": reply.status, "error": reply.error, "body": readable(reply.body)}
+                    {
+                        "status": reply.response.status,
+                        "error": reply.response.error,
+                        "body": readable(reply.response.body),
+                        "outcome": reply.outcome.verdict,
+                        "code": reply.outcome.code,
+                        "message": reply.outcome.message,
+                    }
                     for reply in replies
                 ],
             }
@@ -105,17 +131,13 @@ def _tree(destination: DestinationPreview, every: bool) -> Tree:
         reason = destination.reason or ("it would be a dead letter" if died else "no subscription sends it")
         verdict = f"[yellow]nothing is sent: {reason}[/]"
     tree = Tree(f"[bold]{destination.name}[/] {verdict}")
-    if destination.message:
+    is_told = any(judged.problem for judged in destination.filters) or destination.changes
+    if destination.message and not (destination.reason == BY_RULES and is_told):
         tree.add(Text(destination.message, "yellow"))
     for judged in destination.filters:
-        name = judged.title or judged.id
-        branch = tree.add(Text(f"filter   {name}: {judged.condition}", "dim"))
-        for line in judged.truth:
-            _add_truth(branch, line)
-        if judged.problem:
-            branch.add(Text(judged.problem, "red"))
-    for deed in destination.changes:
-        tree.add(Text(f"filter   {deed.filter} {deed.action}: {deed.effect}", "yellow"))
+        _add_filter(tree, judged, [deed for deed in destination.changes if deed.filter == named(judged)])
+    if destination.removed:
+        tree.add(Text(f"removed  {printable(', '.join(destination.removed))}", "yellow"))
     for subscription in destination.subscriptions:
         colour = {"sends": "green", "on the device": "green", "dead": "red", "filtered": "yellow"}.get(
             subscription.result, "dim"
@@ -134,11 +156,31 @@ def _tree(destination: DestinationPreview, every: bool) -> Tree:
     return tree
 
 
+def named(judged: Judged) -> str:
+    """What a filter is called in what it did."""
+    return judged.title or judged.id
+
+
+def _add_filter(tree: Tree, judged: Judged, deeds: Sequence[Deed]) -> None:
+    if judged.problem:
+        verdict = (f"cannot be evaluated, so the event is not sent: {judged.problem}", "red")
+    elif not judged.matched:
+        verdict = ("does not concern this event", "dim")
+    else:
+        done = "; ".join(f"{deed.action} {deed.effect}" for deed in deeds)
+        verdict = (done or "concerns this event, and changes nothing", "yellow" if done else "dim")
+    branch = tree.add(Text.assemble(f"filter   {printable(named(judged))}: ", verdict))
+    condition = branch.add(Text(f"if  {judged.condition}", "dim"))
+    for line in judged.truth:
+        _add_truth(condition, line)
+
+
 def _add_truth(tree: Tree, line: Truth | FilterTruth) -> None:
     sign = ("✓", "green") if line.result else ("✗", "red")
     text = Text.assemble(sign, " ", line.text)
     if not line.children:
-        text.append(f"   found {short(line.actual)}", "dim")
+        is_none = is_absent(line.actual) or (line.actual is None and isinstance(line, FilterTruth))
+        text.append(f"   found {'nothing' if is_none else short(line.actual)}", "dim")
     branch = tree.add(text)
     for child in line.children:
         _add_truth(branch, child)
@@ -171,13 +213,30 @@ def _print_request(request: Request) -> None:
     out.print(text, markup=False, soft_wrap=True)
 
 
-def _print_response(response: Response) -> None:
+_MEANS: Final[Mapping[str, tuple[str, str]]] = {
+    "delivered": ("green", "delivered"),
+    "rejected": ("red", "refused for good: it would be a dead letter"),
+    "batch-rejected": ("red", "refused: in a batch Segue would look for the row that is to blame"),
+    "apart": ("yellow", "refused together: each row would be sent again by itself"),
+    "retry": ("yellow", "not taken now: it would be sent again"),
+    "hold": ("yellow", "the partner has trouble: the destination would wait, and nothing is lost"),
+}
+"""Verdict of an answer -> colour and words."""
+
+
+def _print_answer(answer: Answer, request: Request) -> None:
+    response, outcome = answer.response, answer.outcome
     if response.error:
         out.print(f"[red]no answer: {response.error}[/]")
-        return
-    colour = "green" if response.status < 300 else "red"
-    out.print(f"[{colour}]answer {response.status}[/] ", end="")
-    out.print(printable(response.body.decode("utf-8", "replace")), markup=False, soft_wrap=True)
+        if response.error == "ECONNREFUSED" and "//127.0.0.1:" in request.url:
+            out.print("  nobody listens there: start the sandbox with `segue run` or `segue sandbox`")
+    else:
+        colour = "green" if response.status < 300 else "red"
+        out.print(f"[{colour}]answer {response.status}[/] ", end="")
+        out.print(printable(response.body.decode("utf-8", "replace")), markup=False, soft_wrap=True)
+    colour, words = _MEANS[outcome.verdict]
+    said = "".join(f" {each}" for each in (outcome.code, outcome.message) if each)
+    out.print(Text.assemble(("→ ", colour), (words, colour), printable(said)), soft_wrap=True)
 
 
 def subscription_data(one: SubscriptionPreview) -> dict[str, Any]:
@@ -211,8 +270,9 @@ def subscription_data(one: SubscriptionPreview) -> dict[str, Any]:
 def truth_data(line: Truth | FilterTruth) -> dict[str, Any]:
     """A line of a truth table as plain data."""
     found = {} if is_absent(line.actual) or line.children else {"found": line.actual}
+    problem = {"problem": line.problem} if isinstance(line, FilterTruth) and line.problem else {}
     children = {"of": [truth_data(child) for child in line.children]} if line.children else {}
-    return {"text": line.text, "holds": line.result, **found, **children}
+    return {"text": line.text, "holds": line.result, **found, **problem, **children}
 
 
 def short(value: Any) -> str:

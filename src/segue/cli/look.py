@@ -58,11 +58,7 @@ def try_event(
     current = read_current(settings, Path(), os.environ)
     now_ms = SystemClock().now_ms()
     made = desk.try_event(current, _read(file), source=source, destination=destination, now_ms=now_ms)
-    answers = (
-        [asyncio.run(desk.send_requests(each.requests)) for each in made.destinations]
-        if send
-        else [[] for _ in made.destinations]
-    )
+    answers = asyncio.run(desk.send_journey(made)) if send else [[] for _ in made.destinations]
     if as_json:
         print_json(journey.as_data(made, answers))
     else:

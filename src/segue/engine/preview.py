@@ -9,20 +9,23 @@ Read this file first: it is the whole pipeline in one place. The console, `segue
 docs use it; the courier does the same with wires.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from segue.engine.alterations import altered, gone
 from segue.engine.device import judge
 from segue.engine.filter import Deed, Judged, apply, explain
+from segue.engine.mapping_faults import HOOK_KEYS
 from segue.engine.plan import BoundDestination, BoundSubscription, Plan
+from segue.engine.refusal import tell, unknown_names
 from segue.engine.route import Position, people_of, route
 from segue.kit.action import JsonObject
 from segue.language import mapping as mappings
 from segue.language import trigger as triggers
 from segue.language.path import UNDEFINED
-from segue.model.delivery import Request
+from segue.model.delivery import Request, Row
 from segue.model.errors import InvalidMapping, InvalidPayload
 from segue.model.event import Event, person_key
 
@@ -33,10 +36,11 @@ class SubscriptionPreview(msgspec.Struct, frozen=True, kw_only=True):
     truth    the trigger's truth table, a line per condition
     steps    the mapping, directive by directive
     payload  the mapped payload after cleaning and coercion
-    coerced  fields whose value was made to fit: (field, value before, value after)
-    notes    what was changed or left out: (field, sentence)
+    coerced  values that were made to fit the field or the partner: (field, value before, value after)
+    notes    what was changed or left out, and why: (field, sentence)
     items    the partner's objects
-    result   "sends", "not matched", "filtered", "dead" or "on the device", with reason and message
+    result   "sends", "kept back" (it would, and the destination does not send the event), "not matched",
+             "filtered", "dead" or "on the device", with reason and message
     """
 
     id: str
@@ -59,7 +63,9 @@ class DestinationPreview(msgspec.Struct, frozen=True, kw_only=True):
     """What one destination makes of the event.
 
     reason   why nothing is sent, "" when something is; message says it in words
-    filters  how each filter judged the event; changes: what they did to it
+    filters  how each filter judged the event; changes: what they did to it; removed: properties that an
+             event which is sent has lost to them
+    sends    the row and the subscription behind each request
     """
 
     id: str
@@ -68,17 +74,23 @@ class DestinationPreview(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     filters: Sequence[Judged] = ()
     changes: Sequence[Deed] = ()
+    removed: Sequence[str] = ()
     subscriptions: Sequence[SubscriptionPreview]
     requests: Sequence[Request]
+    sends: Sequence[tuple[Row, BoundSubscription]] = ()
 
 
 class Journey(msgspec.Struct, frozen=True, kw_only=True):
-    """The event as destinations see it, who it is about, and where it goes."""
+    """The event as destinations see it, who it is about, and where it goes.
+
+    unknown  names in its integrations object that no enabled destination of the source answers to
+    """
 
     event: Event
     person: str
     people: Sequence[str]
     destinations: Sequence[DestinationPreview]
+    unknown: Sequence[str] = ()
 
 
 def preview(plan: Plan, source: str, event: Event, *, destination: str | None = None) -> Journey:
@@ -91,16 +103,19 @@ def preview(plan: Plan, source: str, event: Event, *, destination: str | None = 
     person = person_key(
         user if isinstance(user, str) else None, anonymous if isinstance(anonymous, str) else None
     )
-    wanted = [
-        each
-        for each in (*plan.destinations.values(), *plan.devices.values())
-        if each.config.source == source and destination in (None, each.id)
-    ]
+    every = [each for each in plan.everything.values() if each.config.source == source]
     found = [
         _destination(each, event, person) if each.page.mode == "cloud" else _device(each, event)
-        for each in wanted
+        for each in every
+        if destination in (None, each.id)
     ]
-    return Journey(event=event, person=person, people=people_of(event, person), destinations=found)
+    return Journey(
+        event=event,
+        person=person,
+        people=people_of(event, person),
+        destinations=found,
+        unknown=unknown_names(event, every),
+    )
 
 
 def _destination(destination: BoundDestination, event: Event, person: str) -> DestinationPreview:
@@ -108,19 +123,21 @@ def _destination(destination: BoundDestination, event: Event, person: str) -> De
     routed = route(event, destination, at)
     filtered = apply(destination.filters, event)
     seen = filtered.event if filtered.event is not None else event
-    previews = tuple(_subscription(each, seen) for each in destination.subscriptions)
-    requests = []
-    for row, subscription in routed.rows:
-        requests.append(subscription.action.build([row], destination.settings))
+    previews = [_subscription(each, seen) for each in destination.subscriptions]
+    if not routed.verdicts:
+        previews = [_instead(told, "kept back", routed.reason) for told in previews]
+    requests = [subscription.action.build([row], destination.settings) for row, subscription in routed.rows]
     return DestinationPreview(
         id=destination.id,
         name=destination.config.name or destination.page.title,
         reason=routed.reason,
-        message=routed.message,
+        message=routed.message or tell(routed.reason, event, destination),
         filters=explain(destination.filters, event),
         changes=filtered.trail,
+        removed=[path for path, _ in gone(event, seen)],
         subscriptions=previews,
         requests=requests,
+        sends=routed.rows,
     )
 
 
@@ -136,12 +153,17 @@ def _device(device: BoundDestination, event: Event) -> DestinationPreview:
         message=side.message,
         filters=explain(device.filters, event),
         changes=filtered.trail,
+        removed=[path for path, _ in gone(event, seen)],
         subscriptions=[
-            msgspec.structs.replace(told, result="on the device") if told.result == "sends" else told
-            for told in (_subscription(each, seen) for each in device.subscriptions)
+            _instead(_subscription(each, seen), "on the device", "") for each in device.subscriptions
         ],
         requests=(),
     )
+
+
+def _instead(told: SubscriptionPreview, result: str, reason: str) -> SubscriptionPreview:
+    """What a subscription would send, where something else becomes of it."""
+    return msgspec.structs.replace(told, result=result, reason=reason) if told.result == "sends" else told
 
 
 def _subscription(subscription: BoundSubscription, event: Event) -> SubscriptionPreview:
@@ -161,28 +183,35 @@ def _subscription(subscription: BoundSubscription, event: Event) -> Subscription
     try:
         mapped = subscription.mapping.resolve(event)
         payload, notes = subscription.coercer.coerce(mapped if mapped is not UNDEFINED else {})
-        told = msgspec.structs.replace(
-            told, payload=payload, coerced=_coerced(mapped, payload), notes=tuple(notes)
-        )
+        coerced = tuple(altered(mapped, payload))
+        notes = (*notes, *_left_out(subscription, mapped, payload, notes))
+        told = msgspec.structs.replace(told, payload=payload, coerced=coerced, notes=notes)
         shaped = subscription.action.shape(payload, subscription.shaping)
     except InvalidMapping as error:
         return msgspec.structs.replace(told, result="dead", reason="MAPPING_FAILED", message=str(error))
     except InvalidPayload as error:
         return msgspec.structs.replace(told, result="dead", reason=error.code, message=str(error))
+    leaves_out = subscription.action.leaves_out
     return msgspec.structs.replace(
         told,
         result="filtered" if shaped.filtered else "sends",
         reason=shaped.filtered,
-        notes=(*notes, *shaped.notes),
+        coerced=(*coerced, *(altered(payload, shaped.items[0]) if len(shaped.items) == 1 else ())),
+        notes=(*notes, *shaped.notes, *(leaves_out(payload) if leaves_out is not None else ())),
         items=shaped.items,
     )
 
 
-def _coerced(mapped: Any, payload: JsonObject) -> tuple[tuple[str, Any, Any], ...]:
-    """What coercion changed: "5" that became 5, a lone value that became a list."""
-    before = mapped if isinstance(mapped, dict) else {}
-    return tuple(
-        (key, before[key], value)
-        for key, value in payload.items()
-        if key in before and (before[key].__class__ is not value.__class__ or before[key] != value)
-    )
+def _left_out(
+    subscription: BoundSubscription, mapped: Any, payload: JsonObject, notes: Sequence[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
+    """What of the mapped payload is gone after coercion without a note of its own, and why."""
+    for path, value in gone(mapped, payload):
+        if path.startswith(("_", "@", *HOOK_KEYS)) or any(f"{path}.".startswith(f"{at}.") for at, _ in notes):
+            continue
+        if value is None or value == "":
+            yield path, f"{'null' if value is None else 'an empty text'} counts as no value here; left out"
+        elif "." in path or "[" in path:
+            yield path, "the field has no member of this name; left out"
+        else:
+            yield path, f"{subscription.action.title} has no field of this name; left out"

@@ -97,6 +97,9 @@ Shape = Callable[[Payload, Shaping], Shaped]
 Advise = Callable[[Mapping[str, Any], str | None], Sequence[Advice]]
 """(mapping, sync mode) -> what nobody would want of a mapping that the fields alone do not show."""
 
+LeavesOut = Callable[[Payload], Sequence[tuple[str, str]]]
+"""payload -> what of it never becomes part of an object, and why: (field, sentence), for the preview."""
+
 Build = Callable[[Sequence[Row], Settings], Request]
 """Put one or more rows with the same context into one request."""
 
@@ -195,6 +198,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     disturbs  set when an object changes attributes of people in other ways: whose
     repeatable  sending a row twice leaves the partner as if it had been sent once
     advise    what is odd about a mapping beside what its fields say
+    leaves_out  what of a payload `shape` leaves out without a note, since it always does
     recipe    how plain events become objects without the long way through mapping, coercion and `shape`
     """
 
@@ -217,6 +221,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     build: Build
     read: Read = read_status
     advise: Advise | None = None
+    leaves_out: LeavesOut | None = None
     recipe: "Recipe | None" = None
     repeatable: bool = False
 

@@ -14,13 +14,14 @@ import msgspec
 
 from segue.engine import intake
 from segue.engine.delay import Waits
+from segue.engine.filter import Deed, Judged
 from segue.engine.preview import DestinationPreview, Journey, SubscriptionPreview, preview
 from segue.io.log.sqlite import SqliteLog
 from segue.io.storage.state import StateReader
 from segue.language.filter import Truth as FilterTruth
 from segue.language.path import UNDEFINED
 from segue.language.trigger import Truth
-from segue.model.delivery import DeadLetter, Request, Response
+from segue.model.delivery import DeadLetter, Outcome, Response
 from segue.model.errors import (
     InvalidRequest,
     LogUnavailable,
@@ -39,10 +40,13 @@ from segue.runtime.settings import Settings
 from segue.runtime.story import Live, Progress, Story, tell
 
 __all__ = [
+    "Answer",
     "Counted",
+    "Deed",
     "DestinationPreview",
     "FilterTruth",
     "Journey",
+    "Judged",
     "Refused",
     "Seen",
     "SubscriptionPreview",
@@ -53,7 +57,7 @@ __all__ = [
     "dead_letters",
     "is_absent",
     "rejections",
-    "send_requests",
+    "send_journey",
     "states",
     "tail",
     "trace",
@@ -130,12 +134,26 @@ def is_absent(value: Any) -> bool:
     return value is UNDEFINED
 
 
-async def send_requests(requests: Sequence[Request]) -> list[Response]:
-    """Really send what a preview would have sent, one after the other."""
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the partner answered a request, and what that means for the row in it."""
+
+    response: Response
+    outcome: Outcome
+
+
+async def send_journey(journey: Journey) -> list[list[Answer]]:
+    """Really send what a preview would have sent, one after the other; the answers of each destination."""
     from segue.io.outside.http import Sender  # here: most questions need no HTTP client
 
+    answers: list[list[Answer]] = []
     async with Sender() as sender:
-        return [await sender.send(request) for request in requests]
+        for destination in journey.destinations:
+            answers.append([])
+            for request, (row, subscription) in zip(destination.requests, destination.sends, strict=True):
+                response = await sender.send(request)
+                [outcome] = subscription.action.read(response, [row])
+                answers[-1].append(Answer(response=response, outcome=outcome))
+    return answers
 
 
 async def tail(

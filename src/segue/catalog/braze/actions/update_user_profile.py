@@ -60,6 +60,9 @@ TAKEN: Final = frozenset(
 )
 """Traits that never travel as custom attributes: they belong to a field, filled or not."""
 
+FIELD_OF: Final = {"firstName": "first_name", "lastName": "last_name", "avatar": "image_url"}
+"""Such traits whose field has another name."""
+
 
 def shape(payload: Payload, shaping: Shaping) -> Shaped:
     """One attributes object: identifiers, the profile's own fields, then the customer's attributes.
@@ -117,6 +120,22 @@ def _without(custom: JsonObject, omitted: Sequence[str]) -> JsonObject:
             else:
                 del kept[name]
     return kept
+
+
+def leaves_out(payload: Payload) -> list[tuple[str, str]]:
+    """Name the custom attributes that never travel, and why; not those whose value a field has."""
+    custom = payload.get("custom_attributes") or {}
+    notes = [
+        (f"custom_attributes.{path}", "left out: omit_attributes names it")
+        for path in payload.get("omit_attributes", ())
+        if path.partition(".")[0] in custom and _without(custom, (path,)) != custom
+    ]
+    for name in sorted(TAKEN & custom.keys()):
+        field = FIELD_OF.get(name, name)
+        if payload.get(field, MISSING) != custom[name]:
+            why = f"left out: the name belongs to the field {field}, which is mapped by itself"
+            notes.append((f"custom_attributes.{name}", why))
+    return notes
 
 
 _OFTEN: Final = ("email", "firstName", "lastName", "phone", "avatar", "gender")
@@ -356,6 +375,7 @@ UPDATE_USER_PROFILE: Final = Action(
     build=rest.build_track,
     read=rest.read_track,
     advise=identity.advise_aliases,
+    leaves_out=leaves_out,
     recipe=RECIPE,
     repeatable=True,
 )
