@@ -9,6 +9,7 @@ import heapq
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
+from typing import Any
 
 from segue.engine.pace import Governor
 from segue.engine.pool import Permit, Priority
@@ -68,7 +69,7 @@ class Run:
         self,
         answer: Answer,
         *,
-        governor: Governor | None = None,
+        governor: Any = None,
         seed: int = 0,
         in_flight: int = 16,
         latency: tuple[float, float] = (0.02, 0.08),
@@ -136,6 +137,20 @@ class Run:
     def _half(self) -> float:
         return self._chance.uniform(*self._latency) / 2
 
+    @property
+    def next_at(self) -> float:
+        """When something happens next; infinity when nothing will."""
+        return self._events[0][0] if self._events else float("inf")
+
+    def step(self) -> None:
+        """Let the next thing happen."""
+        self.now = self.next_at
+        self.until(self.now - START + 1e-6)
+
+    def begin(self) -> None:
+        """Ask for the first time."""
+        self._ask()
+
     def granted(self, since: float, until: float, priority: Priority | None = None) -> int:
         return sum(
             status != 429 and (priority is None or who is priority)
@@ -146,6 +161,19 @@ class Run:
     def refused_share(self, since: float, until: float) -> float:
         among = [status for at, status, *_ in self.answers if START + since <= at < START + until]
         return among.count(429) / max(1, len(among))
+
+
+def together(runs: Sequence[Run], seconds: float, every: Callable[[float], None] | None = None) -> None:
+    """Let several runs go on side by side, each thing in its time; every: called twice a second."""
+    for run in runs:
+        run.begin()
+    tick = START
+    while (soonest := min(run.next_at for run in runs)) <= START + seconds:
+        if every is not None and tick <= soonest:
+            every(tick)
+            tick += 0.5
+            continue
+        min(runs, key=lambda run: run.next_at).step()
 
 
 def any_limits(

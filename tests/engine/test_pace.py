@@ -7,11 +7,11 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine.limited_partner import START, STYLES, Partner, Run, any_limits
+from tests.engine.limited_partner import START, STYLES, Partner, Run, any_limits, together
 
 from segue.engine.budget import Hints, Window, read_hints, span_of
 from segue.engine.pace import Governor, Wait
-from segue.engine.pool import Knowledge, Permit, Priority
+from segue.engine.pool import Permit, Priority
 from segue.kit.partner import Quota
 from segue.sandbox.limits import Limits
 from segue.sandbox.switches import Switches
@@ -101,15 +101,6 @@ def test_what_never_left_is_not_counted() -> None:
     governor.give_back(permit)
     granted(governor.permit("p", LIVE, NOW))
     waiting(governor.permit("p", LIVE, NOW))
-
-
-def test_a_request_of_another_pool_than_was_thought_counts_there() -> None:
-    """Only one pool pays."""
-    governor = Governor({"p": Quota(1, 60), "q": Quota(1, 60)})
-    permit = governor.move(granted(governor.permit("p", LIVE, NOW)), "q", NOW)
-    assert permit.pool == "q"
-    granted(governor.permit("p", LIVE, NOW))
-    waiting(governor.permit("q", LIVE, NOW))
 
 
 def test_a_pause_by_hand_holds_one_pool_or_all_until_it_is_ended() -> None:
@@ -249,29 +240,71 @@ def test_what_is_left_of_a_long_window_is_spread_over_the_rest_of_it() -> None:
     assert Window(span=3, ceiling=10, number=int(NOW // 3), used=9).opens_at(NOW, 0.0, NOW, 0.1) == NOW
 
 
-def test_processes_that_tell_each_other_share_one_budget() -> None:
-    """Two of them, each hears of the other twice a second."""
-    partner = Partner([(0, 600, 60)], "epoch")
-    runs = [Run(partner.answer, seed=seed, in_flight=4) for seed in range(2)]
-    for step in range(1, 1200):
-        for run in runs:
-            run.until(step / 2)
-        for run, other in ((0, 1), (1, 0)):
-            known = runs[other].governor.knowledge(runs[other].now)
-            for _ in range(2):  # hearing it twice changes nothing
-                runs[run].governor.hear(f"process-{other}", known, runs[run].now)
-    assert sum(run.granted(120, 600) for run in runs) >= 0.95 * 600 * 8
-    assert all(run.refused_share(120, 600) < 0.01 for run in runs)
+DEMANDS = {
+    "two that want all": (math.inf, math.inf),
+    "one that wants all, one a tenth": (math.inf, 0.1),
+    "one that wants all, one two fifths": (math.inf, 0.4),
+    "three": (math.inf, 0.2, 0.05),
+}
 
 
-def test_a_ceiling_found_by_one_process_is_known_to_the_other() -> None:
-    """And until when nothing may leave."""
-    governor = Governor()
-    news = {"p": Knowledge(found=(5, 3), found_at=NOW, shut_until=NOW + 0.5)}
-    governor.hear("other", news, NOW)
-    assert waiting(governor.permit("p", LIVE, NOW)).until == NOW + 0.5
-    standing = governor.snapshot(NOW + 1)["p"]
-    assert (standing.ceiling, standing.ceiling_seconds) == (5, 3)
+@pytest.mark.parametrize(
+    ("demand", "limit", "style"),
+    [
+        ("two that want all", (60, 3), "retry-after"),
+        ("two that want all", (20, 1), "silent"),
+        ("one that wants all, one a tenth", (20, 1), "epoch"),
+        ("one that wants all, one two fifths", (300, 60), "epoch"),
+        ("three", (30, 1), "plain"),
+        ("three", (60, 3), "silent"),
+    ],
+)
+def test_a_pool_used_in_turns_is_used_up(demand: str, limit: tuple[int, int], style: str) -> None:
+    """At least 95 % of a limit, told or hidden, and less than one refusal in a thousand; and who wants less
+    than an equal share gets it."""
+    requests, seconds = limit
+    rate, shares = requests / seconds, DEMANDS[demand]
+    partner, governors = Partner([(0, *limit)], style), [Governor(who=who + 1) for who in range(len(shares))]
+    for governor in governors[1:]:
+        governor._pools = governors[0]._pools
+    runs = [
+        Run(partner.answer, governor=governor, seed=seed, demand={LIVE: rate * share})
+        for seed, (governor, share) in enumerate(zip(governors, shares, strict=True))
+    ]
+    since = seconds * -(-(START + 60 + 1_200 / rate) // seconds) - START
+    until = since + 60 * round(1_000 / rate / 60 + 0.5)
+    together(runs, until)
+    granted = [run.granted(since, until) / (rate * (until - since)) for run in runs]
+    answers = [status for run in runs for at, status, *_ in run.answers if at >= START + since]
+    assert sum(granted) >= 0.95
+    assert answers.count(429) <= max(1, 0.001 * len(answers))
+    for got, wanted in zip(granted, shares, strict=True):
+        assert got >= (0.75 if wanted == math.inf else 0.9) * min(wanted, 1 / len(shares))
+
+
+def test_a_pool_kept_as_bytes_goes_on_as_it_was() -> None:
+    """Another process adopts it; what is not one is not adopted."""
+    one, two = Governor({"p": Quota(2, 60)}, who=1), Governor(who=2)
+    permit = granted(one.permit("p", LIVE, NOW))
+    two.adopt("p", one.state("p"))
+    two.adopt("p", b"\x91\x01")
+    granted(two.permit("p", LIVE, NOW))
+    assert isinstance(two.permit("p", LIVE, NOW), Wait)
+    one.adopt("p", two.state("p"))
+    one.give_back(permit)
+    granted(one.permit("p", LIVE, NOW))
+
+
+def test_two_states_of_a_pool_become_one_that_knows_what_both_know() -> None:
+    """The limit one was told of, and what both have on the way."""
+    one, two = Governor(who=1), Governor(who=2)
+    told = {"x-ratelimit-limit": "5", "x-ratelimit-remaining": "4", "x-ratelimit-reset": "30"}
+    one.learned(granted(one.permit("p", LIVE, NOW)), 201, told, NOW)
+    granted(one.permit("p", LIVE, NOW))
+    granted(two.permit("p", LIVE, NOW))
+    two.join("p", one.state("p"))
+    standing = two.snapshot(NOW)["p"]
+    assert (standing.limit, standing.remaining, standing.in_flight) == (5, 2, 2)
 
 
 @given(

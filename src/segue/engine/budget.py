@@ -118,16 +118,15 @@ class Window(msgspec.Struct, kw_only=True):
         self.number, self.used = number, 0
         return True
 
-    def hears_at(self, now: float, kept: float) -> float:
-        """When more may be had than what is not kept for other processes; 0 while there is some of that.
-
-        kept  part of the ceiling that others have not been heard to use
-        """
-        at = self.ends - self.span + min(self.span, HEARING_SECONDS)
-        return at if kept and now < at and self.left - 1 < kept * self.ceiling else 0.0
-
     def opens_at(
-        self, now: float, share: float, spacing_from: float, guard: float, *, spreads: bool = True
+        self,
+        now: float,
+        share: float,
+        spacing_from: float,
+        guard: float,
+        *,
+        kept: float = 0.0,
+        spreads: bool = True,
     ) -> float:
         """When the next request may leave; at most `now` when it may right away.
 
@@ -135,17 +134,19 @@ class Window(msgspec.Struct, kw_only=True):
                       as the window goes by, so it is lost to nobody
         spacing_from  when the last request left: once little is left of a long window, what is left is
                       spread over the rest of it
+        kept          likewise, for other processes: by `guard` before the end nothing is
         guard         seconds before the end by which everything should have left
         spreads       false to be done with it as soon as possible
         """
         if self.left < 1:
             return self.ends
-        kept = share * self.ceiling
         free = self.left - 1
         at = now
-        if kept and free < int(kept * (self.ends - now) / self.span):
-            # Until then less than free + 1 is kept.
-            at = self.ends - self.span * (free + 1) / kept + EPSILON
+        over = self.ends - min(guard, self.span / 4)  # what leaves later arrives in the next window
+        for part, until in ((share * self.ceiling, self.ends), (kept * self.ceiling, over)):
+            if part and free < int(part * (until - now) / self.span):
+                # Until then less than free + 1 is kept.
+                at = max(at, until - self.span * (free + 1) / part + EPSILON)
         if spreads and self.span >= SPREAD_SECONDS and self.left < SPREAD_BELOW * self.ceiling:
             rest = self.ends - guard - spacing_from
             at = max(at, spacing_from + max(0.0, rest) / (self.left + 1))
@@ -153,8 +154,6 @@ class Window(msgspec.Struct, kw_only=True):
 
 
 EPSILON: Final = 1e-6
-HEARING_SECONDS: Final = 1.0
-"""By then it is known what other processes have used of a window that began."""
 SPREAD_SECONDS: Final = 10
 SPREAD_BELOW: Final = 0.2
 

@@ -32,61 +32,68 @@ MOST_HURRY_SECONDS: Final = 5.0
 """So shortly before a window ends nothing of it is kept any more when its ceiling is to be tried."""
 
 
-Heard = Callable[[int, int], int]
+class Count(msgspec.Struct, array_like=True):
+    """One window of one span. before: requests that left before it; passed: of it, that were not refused."""
+
+    number: int = 0
+    before: int = 0
+    passed: int = 0
 
 
-def _nothing(_span: int, _number: int) -> int:
-    return 0
+def _no_counts() -> dict[int, Count]:
+    return {span: Count() for span in SPANS}
 
 
-class Finder:
+class Finder(msgspec.Struct, array_like=True, eq=False):
     """What is found of one hidden limit. Requests are numbered from 1 as they leave.
 
     window       the limit in force; None while nothing was ever refused and nothing is documented
     found_at     when it was last corrected
     shut_until   nothing may leave before
+    probing      probes on the way
+    _is_alone    one request at a time, until one has passed
+    _most        span -> most that passed in one window
+    _counts, _earlier  of the current windows, and of those before, whose answers may still come
+    _refused     the latest refused: number, when it left
+    _has_risen   a probe has passed since the last refusal
+    _is_eager    the ceiling was found in a crowd: try it again soon
     """
 
-    def __init__(self, documented: Window | None = None) -> None:
-        self.window = documented
-        self.found_at = 0.0
-        self.shut_until = 0.0
-        self.probing = 0  # probes on the way
-        self._is_alone = False  # one request at a time, until one has passed
-        self._flying_alone = 0
-        self._most: dict[int, int] = dict.fromkeys(SPANS, 0)  # span -> most that passed in one window
-        self._counts = {span: _Count(number=0) for span in SPANS}  # of the current windows
-        self._earlier = dict(self._counts)  # of the windows before, whose answers may still come
-        self._refused: list[tuple[int, float]] = []  # the latest refused: number, when it left
-        self._passed_since_probe = 0
-        self._most_probes = 1
-        self._has_risen = False  # a probe has passed since the last refusal
-        self._is_eager = False  # the ceiling was found in a crowd: try it again soon
-        self._full_at = 0.0
-        self._now = 0.0
-        self._heard: Heard = _nothing
+    window: Window | None = None
+    found_at: float = 0.0
+    shut_until: float = 0.0
+    probing: int = 0
+    _is_alone: bool = False
+    _flying_alone: int = 0
+    _most: dict[int, int] = msgspec.field(default_factory=lambda: dict.fromkeys(SPANS, 0))
+    _counts: dict[int, Count] = msgspec.field(default_factory=_no_counts)
+    _earlier: dict[int, Count] = msgspec.field(default_factory=_no_counts)
+    _refused: list[tuple[int, float]] = []
+    _passed_since_probe: int = 0
+    _most_probes: int = 1
+    _has_risen: bool = False
+    _is_eager: bool = False
+    _full_at: float = 0.0
+    _now: float = 0.0
 
-    def roll(self, now: float, taken: int, carried: Callable[[float], int], heard: Heard) -> None:
+    def roll(self, now: float, taken: int, carried: Callable[[float], int]) -> None:
         """Go on to the windows of `now`.
 
         taken    requests that left so far
         carried  how many of them left before a moment and probably arrive after it
-        heard    requests of others in a window: its span and number
         """
         if self._now // 1 == now // 1:
             return  # all windows begin on whole seconds
         self._now = now
-        self._heard = heard
         for span, count in self._counts.items():
             number = int(now // span)
             if count.number != number:
                 self._earlier[span] = count
                 before = taken - carried(float(number * span))
-                self._counts[span] = _Count(number=number, before=before)
+                self._counts[span] = Count(number, before)
         window = self.window
         if window is not None and window.roll(now):
             window.used = carried(now // window.span * window.span)
-            window.used += heard(window.span, window.number)
 
     def used(self, span: int, taken: int) -> tuple[int, int]:
         """(number of the current window of a span, requests of ours in it that were not refused)."""
@@ -100,7 +107,7 @@ class Finder:
         """When the next request may leave; at most `now` when it may right away.
 
         flying  on the way now
-        others  part of the ceiling kept for other processes: all of it until they could be heard
+        others  part of the ceiling kept for other processes
         """
         at = self.shut_until
         if self._is_alone and self._flying_alone:
@@ -109,8 +116,7 @@ class Finder:
             window, is_due = self.window, self._is_due
             if is_due and window.ends - now < min(window.span / 4, MOST_HURRY_SECONDS):
                 share = others = 0.0  # else the window would be full only at its very end, too late to try it
-            at = max(at, window.hears_at(now, others))
-            opens_at = window.opens_at(now, max(share, others), spacing_from, guard, spreads=not is_due)
+            opens_at = window.opens_at(now, share, spacing_from, guard, kept=others, spreads=not is_due)
             at = max(at, min(opens_at, self._probes_at(now, guard, flying)))
         return at
 
@@ -153,6 +159,10 @@ class Finder:
         """A request is no longer on the way."""
         self.probing -= is_probe
         self._flying_alone = max(0, self._flying_alone - 1)
+
+    def lost(self) -> None:
+        """Some of what was on the way will never land."""
+        self.probing = self._flying_alone = 0
 
     def passed(self, number: int, at: float, *, is_probe: bool) -> None:
         """A request was not refused."""
@@ -264,37 +274,12 @@ class Finder:
         if count is None:
             return 0
         first = min(other for other, when in self._refused if int(when // span) == count.number)
-        return max(0, first - count.before - 1, count.passed) + self._heard(span, count.number)
+        return max(0, first - count.before - 1, count.passed)
 
-    def _count(self, span: int, at: float) -> "_Count | None":
+    def _count(self, span: int, at: float) -> Count | None:
         """The count of the window of a span a moment lies in, when it is still kept."""
         number = int(at // span)
         for count in (self._counts[span], self._earlier[span]):
             if count.number == number:
                 return count
         return None
-
-    def adopt(self, window: Window, found_at: float) -> None:
-        """Take over what another process found; one far below ours is tried soon."""
-        ours, self.window, self.found_at = self.window, window, found_at
-        if ours is not None and 2 * window.ceiling / window.span < ours.ceiling / ours.span:
-            self._is_eager, self._has_risen, self._most_probes = True, False, 1
-
-    def heard_more(self, requests: int, now: float) -> None:
-        """Others turn out to have taken so many more of the current window, or fewer: a ceiling found in it
-        is off by as much."""
-        window = self.window
-        if window is None or not requests:
-            return
-        window.used = max(0, window.used + requests)
-        if self._refused and int(self._refused[-1][1] // window.span) == window.number:
-            window.ceiling = max(1, window.ceiling + requests)
-            self.found_at = now
-
-
-class _Count(msgspec.Struct):
-    """One window of one span. before: requests that left before it; passed: of it, that were not refused."""
-
-    number: int
-    before: int = 0
-    passed: int = 0

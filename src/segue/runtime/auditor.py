@@ -13,7 +13,6 @@ import msgspec
 from segue.engine.drift import Drift, Repair, compare, is_askable, repairs, who
 from segue.engine.plan import BoundDestination
 from segue.engine.profile import decode
-from segue.io.outside.http import Sender
 from segue.io.storage.profiles import FIRST
 from segue.io.storage.state import StateReader
 from segue.kit.attributes import AttributeShape
@@ -22,6 +21,8 @@ from segue.model.errors import MisconfiguredError, UnavailableError
 from segue.runtime import desk
 from segue.runtime.clock import Clock
 from segue.runtime.current import Current
+from segue.runtime.dispatcher import Sender
+from segue.runtime.errand import errand
 from segue.runtime.memory import EPOCH, REFRESH, RESEND, shape_of
 from segue.runtime.settings import Settings
 
@@ -72,7 +73,7 @@ async def audit(
             "kept and there is nothing to compare; write delivery: {attributes: changed}"
         )
     found = Audited()
-    async with Sender() as sender:
+    async with errand(settings, bound, clock) as sender:
         async for state in desk.states(settings, destination):
             epoch = int(await state.value(EPOCH) or b"0")
             async for keys in _batches(state, shape, asking, people, sample):

@@ -193,8 +193,8 @@ async def opened(
             await courier.start()
             couriers[name] = courier
         exchange = Exchange(settings.data / PACE_FILE, accounts.all(), clock)
-        stack.push_async_callback(exchange.close)
-        await exchange.round()  # before the first request leaves
+        stack.callback(exchange.close)
+        exchange.round()  # before the first request leaves
         receiver = None
         if "receiver" in settings.roles:
             last = await last_order(stream, heads)

@@ -147,9 +147,12 @@ class Dispatcher:
             if not batches:
                 return
             for batch in batches:
+                permit = self._account.take(batch.travel)
+                if permit is None:  # another process was quicker
+                    self._batcher.put_back(batch, [(batch.waiting, batch.search)])
+                    return
                 self.in_flight += 1
                 self.requests += 1
-                permit = self._account.take(batch.travel)
                 requests.create_task(self._deliver(destination, batch, self.requests, permit))
 
     async def _deliver(

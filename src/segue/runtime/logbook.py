@@ -82,7 +82,7 @@ LINES: Final = (
     Line(
         "budget_not_shared",
         "warning",
-        "What is known of the rate limits cannot be exchanged with other processes; each goes on alone.",
+        "The rate limits cannot be shared with other processes; each goes on alone.",
     ),
     Line("clerk_round_failed", "warning", "Housekeeping met an error; it is tried again at the next round."),
     Line("role_failed", "error", "A part of the process ended with an error; the process stops."),

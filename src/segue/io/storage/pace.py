@@ -1,76 +1,137 @@
-"""Pace: a board where processes that send to the same partner accounts leave word of the rate limits.
+"""Pace: where processes that send to the same partner accounts keep the rate limits they use in turns.
 
-    board = await PaceBoard.open(folder / "pace.db")
-    await board.tell("process-1", {"braze-3f…": body}, now_ms)
-    for word in await board.hear("process-1", now_ms):
-        word.account, word.process, word.body
+    board = PaceBoard.open(folder / "pace.db")
+    board.meet("process-1", now_ms)                       # the others that are at work
+    board.turn("braze-3f…", "users/track", now_ms, work)  # work(state before or None) gives the state after
 
-What is older than a minute is neither heard nor kept, and nothing here is waited for by the disk.
+Calls block, for some tens of microseconds: nothing here waits for the disk, and another process's turn is as
+short. What is older than a minute is worth nothing, and so is the file after a power cut.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, Self, TypeVar
 
-from segue.io.storage.database import Database, Session
-from segue.io.storage.sqlite import SqliteDatabase
+import apsw
+
+from segue.io import sqlite
+from segue.io.storage.sqlite import prepare
+from segue.model.errors import StorageUnavailable
 
 FRESH_MS: Final = 60_000
 
+BUSY_MS: Final = 100
+"""A turn that another process does not end by then is not waited for."""
 
-class Word(NamedTuple):
-    """What a process said of an account. at_ms: when; body: as it was told."""
+T = TypeVar("T")
 
-    account: str
-    process: str
-    at_ms: int
-    body: bytes
+Turn = Callable[[bytes | None], bytes]
 
 
 class PaceBoard:
     """One for all processes of a data folder. Every call may raise StorageUnavailable."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, path: Path, connection: apsw.Connection) -> None:
+        self._path = path
+        self._connection = connection
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
+    def open(cls, path: Path) -> Self:
         """Open or make it. Raises StorageUnavailable, MisconfiguredError (a newer Segue made it)."""
-        return cls(await SqliteDatabase.open(path, family="pace", passing=True))
+        connection, _ = prepare(path, "pace", shared=False, passing=True)
+        connection.pragma("synchronous", "off")
+        connection.set_busy_timeout(BUSY_MS)
+        return cls(path, connection)
 
-    async def tell(self, process: str, bodies: Mapping[str, bytes], now_ms: int) -> None:
-        """Put up what a process knows, by account, in place of what it said before; take off what is old.
+    def meet(self, process: str, now_ms: int) -> frozenset[str]:
+        """Say that a process is at work; gives the others that said so within the last minute."""
+
+        def work() -> frozenset[str]:
+            self._connection.execute("DELETE FROM process WHERE at_ms < ? OR at_ms > ?", _bounds(now_ms))
+            self._connection.execute(
+                "INSERT INTO process(name, at_ms) VALUES (?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms",
+                (process, now_ms),
+            )
+            return self._others(process, now_ms)
+
+        return self._transact(work)
+
+    def others(self, process: str, now_ms: int) -> frozenset[str]:
+        """The other processes that are at work. Writes nothing."""
+        try:
+            return self._others(process, now_ms)
+        except sqlite.Faults as error:
+            raise self._unavailable(error) from error
+
+    def leave(self, process: str) -> None:
+        """A process ends."""
+        self._transact(lambda: self._connection.execute("DELETE FROM process WHERE name = ?", (process,)))
+
+    def turn(self, account: str, pool: str, now_ms: int, work: Turn) -> None:
+        """Use a pool while nobody else does.
 
         account  a name that says nothing of the credentials; others can read it
+        work     from the state somebody left within the last minute, None when there is none, to the new one
         """
 
-        def work(session: Session) -> None:
-            session.execute("DELETE FROM pace WHERE at_ms < ? OR at_ms > ?", _bounds(now_ms))
-            session.insert(
-                "INSERT INTO pace(account, process, at_ms, body) VALUES",
-                [(account, process, now_ms, body) for account, body in bodies.items()],
-                then="ON CONFLICT (account, process) DO UPDATE "
-                "SET at_ms = excluded.at_ms, body = excluded.body",
+        def turn() -> None:
+            found = self._connection.execute(
+                "SELECT body FROM pool WHERE account = ? AND name = ? AND at_ms >= ? AND at_ms <= ?",
+                (account, pool, *_bounds(now_ms)),
+            ).get
+            self._connection.execute(
+                "INSERT INTO pool(account, name, at_ms, body) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (account, name) DO UPDATE SET at_ms = excluded.at_ms, body = excluded.body",
+                (account, pool, now_ms, work(found)),
             )
 
-        await self._database.transact(work)
+        self._transact(turn)
 
-    async def hear(self, process: str, now_ms: int) -> list[Word]:
-        """What the other processes said within the last minute, oldest first."""
+    def look(self, account: str, pool: str, now_ms: int) -> bytes | None:
+        """A pool as somebody left it within the last minute, outside of a turn."""
+        return self.pools(account, now_ms, pool).get(pool)
 
-        def work(session: Session) -> list[Word]:
-            found = session.execute(
-                "SELECT account, process, at_ms, body FROM pace "
-                "WHERE process <> ? AND at_ms >= ? AND at_ms <= ? ORDER BY at_ms, account, process",
-                (process, *_bounds(now_ms)),
+    def pools(self, account: str, now_ms: int, pool: str = "") -> Mapping[str, bytes]:
+        """The pools of an account as somebody left them within the last minute, by name; or only one."""
+        try:
+            return dict(
+                self._connection.execute(
+                    "SELECT name, body FROM pool "
+                    "WHERE account = ? AND (name = ? OR ? = '') AND at_ms >= ? AND at_ms <= ?",
+                    (account, pool, pool, *_bounds(now_ms)),
+                )
             )
-            return [Word(*row) for row in found]
+        except sqlite.Faults as error:
+            raise self._unavailable(error) from error
 
-        return await self._database.read(work)
-
-    async def close(self) -> None:
+    def close(self) -> None:
         """May be called twice."""
-        await self._database.close()
+        self._connection.close()
+
+    def _others(self, process: str, now_ms: int) -> frozenset[str]:
+        found = self._connection.execute(
+            "SELECT name FROM process WHERE name <> ? AND at_ms >= ? AND at_ms <= ?",
+            (process, *_bounds(now_ms)),
+        )
+        return frozenset(name for (name,) in found)
+
+    def _transact(self, work: Callable[[], T]) -> T:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work()
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            return result
+        except sqlite.Faults as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: BaseException) -> StorageUnavailable:
+        return StorageUnavailable(f'"{self._path}" cannot be used: {sqlite.explain(error)}')
 
 
 def _bounds(now_ms: int) -> tuple[int, int]:

@@ -53,7 +53,7 @@ class SqliteDatabase:
         MisconfiguredError (a newer Segue wrote it).
         """
         sqlite.require_safe_library()
-        connection, claim = await asyncio.to_thread(_prepare, path, family, shared, passing)
+        connection, claim = await asyncio.to_thread(prepare, path, family, shared=shared, passing=passing)
         return cls(path, connection, claim, passing=passing)
 
     async def read(self, work: Callable[[Session], T]) -> T:
@@ -143,7 +143,9 @@ def _insertion(statement: str, columns: int, rows: int, then: str) -> str:
     return f"{statement} {', '.join([row] * rows)} {then}"
 
 
-def _prepare(path: Path, family: str, shared: bool, passing: bool) -> tuple[apsw.Connection, Claim | None]:
+def prepare(path: Path, family: str, *, shared: bool, passing: bool) -> tuple[apsw.Connection, Claim | None]:
+    """Open a file as `SqliteDatabase.open` does, which says what may be raised. Blocks."""
+
     def taken(holder: str) -> StorageUnavailable:
         return StorageUnavailable(
             f'the database "{path}" is already in use by process {holder}: one process owns it. '

@@ -1,0 +1,57 @@
+"""Requests of a command wait for the budget that couriers use."""
+
+import asyncio
+from pathlib import Path
+
+from tests.engine.limited_partner import START
+from tests.runtime.house import bind
+from tests.runtime.turns import Process
+
+from segue.engine.pool import Permit, Priority
+from segue.model.delivery import Request, Response
+from segue.runtime.clock import HandClock
+from segue.runtime.errand import errand
+from segue.runtime.pacing import account_name
+from segue.runtime.settings import read_settings
+
+REQUEST = Request(method="POST", url="", headers={}, pool="pool")
+
+
+class Wire:
+    """Answers everything, and remembers how often."""
+
+    sent = 0
+
+    async def send(self, request: Request) -> Response:
+        self.sent += 1
+        return Response(status=201)
+
+
+async def test_a_request_waits_for_the_budget_a_courier_has_used_up(tmp_path: Path) -> None:
+    """The courier's process was told one request in a minute and has sent it."""
+    data = tmp_path / "data"
+    data.mkdir()
+    clock, wire, bound = HandClock(round(START * 1000)), Wire(), bind()
+    courier = Process(data, 1, account_name(bound))
+    courier.round(START)
+    permit = courier.permit("pool", Priority.LIVE, START)
+    assert isinstance(permit, Permit)
+    told = {"x-ratelimit-limit": "1", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1790000040"}
+    courier.learned(permit, 201, told, START)
+    courier.exchange.close()
+    async with errand(read_settings(tmp_path, {}, data=data), bound, clock, wire) as sender:
+        sending = asyncio.ensure_future(sender.send(REQUEST))
+        await clock.advance(20)
+        assert wire.sent == 0
+        await clock.advance(21)
+        assert (await sending).status == 201
+    assert wire.sent == 1
+
+
+async def test_where_nothing_ever_ran_no_folder_is_made(tmp_path: Path) -> None:
+    """And the request leaves at once."""
+    settings = read_settings(tmp_path, {}, data=tmp_path / "data")
+    async with errand(settings, bind(), HandClock(), wire := Wire()) as sender:
+        await sender.send(REQUEST)
+    assert wire.sent == 1
+    assert not settings.data.exists()
