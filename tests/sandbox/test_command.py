@@ -133,6 +133,16 @@ def test_a_seed_whose_key_leads_nowhere_is_refused(tmp_path, capsys):
     assert "workspace 'nowhere' is unknown" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("depth", [900, 100_000])
+def test_a_seed_nested_too_deeply_is_refused(tmp_path, capsys, depth):
+    """By the reader or by the checks of its people."""
+    seed = tmp_path / "seed.json"
+    nested = '{"k":' * depth + "1" + "}" * depth
+    seed.write_text(f'{{"people": [{{"attributes": [{{"external_id": "a", "x": [{nested}]}}]}}]}}')
+    assert main(["--seed", str(seed)]) == 2
+    assert "cannot be used: " in capsys.readouterr().err
+
+
 def test_a_state_file_in_use_is_said_to_be(tmp_path, capsys):
     """By another sandbox, whose state stays whole."""
     from segue.sandbox.app import create_app

@@ -79,7 +79,7 @@ def _app(asked: argparse.Namespace) -> Sandbox:
             seed=seed,
             state_file=asked.state,
         )
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         what = (
             f"--seed {asked.seed}: the seed" if seed is not None else f"--state {asked.state}: what it holds"
         )
@@ -135,7 +135,7 @@ def _seed(path: Path | None) -> Seed | None:
         return msgspec.json.decode(path.read_bytes(), type=Seed)
     except OSError as fault:
         raise Unusable(f"--seed {path}: cannot be read: {fault.strerror}") from fault
-    except ValueError as fault:  # a decode error is a ValueError too
+    except (ValueError, RecursionError) as fault:  # a decode error is a ValueError too
         raise Unusable(f"--seed {path}: the seed cannot be used: {fault}. See --print-seed.") from fault
 
 

@@ -67,8 +67,8 @@ def _read_string(call: Call, name: str, value: str, merge_objects: bool, where: 
 
 def _read_list(call: Call, name: str, value: list[Any], merge_objects: bool, where: str) -> Change:
     if value and all(isinstance(element, dict) for element in value):
-        points = sum(_cost(call, element) for element in value)
-        return Change(name, "set", _sized([_nested(element, 2) for element in value]), points)
+        kept = _sized([_nested(element, 2) for element in value])  # refuses what is too deep to count
+        return Change(name, "set", kept, sum(_cost(call, element) for element in kept))
     return Change(name, "set", _sized(_scalars(value)))
 
 

@@ -7,6 +7,8 @@ A field without a value is left out: the least is returned.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import orjson
+
 from segue.sandbox import identity
 from segue.sandbox.aliases import IDS
 from segue.sandbox.clock import iso
@@ -40,7 +42,7 @@ def export_ids(call: Call) -> Reply:
         for person in people:
             found[person.braze_id] = person
         if not people:
-            unknown.append(entry)
+            unknown.append(_answerable(entry))
     wanted = fields if isinstance(fields, list) else None
     answer: dict[str, Any] = {
         "message": "success",
@@ -69,6 +71,15 @@ def _listed(document: Mapping[str, Any], name: str) -> list[Any]:
     if not isinstance(value, list):
         raise Refused("array-required", name)
     return value
+
+
+def _answerable(entry: Any) -> Any:
+    """An identifier as it was sent. Raises Refused: it nests deeper than can be said again."""
+    try:
+        orjson.dumps(entry)
+    except TypeError as fault:
+        raise Refused("not-valid", "external_ids") from fault
+    return entry
 
 
 def _lookups(
