@@ -10,11 +10,14 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.engine.migration.exported import destination, source
 from tests.sandbox.client import client
 
 from segue.catalog.braze.classic import BRAZE_CLASSIC
 from segue.catalog.braze.classic_settings import DATACENTERS, SETTINGS
 from segue.catalog.contents import catalogue
+from segue.engine.migration.export import read_export
+from segue.engine.migration.migrate import migrate
 from segue.engine.plan import Plan, prepare
 from segue.engine.preview import DestinationPreview, preview
 from segue.engine.route import is_wanted
@@ -746,6 +749,92 @@ def test_braze_refuses_one_object_and_the_others_are_delivered() -> None:
         *(Verdict.DELIVERED, Verdict.REJECTED, Verdict.DELIVERED),
     ]
     assert outcomes[1].message == "bad name"
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        (400, Verdict.REJECTED),
+        (404, Verdict.REJECTED),
+        (401, Verdict.HOLD),
+        (429, Verdict.HOLD),
+        (500, Verdict.HOLD),
+        (503, Verdict.HOLD),
+    ],
+)
+def test_a_refusal_carries_brazes_text_and_trouble_is_tried_again(status: int, verdict: Verdict) -> None:
+    """400 and its family reject the message; 429 and 5xx are retried, a wrong key waits for a right one."""
+    found = BRAZE_CLASSIC.action("track")
+    assert found is not None
+    answer = Response(status=status, body=orjson.dumps({"message": "Braze's own words"}))
+    [outcome] = found[0].read(answer, rows("events", {}))
+    assert (outcome.verdict, outcome.message) == (verdict, "Braze's own words")
+
+
+CALLS: list[tuple[Json, Json]] = [
+    (
+        {"type": "identify", "traits": {"firstName": "Ada", "address": {"city": "Turku"}, "plan": "plus"}},
+        {
+            "attributes": [
+                {
+                    "external_id": "u1",
+                    "_update_existing_only": True,
+                    "first_name": "Ada",
+                    "home_city": "Turku",
+                    "plan": "plus",
+                }
+            ]
+        },
+    ),
+    (track(level=3), {"events": [{"name": "Played", "properties": {"level": 3}}]}),
+    (
+        track("Plan Upgraded", revenue=20, currency="EUR"),
+        {"purchases": [{"product_id": "Plan Upgraded", "currency": "EUR", "price": 20, "properties": {}}]},
+    ),
+    (
+        track("Order Completed", currency="EUR", products=[{"id": "p1", "price": 9.5}]),
+        {"purchases": [{"product_id": "p1", "currency": "EUR", "price": 9.5, "quantity": 1}]},
+    ),
+    (
+        {"type": "page", "name": "Home", "properties": {"path": "/"}},
+        {"events": [{"name": "Viewed Home Page", "properties": {"path": "/", "name": "Home"}}]},
+    ),
+    ({"type": "page"}, {"events": [{"name": "Loaded a Page", "properties": {}}]}),
+    (
+        {"type": "group", "groupId": "g1", "traits": {"size": 4}},
+        {"attributes": [{"external_id": "u1", "_update_existing_only": True, "ab_segment_group_g1": True}]},
+    ),
+]
+"""Calls, and what they become with the switches on; events and purchases without what all of them have."""
+
+
+@pytest.mark.parametrize(("call", "body"), CALLS, ids=lambda each: each.get("event", each.get("type", "")))
+def test_a_workspace_that_still_runs_classic_moves_unchanged(call: Json, body: Json) -> None:
+    """As the Public API exports it, through `segue import segment`: every setting, and nothing else."""
+    switches = ("updateExistingOnly", "trackAllPages", "logPurchaseWhenRevenuePresent")
+    exported = [
+        source(),
+        destination(
+            metadata={"id": "54efbf12db31d978f14aa8b5", "slug": "braze", "name": "Braze"},
+            settings=STORED | dict.fromkeys(switches, True),
+        ),
+    ]
+    files = [(f"{number}.json", each) for number, each in enumerate(exported)]
+    moved = migrate(read_export(files), catalogue()).workspace
+    [made] = moved.destinations
+    assert made.settings | {"appGroupId": ""} == STORED | dict.fromkeys(switches, True) | {"appGroupId": ""}
+    event = {"messageId": "m1", "userId": "u1", "timestamp": WHEN} | call
+    plan = prepare(moved, catalogue())
+    assert plan.warnings == ()
+    [found] = preview(plan, made.source, event).destinations
+    [request] = found.requests
+    assert request.url == "https://rest.iad-03.braze.com/users/track"
+    said = {**SAID, "_update_existing_only": True}
+    whole = {
+        array: items if array == "attributes" else [said | item for item in items]
+        for array, items in body.items()
+    }
+    assert orjson.loads(request.body) == whole
 
 
 def test_people_are_deleted_by_their_external_ids_at_the_regions_address() -> None:
