@@ -222,7 +222,7 @@ def test_a_custom_rest_endpoint_replaces_the_regions_address() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "place"),
-    [({"datacenter": "mars"}, "datacenter"), ({"restCustomEndpoint": "foo.bar"}, "restCustomEndpoint")],
+    [({"datacenter": "mars"}, "datacenter"), ({"restCustomEndpoint": "foo"}, "restCustomEndpoint")],
 )
 def test_a_setting_that_cannot_work_is_a_fault_at_its_place(wrong: Json, place: str) -> None:
     """An unknown region, an address without scheme."""

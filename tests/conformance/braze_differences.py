@@ -92,13 +92,14 @@ def _labels(fields: dict[str, Field], path: str) -> Iterator[str]:
 
 
 def _lone(view: View, number: int, ours: Fate, recorded: Fate) -> bool:
-    """A text alone in a list: the original takes it for plain texts, not where null or a date may stand."""
+    """A text or number alone in a list: the original takes it for plain texts, not where null or a date may
+    stand; a number is its text there, and so may be no date."""
     lone = [
         field.label
         for key, field in view.fields.items()
         if isinstance(value := view.payload(number).get(key), list)
         and len(value) == 1
-        and isinstance(value[0], str)
+        and isinstance(value[0], str | int | float)
     ]
     said = recorded.message == UNSAID or any(label in recorded.message for label in lone)
     return recorded.kind == "refused" and bool(lone) and said

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segue.catalog.braze.destination import BRAZE
 from segue.catalog.contents import catalogue
 from segue.engine.plan import BoundSubscription, prepare
 from segue.engine.quick import compile_quick
@@ -164,7 +165,7 @@ def test_the_quick_way_changes_nothing_of_the_event() -> None:
     "mapping",
     [
         {"__segment_internal_directive": {"@transform": {"apply": {}}}, "name": "x", "time": 1},
-        {"name": "x", "time": {"@path": "$.timestamp"}, "external_id": {"a": 1}},
+        {"name": "x", "time": {"@path": "$.timestamp"}, "external_id": {"a": {"@path": "$.userId"}}},
         {
             "name": {"@liquid": "{{ event }}"},
             "time": {"@path": "$.timestamp"},
@@ -213,3 +214,17 @@ def test_hostile_literals_never_become_code(hostile: str) -> None:
     assert compile_quick(action[0], "track-event", mapping, ready.shaping, ready.trigger) is not None
     quick = quick_way(ready, EVENT)
     assert quick is None or quick == wanted(ready, EVENT)
+
+
+@pytest.mark.parametrize("time", ["2024-01-02", 1704164645678, "1704164645", "Tue, 02 Jan 2024 03:04:05 GMT"])
+@pytest.mark.parametrize("action", ["track-event", "update-user-profile"])
+def test_a_date_written_into_the_mapping_is_told_as_any_other(action: str, time: Any) -> None:
+    """The same text as the long way gives, whether it is a moment or a day."""
+    mapping = {"external_id": "u", "name": "N", "time": time, "dob": time, "date_of_last_session": time}
+    fields = BRAZE.action(action)[0].fields  # type: ignore[index]
+    mapping = {name: value for name, value in mapping.items() if name in fields}
+    [ready] = bound(
+        "none", Subscription(id="s", action=action, trigger='type = "track"', mapping=mapping)
+    ).values()
+    event = {**EVENT, "type": "track"}
+    assert quick_way(ready, event) == wanted(ready, event)

@@ -43,6 +43,8 @@ _TESTS: Final = {
     "absent": "False",
 }
 
+_DATES: Final[Mapping[str, Callable[[Any], str | None]]] = {"moment": dates.iso, "day": dates.day}
+
 SURPRISES: Final = (KeyError, ValueError, AttributeError, TypeError, RecursionError, InvalidMapping)
 """What tells that an event is not plain: no such date, no object, nothing JSON can say."""
 
@@ -128,7 +130,7 @@ class _Maker:
                     return False
             elif name in self.mapping:
                 if put.plain != "absent" and is_raw(source) and type(source) in (str, int, float, bool):
-                    kept, written = self._literal(name, source)
+                    kept, written = self._literal(put, source)
                     members += written
                     if not kept:
                         return False
@@ -206,13 +208,19 @@ class _Maker:
         forbidden = "".join(f" and {name!a} not in {value}" for name in put.without)
         return _TESTS[put.plain].format(v=value) + forbidden
 
-    def _literal(self, name: str, source: Any) -> tuple[bool, list[str]]:
-        """A value written into the mapping is coerced once, now: whether it leaves a quick way, and the
-        member it becomes, if any."""
+    def _literal(self, put: Put, source: Any) -> tuple[bool, list[str]]:
+        """A value written into the mapping is coerced once, now, and a date told as dates are: whether it
+        leaves a quick way, and the member it becomes, if any."""
+        name = put.field
         try:
             payload, notes = Coercer({name: self.fields[name]}).coerce({name: source})
         except InvalidPayload:
             return False, []
         if notes or name not in payload:
             return name not in payload and not notes and self.fields[name].required is not True, []
-        return True, [f"{name!a}: {self.writer.literal(payload[name])}"]
+        value = payload[name]
+        if put.plain in _DATES and value is not None:
+            value = _DATES[put.plain](value)
+            if value is None:
+                return False, []
+        return True, [f"{name!a}: {self.writer.literal(value)}"]
