@@ -128,6 +128,17 @@ async def test_an_audience_narrows_the_campaigns_segment():
         assert shown[0]["unique_recipients"] == reached
 
 
+@rule("nested attributes are no filter of an audience: a path finds nobody", "D", "Nested custom attributes")
+async def test_a_nested_attribute_is_no_audience():
+    """Only whole attributes are looked at."""
+    sandbox = await town()
+    await sandbox.track(attributes=[{"external_id": "ann", "car": {"make": "Fiat"}}])
+    scope = sandbox.app.world.workspaces["sandbox"].scope(sandbox.time.ms)
+    for comparison, value in (("equals", "Fiat"), ("exists", None), ("matches_regex", "F")):
+        test = connected(attribute("car.make", comparison, value), scope)
+        assert await names(sandbox, test) == NOBODY
+
+
 @rule("an audience the documents do not know is 400", "S", OURS)
 @pytest.mark.parametrize(
     "audience",

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from tests.sandbox.client import Client
 from tests.sandbox.furnished import furnished
 
-from segue.sandbox.endpoints import CATALOG, EXACT
+from segue.sandbox.endpoints import CATALOG, EXACT, SDK
+from segue.sandbox.people import People, digits
 from segue.sandbox.sdk.codes import CODES
 from segue.sandbox.seed import Snapshot
+from segue.sandbox.state_file import Holders
 
 _NAMES = [
     "external_id",
@@ -134,6 +136,7 @@ ENDPOINTS = [
         for method, depth in sorted(CATALOG)
     ),
 ]
+SDK_PATHS = sorted(SDK)
 CALLS = st.lists(st.tuples(st.sampled_from(ENDPOINTS), BODIES), min_size=1, max_size=6)
 
 
@@ -158,24 +161,25 @@ def _body(dice: Random):
     return {
         dice.choice(_ARRAYS): [_object(dice) for _ in range(dice.randint(0, 5))]
         if dice.random() < 0.8
-        else _value(dice)
+        else noise(dice)
         for _ in range(dice.randint(0, 4))
     }
 
 
 def _object(dice: Random):
     if dice.random() < 0.2:
-        return _value(dice)
-    more = {dice.choice(_NAMES): _value(dice) for _ in range(dice.randint(0, 5))}
+        return noise(dice)
+    more = {dice.choice(_NAMES): noise(dice) for _ in range(dice.randint(0, 5))}
     return {**dice.choice(_WHAT), **dice.choice(_WHO), **more}
 
 
-def _value(dice: Random, depth: int = 0):
+def noise(dice: Random, depth: int = 0):
+    """Any value, by dice."""
     match dice.randint(0, 9 if depth < 4 else 7):
         case 8:
-            return [_value(dice, depth + 1) for _ in range(dice.randint(0, 4))]
+            return [noise(dice, depth + 1) for _ in range(dice.randint(0, 4))]
         case 9:
-            return {dice.choice(_NAMES): _value(dice, depth + 1) for _ in range(dice.randint(0, 5))}
+            return {dice.choice(_NAMES): noise(dice, depth + 1) for _ in range(dice.randint(0, 5))}
         case 0:
             return dice.choice([None, True, False])
         case 1:
@@ -277,6 +281,29 @@ async def throw(sandbox: Client, calls):
         assert (await sandbox.get(f"/_sandbox/people/{person['braze_id']}")).status == 200
 
 
+HELD_BY = {
+    "_email": lambda person: {(person.fields.get("email") or "").lower()},
+    "_phone": lambda person: {digits(person.fields.get("phone") or "")},
+    "_owner": lambda person: person.device_ids,
+}
+"""The indexes of what several may share, and what of it a person has."""
+
+
+def check_shared(people: People):
+    """What several may share leads to those alone who have it."""
+    for name, held in HELD_BY.items():
+        index = getattr(people, name)
+        if isinstance(index, Holders):
+            which = (index._shelf.workspace, index._kind)
+            rows = index._shelf.execute("select name from names where workspace = ? and kind = ?", which)
+            names = {str(shared) for (shared,) in rows.fetchall()}
+        else:
+            names = set(index._people)
+        for shared in names:
+            assert index.find(shared), shared
+            assert all(shared in held(person) for person in index.find(shared)), (name, shared)
+
+
 def check(sandbox: Client):
     """Every index leads to a living person who carries that identifier, and sums are sums of their parts."""
     for workspace in sandbox.app.world.workspaces.values():
@@ -296,6 +323,8 @@ def check(sandbox: Client):
                 assert any(other is person for other in people.with_device(device_id))
             if email := person.fields.get("email"):
                 assert any(other is person for other in people.with_email(email))
+            if phone := person.fields.get("phone"):
+                assert any(other is person for other in people.with_phone(phone))
             assert sum(kept.count for kept in person.event_summaries.values()) == len(person.events)
             bought = sum(purchase.quantity for purchase in person.purchases)
             assert (
@@ -306,6 +335,7 @@ def check(sandbox: Client):
             for kept in (*person.event_summaries.values(), *person.purchase_summaries.values()):
                 assert kept.first_ms <= kept.last_ms
         assert len(people) == len(list(people))
+        check_shared(people)
         named = [*people._external.values(), *people._alias.values(), *people._device.values()]
         named += people._token.values()
         assert {person.braze_id for person in named} <= set(people.by_braze_id)

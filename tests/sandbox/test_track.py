@@ -155,3 +155,47 @@ async def test_separate_requests_may_overtake_each_other():
         sandbox.time.ms += 100
         ends.add((await sandbox.person("u"))["custom"]["plan"])
     assert ends == {"first", "second"}
+
+
+@rule("dependent calls need a gap: what a call builds on may not be there yet", "D", TRACK)
+async def test_a_dependent_call_may_come_too_early():
+    """An alias made and used at once; five minutes later it is always there."""
+    alias = {"alias_name": "a", "alias_label": "anon"}
+    found = set()
+    for gap_ms in (0, 300_000):
+        for seed in range(8):
+            sandbox = client(switches={"processing_delay_ms": [10, 100]}, random_seed=seed)
+            await sandbox.post("/users/alias/new", {"user_aliases": [alias]})
+            sandbox.time.ms += gap_ms
+            await sandbox.track(attributes=[{"user_alias": alias, "plan": "gold"}])
+            sandbox.time.ms += 100
+            found.add((gap_ms, bool((await sandbox.person("anon:a"))["custom"])))
+    assert found == {(0, True), (0, False), (300_000, True)}
+
+
+@rule("a null sent first may land after the value sent later", "D+", TRACK)
+async def test_a_null_may_land_last():
+    """In one request it cannot: its objects keep their order."""
+    for together, expected in ((False, {None, "gold"}), (True, {"gold"})):
+        ends = set()
+        for seed in range(8):
+            sandbox = client(switches={"processing_delay_ms": [10, 100]}, random_seed=seed)
+            steps = [{"external_id": "u", "plan": None}, {"external_id": "u", "plan": "gold"}]
+            for sent in [steps] if together else [[step] for step in steps]:
+                await sandbox.track(attributes=sent)
+            sandbox.time.ms += 100
+            ends.add((await sandbox.person("u"))["custom"].get("plan"))
+        assert ends == expected
+
+
+@rule("events are applied before purchases", "D", TRACK)
+async def test_events_are_applied_before_purchases():
+    """A phone-only profile made by the event is found by the purchase of the same request."""
+    sandbox = client()
+    who = {"phone": "+15551234567"}
+    await sandbox.track(
+        purchases=[{**purchases(1)[0], "external_id": None, **who, "_update_existing_only": True}],
+        events=[{**who, "name": "Hi", "time": "2025-12-01"}],
+    )
+    person = await sandbox.person("+15551234567")
+    assert (len(person["events"]), len(person["purchases"])) == (1, 1)

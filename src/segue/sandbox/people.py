@@ -22,8 +22,8 @@ class Shared:
         self._people: dict[str, tuple[Person, ...]] = {}
 
     def find(self, name: str) -> list[Person]:
-        """Everyone who has it."""
-        return list(self._people.get(name, ()))
+        """Everyone who has it, in the order of their braze ids."""
+        return sorted(self._people.get(name, ()), key=lambda person: person.braze_id)
 
     def add(self, name: str, person: Person) -> None:
         """One more who has it."""

@@ -127,6 +127,8 @@ def _enter(call: Call) -> dict[str, Any] | None:
 
 
 def _workspace(call: Call, app_id: object) -> Workspace | None:
+    if not isinstance(app_id, str):
+        return None
     instance = instance_of(call.headers.get(b"host", b""))
     for workspace in call.world.workspaces.values():
         if app_id in workspace.app_ids and workspace.answers_to(instance) and workspace.furnishing.active:
