@@ -304,3 +304,30 @@ async def test_a_bad_schedule_is_refused(schedule, says):
     body = {"campaign_id": "c1", "recipients": [TO_U], "schedule": schedule}
     answer = await furnished().post("/campaigns/trigger/schedule/create", body)
     assert (answer.status, answer.json) == (400, {"message": says})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/users/track/sync", {"attributes": [{"external_id": "u", "x": 1}]}),
+        ("GET", "/_sandbox/snapshot", None),
+        ("POST", "/catalogs/shop/items/b", {"items": [{"name": "B"}]}),
+        (
+            "POST",
+            "/users/external_ids/rename",
+            {"external_id_renames": [{"current_external_id": "v", "new_external_id": "w"}]},
+        ),
+    ],
+)
+async def test_messages_to_come_stay_to_come(method, path, body):
+    """Calls that wait for what was accepted before them carry that out, and no message ahead of its time."""
+    sandbox = furnished(switches={"processing_delay_ms": [1_000, 1_000]})
+    sent = {"campaign_id": "c1", "recipients": [TO_U], "schedule": {"time": "2026-02-01T00:00:00Z"}}
+    await sandbox.post("/campaigns/trigger/schedule/create", sent)
+    await sandbox.track(attributes=[{"external_id": "u"}, {"external_id": "v"}])
+    assert (await sandbox.send(method, path, body)).status < 300
+    sandbox.time.ms += 1_000
+    assert (await sandbox.person("u"))["campaigns_received"] == {}
+    assert sandbox.app.world.waiting == 1
+    sandbox.time.ms += 31 * 86_400_000
+    assert len((await sandbox.person("u"))["campaigns_received"]) == 1

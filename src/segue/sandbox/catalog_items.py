@@ -126,7 +126,7 @@ def delete_one(call: Call) -> Reply:
 
 
 def _held(call: Call, catalog: Catalog) -> Item:
-    call.world.settle(call.now_ms, everything=True)
+    call.world.catch_up(call.now_ms)
     item = catalog.items.get(call.parts[1])
     if item is None:
         raise CatalogFault("item-not-found", ["item_id"], [call.parts[1]], 404)

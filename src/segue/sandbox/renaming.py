@@ -92,7 +92,7 @@ def _each(call: Call, name: str, rule: str, act: Callable[[Any], str]) -> tuple[
         raise Refused(rule)
     if len(entries) > IDS:
         raise Refused("too-many-ids")
-    call.world.settle(call.now_ms, everything=True)
+    call.world.catch_up(call.now_ms)
     done: list[str] = []
     errors: list[list[Any]] = []
     for index, entry in enumerate(entries):

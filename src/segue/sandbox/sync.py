@@ -27,7 +27,7 @@ def track_sync(call: Call) -> Reply:
         return reply(400, {"message": say(call.world.switches, "nothing-valid"), "errors": errors})
     call.accepted = 1
     if call.world.keep:
-        call.world.settle(call.now_ms, everything=True)
+        call.world.catch_up(call.now_ms)
         track.apply(call, checked, call.now_ms)
     array = next(name for name, items in arrays.items() if items)
     item = arrays[array][0]

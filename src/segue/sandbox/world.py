@@ -66,6 +66,8 @@ class World:
         self._first_switches = switches or Switches()
         self._chance = random.Random(random_seed)  # noqa: S311 - a repeatable spread of delays
         self._waiting: list[tuple[int, int, Callable[[int], None]]] = []
+        self._accepted: set[int] = set()
+        """Tickets of waiting work that is an accepted request; the rest is messages and callbacks to come."""
         self._tickets = 0
         self.dispatches = 0
         """Sends triggered so far."""
@@ -95,7 +97,7 @@ class World:
             self._check(seed, {})
         finally:
             self.switches = before
-        self._waiting.clear()
+        self._drop_waiting()
         self.exports.clear()
         self.callbacks.clear()
         self.faults.clear()
@@ -180,6 +182,7 @@ class World:
             work(call.now_ms)
             return
         self.at(call.now_ms + self._chance.randint(min(least, most), most), work)
+        self._accepted.add(self._tickets)
 
     def at(self, due_ms: int, work: Callable[[int], None]) -> None:
         """Let something happen at a moment to come."""
@@ -225,7 +228,7 @@ class World:
 
     @property
     def waiting(self) -> int:
-        """Accepted requests that have not taken effect yet."""
+        """Accepted requests that have not taken effect yet, and messages to come."""
         return len(self._waiting)
 
     def settle(self, now_ms: int, *, everything: bool = False) -> None:
@@ -233,14 +236,32 @@ class World:
         if self.file is not None:
             self.file.trim()
         while self._waiting and (everything or self._waiting[0][0] <= now_ms):
-            due_ms, _, work = heapq.heappop(self._waiting)
+            due_ms, ticket, work = heapq.heappop(self._waiting)
+            self._accepted.discard(ticket)
             work(due_ms)
+
+    def catch_up(self, now_ms: int) -> None:
+        """Carry out every accepted request, however long it had to wait; messages to come stay to come."""
+        self.settle(now_ms)
+        if not self._accepted:
+            return
+        mine = sorted(entry for entry in self._waiting if entry[1] in self._accepted)
+        self._waiting = [entry for entry in self._waiting if entry[1] not in self._accepted]
+        heapq.heapify(self._waiting)
+        self._accepted.clear()
+        for due_ms, _, work in mine:
+            work(due_ms)
+
+    def _drop_waiting(self) -> None:
+        """Let go of what waits: the world it was for is gone."""
+        self._waiting.clear()
+        self._accepted.clear()
 
     # -- keeping
 
     def snapshot(self) -> Snapshot:
-        """The world as a document; waiting work is carried out first."""
-        self.settle(0, everything=True)
+        """The world as a document: accepted requests are carried out first, messages to come not in it."""
+        self.catch_up(0)
         described = self._described([list(workspace.people) for workspace in self.workspaces.values()])
         for state, workspace in zip(described.workspaces, self.workspaces.values(), strict=True):
             for standing in state.currents:
@@ -268,7 +289,7 @@ class World:
         """
         check_keys(snapshot.keys, [state.furnishing.id for state in snapshot.workspaces])
         check_segments([state.furnishing for state in snapshot.workspaces])
-        self._waiting.clear()
+        self._drop_waiting()
         self._empty()
         self._take(snapshot)
 
