@@ -5,6 +5,10 @@
     Many rows that failed alone are cut in two; one that failed alone is tried again by itself, later and
     later, and in the end it is dead with its whole history. Nobody waits for it but its own people.
 
+Where there are no others, something harmless is asked of the partner in their place, if it has that: whatever
+passes is a neighbour. But when several requests fail and none of anybody passes, that is trouble of the
+partner's, whatever it says to harmless questions.
+
 While a destination is held and the same rows fail probe after probe, they are cut in two as well, without
 being blamed for anything: a half that passes ends the hold, and shows who failed.
 """
@@ -20,6 +24,9 @@ NEIGHBOURS: Final = 3
 
 PROBES: Final = 2
 """A request that failed so often in a row while the destination was held is cut in two for the next probe."""
+
+LONELY: Final = 6
+"""A request that failed so often in a row has no neighbours to tell by; something harmless is asked."""
 
 LONGEST_DELAY_SECONDS: Final = 256.0
 
@@ -38,10 +45,14 @@ class Suspicion:
         self._passed = 0
         self._trouble_at = 0  # answers that had passed at the last trouble
         self._trouble_of: frozenset[int] = frozenset()  # whose it was
+        self._failing: frozenset[int] = frozenset()  # the first to fail since somebody's request passed
+        self._is_crowd = False  # others have failed as well since then
 
     def passed(self, entries: Sequence[Waiting]) -> None:
         """A request was answered by a partner in good health, whatever it says of single rows."""
         self._passed += 1
+        if entries:
+            self._is_crowd, self._failing = False, frozenset()
         for entry in entries:
             entry.troubles = entry.suspected = 0
             entry.failed_at = -1
@@ -62,6 +73,19 @@ class Suspicion:
         is_stuck = min(entry.troubles for entry in entries) > PROBES
         return "hold-halved" if is_stuck and len(entries) > 1 else "hold"
 
+    def wants_witness(self, entries: Sequence[Waiting]) -> bool:
+        """Whether these rows, and nobody else, keep failing, and nobody was heard of since they did last.
+
+        Then something harmless should be asked of the partner before they are tried again.
+        """
+        is_stuck = bool(entries) and min(entry.troubles for entry in entries) >= LONELY
+        is_quiet = bool(entries) and self._passed == max(entry.failed_at for entry in entries)
+        return is_stuck and is_quiet and not self._is_crowd
+
+    def unheard(self) -> None:
+        """Something harmless failed as well."""
+        self._note(())
+
     def delay_seconds(self, entry: Waiting) -> float:
         """How long it keeps away after trouble, so that others are heard of before it is tried again: longer
         each time others had passed, not at all while nobody does."""
@@ -78,4 +102,6 @@ class Suspicion:
 
     def _note(self, entries: Sequence[Waiting]) -> None:
         self._trouble_at = self._passed
-        self._trouble_of = frozenset(map(id, entries))
+        self._trouble_of = found = frozenset(map(id, entries))
+        self._is_crowd = self._is_crowd or not found <= (self._failing or found)
+        self._failing = self._failing or found

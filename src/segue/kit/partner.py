@@ -105,6 +105,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     device    what the partner's own SDK is told; every page in device mode has it
     check     what fields cannot say about settings: repairs them and names what is wrong
     audit     None when the partner cannot be asked what it has of people
+    witness   a harmless request that changes nothing, to see whether the partner works; None: none
     """
 
     slug: str
@@ -128,6 +129,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     device: OnDevice | None = None
     check: Check | None = None
     audit: Audit | None = None
+    witness: Callable[[Settings], Request] | None = None
 
     def action(self, slug: str) -> tuple[Action, str | None] | None:
         """Find an action by any of its slugs, with the sync mode a new subscription under that slug

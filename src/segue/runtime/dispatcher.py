@@ -8,7 +8,7 @@ import structlog
 from msgspec.structs import replace
 
 from segue.engine.aftermath import weigh
-from segue.engine.batch import NEVER, Batch, Batcher
+from segue.engine.batch import NEVER, Batch, Batcher, Waiting
 from segue.engine.parcel import Parcel
 from segue.engine.plan import BoundDestination
 from segue.engine.pool import Permit
@@ -22,6 +22,7 @@ from segue.runtime.brake import Brake
 from segue.runtime.clock import Clock
 from segue.runtime.memory import Memory
 from segue.runtime.pacing import TOO_MANY, Account
+from segue.runtime.witness import Witness
 
 log = structlog.get_logger("segue.courier")
 
@@ -86,6 +87,7 @@ class Dispatcher:
         self._account = account
         self._brake = brake
         self._suspicion = Suspicion()
+        self._witness = Witness(self, account, self._suspicion)
         self._books: Bookkeeper | None = None
         account.call(self.wake.set)
 
@@ -162,6 +164,10 @@ class Dispatcher:
         try:
             batch = self._within_budget(batch)
             if not batch.waiting:
+                return
+            if (trouble := await self._witness.hear(destination, batch)) is not None:
+                self._hold(destination, trouble, number, batch.waiting)
+                self._batcher.put_back(batch, [(batch.waiting, batch.search)], last=True)
                 return
             parcel = await self._memory.pack(batch.waiting)
             batch = self._leave_out(batch, parcel)
@@ -287,21 +293,34 @@ class Dispatcher:
         self.retries += len(again)
         is_held = trouble is not None and judgement in ("hold", "hold-halved")
         if trouble is not None and is_held:
-            if not self.hold.is_held:
-                self._meter.held(destination.id, trouble.code)
-            self.hold = self.hold.after_trouble(trouble, now, f"{destination.id}-{number}")
-            wait = round(self.hold.until - now, 1)
-            log.warning(
-                "destination_held", destination=destination.id, code=self.hold.reason, wait_seconds=wait
-            )
-            for entry in again:  # the next probe is somebody else's, when there is somebody else
-                until = max(self.hold.until + LATER_SECONDS, now + self._suspicion.delay_seconds(entry))
-                entry.not_before = max(entry.not_before, until)
+            self._hold(destination, trouble, number, again)
         elif trouble is None and response.status and (self.hold.is_held or self.hold.is_ramping):
             if self.hold.is_held:
                 log.info("destination_released", destination=destination.id)
             self.hold = self.hold.after_success()
         self._batcher.put_back(batch, aftermath.again, last=is_held)
+
+    def _hold(
+        self, destination: BoundDestination, trouble: Outcome, number: int, again: Sequence[Waiting]
+    ) -> None:
+        """Let nothing leave for a while. again: the rows that met the trouble."""
+        now = self._clock.monotonic()
+        if not self.hold.is_held:
+            self._meter.held(destination.id, trouble.code)
+        self.hold = self.hold.after_trouble(trouble, now, f"{destination.id}-{number}")
+        wait = round(self.hold.until - now, 1)
+        log.warning("destination_held", destination=destination.id, code=self.hold.reason, wait_seconds=wait)
+        for entry in again:  # the next probe is somebody else's, when there is somebody else
+            until = max(self.hold.until + LATER_SECONDS, now + self._suspicion.delay_seconds(entry))
+            entry.not_before = max(entry.not_before, until)
+
+    async def carry(self, destination: BoundDestination, request: Request) -> Response:
+        """Send a request that is about nobody (`segue.runtime.witness`)."""
+        started = self._clock.monotonic()
+        response = await self._sender.send(request)
+        seconds = self._clock.monotonic() - started
+        self._meter.request(destination.id, "witness", response.status, 0, seconds)
+        return response
 
     def _judge(
         self, batch: Batch, response: Response, trouble: Outcome | None, *, is_stuck: bool

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 from tests.journeys.simulation.memory_database import MemoryDatabase
 from tests.journeys.simulation.memory_log import MemoryLog, Tape
@@ -122,19 +123,46 @@ def test_a_poison_request_is_isolated_and_buried_with_its_history(tmp_path: Path
         runner.run(life())
 
 
-def test_with_nobody_else_to_tell_by_the_others_of_its_batch_go_and_it_waits(tmp_path: Path) -> None:
-    """One batch and no other traffic: it is cut down to the culprit, which is not blamed."""
+def test_with_nobody_else_to_tell_by_a_harmless_request_does(tmp_path: Path) -> None:
+    """One batch and no other traffic: the others of it go, and the culprit is buried within two hours."""
 
     async def life() -> None:
         house = House(tmp_path, Delivery(wait_seconds=1))
         await house.take_in(
-            *(read(f"u{number}", 1, word="poison" if number == 40 else "fine") for number in range(75))
+            *(read(f"u{number}", 1, word="poison" if number == 40 else "fine") for number in range(75)),
+            read("u40", 2),
         )
         await house.courier.start()
         running = asyncio.create_task(house.courier.run())
-        await house.clock.sleep(900)
+        await house.clock.sleep(7_200)
         counts = [await _counted(house, f"u{number}") for number in range(75)]
-        assert counts == [0 if number == 40 else 1 for number in range(75)]
+        assert counts == [1] * 75
+        [letter] = await house.letters()
+        assert (letter.message_id, letter.reason) == ("u40-1", "INTERNAL_SERVER_ERROR")
+        assert "gave up after 10 tries" in letter.message
+        assert sum(tried.times for tried in letter.attempts) >= 10
+        assert not house.courier.hold.is_held
+        assert await house.partner.profile("segue-witness") == {}
+        house.courier.stop()
+        await running
+        house.courier.books.journal.close()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(life())
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_lone_request_in_an_outage_waits_however_long(tmp_path: Path, is_whole: bool) -> None:
+    """Six hours of it with two people's events and no other traffic. The outage may even spare the harmless
+    request: with two requests that fail nobody is blamed."""
+
+    async def life() -> None:
+        house = House(tmp_path, Delivery(batching=False))
+        house.partner.is_down = is_whole
+        await house.take_in(read("u1", 1, word="poison"), read("u2", 1, word="poison"))
+        await house.courier.start()
+        running = asyncio.create_task(house.courier.run())
+        await house.clock.sleep(6 * 3_600)
         assert not await house.letters()
         house.courier.stop()
         await running

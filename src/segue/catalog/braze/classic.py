@@ -57,5 +57,6 @@ BRAZE_CLASSIC: Final = Destination(
     audit=replace(audit.AUDIT, request=lambda people, settings: audit.request(people, connection(settings))),
     quotas=limits.QUOTAS,
     pack=rest.pack("identify", "track", "page", "group"),
+    witness=lambda settings: rest.witness(connection(settings)),
     account=("restCustomEndpoint", "datacenter", "appGroupId"),
 )

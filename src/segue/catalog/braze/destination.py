@@ -106,6 +106,7 @@ BRAZE: Final = Destination(
     pack=rest.pack(
         "update-user-profile", "track-event", "ecommerce-event", "ecommerce-product-event", "track-purchase"
     ),
+    witness=rest.witness,
     presets={"ours": presets.OURS, "published": presets.PUBLISHED},
     erase=deletion.erase,
     audit=audit.AUDIT,
