@@ -5,15 +5,24 @@ Compared are the requests, exactly, and each event's fate: its status and code. 
 """
 
 import json
-from collections.abc import Set
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from tests.conformance.braze_differences import EVENTS, OBJECTS, SENT, WHOLES, View, own_endpoint
-from tests.conformance.braze_play import Fate, Json, Played, play, recorded, without
+from tests.conformance.braze_play import Fate, Json, Played, play, recorded, subscription, without
 from tests.conformance.cases import cases
 from tests.conformance.equality import same
+
+from segue.catalog.braze.destination import BRAZE
+from segue.engine.subscription import bind_subscription
+from segue.kit.coerce import check_settings
+from segue.language import mapping as mappings
+from segue.language import trigger as triggers
+from segue.model.errors import InvalidError
+from segue.model.workspace import Delivery, Subscription
 
 DIFFERENCES = Path(__file__).parents[2] / "docs/explain/differences.md"
 
@@ -29,6 +38,35 @@ def test_a_recorded_case_gives_the_recorded_requests_and_outcomes(case: Json, ex
         assert_erased_alike(view)
     else:
         assert_delivered_alike(view)
+
+
+@pytest.mark.parametrize(("case", "expected"), cases("braze"))
+def test_the_compiled_way_of_a_recorded_case_gives_the_same_objects(case: Json, expected: Any) -> None:
+    """Trigger, mapping and the quick way as the engine binds them, beside the reference, event by event."""
+    if case.get("kind"):
+        return
+    slug, mapping, trigger = subscription(case)
+    written = Subscription(id="s", action=slug, trigger=trigger or 'type != ""', mapping=mapping)
+    settings, _ = check_settings(BRAZE.settings, case["settings"])
+    bound = bind_subscription(written, Delivery(), BRAZE, settings, "destinations.braze.subscriptions.0", [])
+    for event in case["events"] if bound is not None else ():
+        reference = objects_of(bound, lambda event: mappings.prepare(mapping).resolve(event), event)
+        assert objects_of(bound, bound.resolve, event) == reference
+        matches = triggers.matches(bound.trigger, event)
+        assert bool(bound.matches(event)) == matches
+        made = bound.quick(event) if bound.quick is not None else None
+        if made is not None:
+            assert list(map(orjson.loads, made)) == (reference if matches else [])
+
+
+def objects_of(bound: Any, resolve: Callable[[Json], Any], event: Json) -> Any:
+    """The objects of one event by this resolver, or the words of its refusal."""
+    try:
+        payload, _ = bound.coercer.coerce(resolve(event))
+        items = bound.action.shape(payload, bound.shaping).items
+    except InvalidError as error:
+        return str(error)
+    return [orjson.loads(orjson.dumps(item)) for item in items]
 
 
 CHOICES = "choices of dynamic fields"
