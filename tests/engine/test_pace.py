@@ -125,6 +125,20 @@ def test_a_clock_set_back_does_not_hold_anything() -> None:
     granted(governor.permit("p", LIVE, NOW - 3600))
 
 
+def test_a_clock_set_ahead_does_not_hold_anything() -> None:
+    """What was on the way alone after a refusal is given up for lost, and its place is free again; its answer,
+    when it comes after all, changes nothing."""
+    governor = Governor()
+    governor.learned(granted(governor.permit("p", LIVE, NOW)), 429, {}, NOW)
+    alone = granted(governor.permit("p", LIVE, NOW + 90))
+    waiting(governor.permit("p", LIVE, NOW + 90))
+    governor.learned(alone, 201, {}, NOW + 3700)
+    asked, now = governor.permit("p", LIVE, NOW + 3700), NOW + 3700
+    if isinstance(asked, Wait):
+        asked, now = governor.permit("p", LIVE, asked.until), asked.until
+    governor.learned(granted(asked), 201, {}, now)
+
+
 LIMITS = {
     "one": [(0, 20, 1)],
     "three": [(0, 40, 3)],
