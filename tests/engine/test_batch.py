@@ -85,6 +85,19 @@ def test_several_rows_of_one_person_share_a_request_in_order() -> None:
     assert offsets(batcher.due(0.0, 10)) == [[0, 1, 2]]
 
 
+def test_where_a_request_has_no_order_nobody_is_in_it_twice() -> None:
+    """Merges: the partner may take either first, and then the second would mean somebody else."""
+    batcher = Batcher()
+    merges = Travel("merge", items=3, wait_seconds=0.0, ordered=False)
+    for offset, people in enumerate((["u:a", "u:b"], ["u:c", "u:a"], ["u:d", "u:e"])):
+        batcher.add(row(offset, person=people[0]), merges, people, now=0.0)
+    [first] = batcher.due(0.0, 10)
+    assert offsets([first]) == [[0, 2]]
+    for entry in first.waiting:
+        batcher.settle(entry)
+    assert offsets(batcher.due(0.0, 10)) == [[1]]
+
+
 def test_a_second_request_of_a_person_waits_for_the_first() -> None:
     """Requests on the way share no person."""
     batcher = Batcher()

@@ -317,13 +317,13 @@ class Batcher:
         return any(self._blocker(entry, chosen) is not None for entry in batch.waiting)
 
     def _blocker(self, entry: Waiting, chosen: set[int]) -> Waiting | None:
-        """The first earlier row of one of the entry's people that neither left nor leaves along, or would be
+        """The first earlier row of one of the entry's people that neither left nor leaves along, or might be
         applied after it if both left in one request."""
         for person in entry.people:
             for earlier in self._chains[person]:
                 if earlier is entry:
                     break
-                if id(earlier) not in chosen or earlier.place > entry.place:
+                if id(earlier) not in chosen or earlier.place > entry.place or not entry.travel.ordered:
                     return earlier
         return None
 

@@ -200,4 +200,5 @@ def _travel(action: Action, batch: Batch, delivery: Delivery, page: Page, *, is_
         wait_seconds=batch.wait_seconds if is_batched else 0.0,
         bytes=batch.bytes,
         pool=action.pool,
+        ordered=batch.ordered,
     )

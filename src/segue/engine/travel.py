@@ -12,6 +12,7 @@ class Travel(msgspec.Struct, frozen=True, cache_hash=True):
     pack    (what a row's array goes by, place of that array in the order the partner applies them) of every
             array a request may hold; () when it holds one
     each    `items` bounds each array of a request, not all together
+    ordered the partner applies the objects of a request one after the other
     revived a dead letter tried again: it gives way to live traffic where the limit is short
     """
 
@@ -24,6 +25,7 @@ class Travel(msgspec.Struct, frozen=True, cache_hash=True):
     revived: bool = False
     pack: tuple[tuple[str, int], ...] = ()
     each: bool = False
+    ordered: bool = True
 
     def place(self, row: Row) -> int:
         """The place of a row's array in a request that holds several; 0 for the only one."""

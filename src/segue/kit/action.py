@@ -34,12 +34,15 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     wait_seconds  a batch leaves when full or this long after its first row
     bytes         most bytes of one request body
     item_bytes    most bytes of one object; a larger one is dead, with the reason
+    ordered       false when the partner applies the objects of a request in no certain order: then none of
+                  them shares a person with another
     """
 
     items: int = 1
     wait_seconds: float = 0.0
     bytes: int = 4 * 1024 * 1024
     item_bytes: int = 100 * 1024
+    ordered: bool = True
 
 
 SYNC_MODE_KEY: Final = "__segment_internal_sync_mode"

@@ -7,6 +7,8 @@ Source    Braze docs, "Merge users", read 2026-11-23
 
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from segue.kit.action import Action, JsonObject, Shaped, Shaping
 from segue.kit.field import Field, pick
 from segue.model.delivery import Payload
@@ -81,7 +83,7 @@ MERGE_USERS: Final = Action(
         "identifier_to_merge": _side("Profile to Merge", "Who disappears.", "$.previousId"),
         "identifier_to_keep": _side("Profile to Keep", "Who stays, with everything of both.", "$.userId"),
     },
-    batch=rest.USERS_BATCH,
+    batch=replace(rest.USERS_BATCH, ordered=False),
     pool=rest.USERS_POOL,
     disturbs=attributes.merge_disturbs,
     shape=shape,
