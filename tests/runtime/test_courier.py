@@ -430,26 +430,34 @@ async def test_a_row_refused_before_a_kill_is_a_dead_letter_after_it(desk: Desk)
     assert "external_id" in letter.message
 
 
-class Cut:
-    """A wire that carries requests, and is cut before the answer comes back."""
+NO_ANSWER = Response(status=0, error="ETIMEDOUT", sent=True)
 
-    def __init__(self, wire: Wire) -> None:
+
+class Cut:
+    """A wire that carries requests, and is cut before the answer comes back. instead: what comes back."""
+
+    def __init__(self, wire: Wire, instead: Response = NO_ANSWER) -> None:
         self.wire = wire
+        self.instead = instead
         self.cuts = 1
 
     async def send(self, request: Request) -> Response:
         response = await self.wire.send(request)
         if self.cuts:
             self.cuts -= 1
-            return Response(status=0, error="ETIMEDOUT", sent=True)
+            return self.instead
         return response
 
 
+@pytest.mark.parametrize("instead", [NO_ANSWER, Response(status=504)], ids=["none", "504"])
 @pytest.mark.parametrize(("policy", "count"), [("resend", 2), ("hold", 1)])
-async def test_an_answer_that_got_lost_follows_the_policy(desk: Desk, policy: Any, count: int) -> None:
-    """resend: the event counts twice, and is reported; hold: a dead letter waits for a human."""
+async def test_an_answer_that_got_lost_follows_the_policy(
+    desk: Desk, policy: Any, count: int, instead: Response
+) -> None:
+    """resend: the event counts twice, and is reported; hold: a dead letter waits for a human. A 504 is no
+    answer of Braze's either: whoever stands before it gave up waiting."""
     wire = desk.wire
-    desk.wire = Cut(wire)  # type: ignore[assignment]
+    desk.wire = Cut(wire, instead)  # type: ignore[assignment]
     await desk.stream.append(records(track("u1")))
     delivery = Delivery(wait_seconds=0, uncertain=policy)
     for _ in range(3):

@@ -269,7 +269,7 @@ class Dispatcher:
     ) -> None:
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         trouble = next((each for each in outcomes if each.verdict is Verdict.HOLD), None)
-        in_doubt = bool(response.error) and response.sent
+        in_doubt = response.sent and (bool(response.error) or response.status == TIMED_OUT)
         policies = _policies(destination, batch)
         if in_doubt:
             doubt = Outcome(verdict=Verdict.REJECTED, code=UNCERTAIN, message=IN_DOUBT.format(request=number))
@@ -289,7 +289,10 @@ class Dispatcher:
         for ended in aftermath.ended if in_doubt else ():
             if policies[ended.entry.row.action] == "hold":
                 self.books.count_doubt(ended.entry.row, number, "hold", now_ms)
-        self.books.answered(number, aftermath.ended, again if in_doubt else (), policies, now_ms)
+        # A search that is given up gives back rows that were not in this request.
+        sent = set(map(id, batch.waiting)) if in_doubt else set()
+        doubtful = [entry for entry in again if id(entry) in sent]
+        self.books.answered(number, aftermath.ended, doubtful, policies, now_ms)
         self.retries += len(again)
         is_held = trouble is not None and judgement in ("hold", "hold-halved")
         if trouble is not None and is_held:
@@ -343,6 +346,13 @@ def _policies(destination: BoundDestination, batch: Batch) -> dict[str, str]:
         for action in {row.action for row in batch.rows}
     }
 
+
+TIMED_OUT: Final = 504
+"""Whoever stands before the partner gave up on it, and it may have done what it was asked. The other 5xx say
+that it has not.
+
+Source  Braze docs, "API errors", read 2026-11-23: 502 failed before the server, 503 no capacity, 504 timeout
+"""
 
 LATER_SECONDS: Final = 0.05
 SOON_SECONDS: Final = 5.0
