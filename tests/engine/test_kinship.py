@@ -46,6 +46,10 @@ class People:
     def merge(self, gone: JsonObject, kept: JsonObject) -> None:
         self.disturb(merge_disturbs({"identifier_to_merge": gone, "identifier_to_keep": kept}))
 
+    def load(self, item: JsonObject) -> None:
+        """Make somebody known."""
+        self._load([self.profiles.person(item)])
+
     def restart(self) -> None:
         """Only what a checkpoint wrote is left."""
         self.bodies.update(self.profiles.changed())
@@ -143,6 +147,7 @@ def test_what_is_removed_is_filled_by_a_merge(people: People, pause: Callable[[]
 
 def test_somebody_merged_begins_anew(people: People, pause: Callable[[], None]) -> None:
     """Braze makes a new profile for the name, which has nothing that could be overwritten."""
+    people.tell(U, 1, city="Oslo")
     people.tell(V, 10, plan="free")
     people.merge(V, U)
     pause()
@@ -153,12 +158,15 @@ def test_somebody_merged_begins_anew(people: People, pause: Callable[[], None]) 
 def test_the_alias_of_somebody_merged_reaches_who_was_kept(people: People, pause: Callable[[], None]) -> None:
     """Also through several merges, and in a circle."""
     people.tell(X, 1, theme="light")
+    people.tell(U, 1, plan="plus")
+    people.tell(W, 1, plan="plus")
     people.log_in("v", X)
     people.merge(V, U)
     people.merge(U, W)
     people.tell(W, 20, theme="dark")
     pause()
     assert people.tell(X, 15, theme="blue") == {}
+    people.tell(V, 1, plan="plus")
     people.merge(W, V)
     assert people.tell(V, 16, theme="blue") == {}
     assert people.tell(X, 17, theme="blue") == {}
@@ -175,3 +183,28 @@ def test_an_alias_that_finds_its_place_taken_reaches_nobody(people: People) -> N
     people.tell(U, 20, theme="dark")
     assert people.tell(X, 15, theme="blue") == {}
     assert people.tell(Y, 15, theme="blue") == {"theme": "blue"}
+
+
+def test_a_merge_into_nobody_changes_nothing(people: People, pause: Callable[[], None]) -> None:
+    """Braze does nothing when one of the two is not there: what was newer stays newer."""
+    people.tell(V, 10, plan="free")
+    people.merge(V, U)
+    pause()
+    assert people.tell(V, 5, plan="plus") == {}
+
+
+def test_an_event_shows_that_its_person_is_there(people: People, pause: Callable[[], None]) -> None:
+    """Then a merge has somebody to fill, and a log-in somebody to pour."""
+    for who in (U, X, {"user_alias": {"alias_label": "other", "alias_name": "x"}}):
+        item = {**who, "name": "Step"}
+        people.load(item)
+        people.profiles.prove(orjson.dumps(item))
+    people.tell(V, 10, plan="free")
+    people.merge(V, U)
+    people.log_in("u", X)
+    people.tell(Y, 1, theme="light")
+    people.log_in("u", Y)
+    people.tell(X, 10, theme="dark")
+    pause()
+    assert people.tell(V, 4, plan="plus") == {"plan": "plus"}
+    assert people.tell(Y, 5, theme="blue") == {"theme": "blue"}

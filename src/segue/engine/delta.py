@@ -224,6 +224,13 @@ class Profiles:
             self._overtake(profile, touched, wish.when)
             self._apply(wish.person, profile, touched, Fate.APPLIED, knows=False)
 
+    def prove(self, item: bytes) -> None:
+        """An object about somebody loaded was acknowledged that describes nobody: they are there."""
+        profile = self._roster[key] if (key := self.person(item)) else None
+        if profile is not None and not profile.exists and self._shape.proves(orjson.loads(item)):
+            profile.exists = True
+            self._roster.change([key])
+
     # -- forgetting
 
     def forget(self, person: str, *, with_kin: bool = False) -> None:

@@ -23,12 +23,12 @@ def disturb(
     named = list(filter(None, map(person, disturbance.forgotten)))
     kept = named[0] if named and disturbance.joined else ""
     for key in filter(None, map(person, disturbance.erased)):
-        slots = roster[key].slots
-        if kept and key != kept:
-            _take_over(roster, shape, key, kept)
-        erase(roster, key)
-        if kept and key != kept:
-            _inherit(roster, key, kept, slots)
+        if key == kept:
+            continue
+        if kept:
+            _merge(roster, shape, key, kept)
+        else:
+            erase(roster, key)
     for key in named[1:] if kept else ():
         if key != kept:
             _join(roster, shape, key, kept, disturbance.slot)
@@ -49,6 +49,17 @@ def erase(roster: Roster, person: str) -> None:
     forget(roster, roster.kin(profile))
     profile.erase()
     roster.change([person])
+
+
+def _merge(roster: Roster, shape: AttributeShape, key: str, kept: str) -> None:
+    """Somebody is gone, when both were there; else nothing happened, and what was sent to them stands."""
+    slots = roster[key].slots
+    _take_over(roster, shape, key, kept)
+    if roster[kept].exists:
+        erase(roster, key)
+        _inherit(roster, key, kept, slots)
+    else:
+        forget(roster, [key])
 
 
 def _join(roster: Roster, shape: AttributeShape, key: str, kept: str, slot: str) -> None:
@@ -83,10 +94,13 @@ def _take_over(roster: Roster, shape: AttributeShape, gone: str, kept: str) -> N
 
 
 def _inherit(roster: Roster, gone: str, kept: str, slots: Mapping[str, str]) -> None:
-    """Other names of somebody who is gone reach the kept one, where their place is free."""
-    source, target = roster[gone], roster[kept]
-    target.heir = ""
-    if all(slot not in target.slots for slot in slots):
-        source.heir = kept
-        target.slots = {**target.slots, **slots}
-    roster.change([gone, kept])
+    """The other names of somebody who is gone reach the kept one where their place is free, else nobody."""
+    holder = roster[kept]
+    for slot, key in slots.items():
+        profile = roster[key]
+        if holder.slots.get(slot, key) == key:
+            holder.slots = holder.slots | {slot: key}
+            profile.kin = tuple(kept if kin == gone else kin for kin in profile.kin)
+        else:
+            profile.erase()
+        roster.change([kept, key])

@@ -116,7 +116,6 @@ class Profile(msgspec.Struct, eq=False):
     epoch   the refresh its values belong to
     kin     keys of people who may be the same profile; values are then kept with them, not here
     slots   which of those names is theirs for certain, by slot; nobody else's of that slot is
-    heir    who has the names this person had, since the two were merged
     latest  no clock is later
     flying  objects on their way
     """
@@ -128,7 +127,6 @@ class Profile(msgspec.Struct, eq=False):
     latest: int = NEVER
     flying: list[Prepared] = []
     slots: dict[str, str] = {}
-    heir: str = ""
 
     def seen(self, name: str) -> Entry | None:
         """An attribute as it will be when everything on its way has arrived."""
@@ -176,16 +174,16 @@ class Profile(msgspec.Struct, eq=False):
     def erase(self) -> None:
         """Keep nothing."""
         self.entries, self.exists, self.kin, self.latest = {}, False, (), NEVER
-        self.slots, self.heir = {}, ""
+        self.slots = {}
         for prepared in self.flying:
             prepared.touched, prepared.is_void = {}, True
 
     def encode(self) -> bytes:
         """As bytes; none for a person nothing is known of."""
-        if not (self.entries or self.exists or self.kin or self.slots or self.heir):
+        if not (self.entries or self.exists or self.kin or self.slots):
             return b""
         body = (self.epoch, self.exists, self.kin, self.latest, self.entries)
-        return _ENCODE((*body, self.slots, self.heir) if self.slots or self.heir else body)
+        return _ENCODE((*body, self.slots) if self.slots else body)
 
 
 def decode(body: bytes, epoch: int) -> Profile:
@@ -200,7 +198,6 @@ def decode(body: bytes, epoch: int) -> Profile:
         found.kin,
         found.latest,
         slots=found.slots,
-        heir=found.heir,
     )
     if found.epoch != epoch:
         profile.forget()
@@ -208,7 +205,7 @@ def decode(body: bytes, epoch: int) -> Profile:
 
 
 class _Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A profile as it is written; the last two are left out when they are empty."""
+    """A profile as it is written; the last is left out when it is empty."""
 
     epoch: int
     exists: bool
@@ -216,7 +213,6 @@ class _Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
     latest: int
     entries: dict[str, tuple[Any, ...]]
     slots: dict[str, str] = {}
-    heir: str = ""
 
 
 def forgotten(entry: Entry) -> Entry:

@@ -49,7 +49,7 @@ class Roster:
                 met[key] = profile is None
                 if profile is not None:
                     loaded[key] = profile  # used now, so the last to leave
-                    waiting += (*profile.kin, profile.heir) if profile.heir else profile.kin
+                    waiting += (*profile.kin, *profile.slots.values()) if profile.slots else profile.kin
         self._asked = len(met)
         return [key for key, is_missing in met.items() if is_missing]
 
@@ -62,17 +62,14 @@ class Roster:
             self._make_room()
 
     def kin(self, profile: Profile) -> dict[str, Profile]:
-        """Everybody who may be the same profile, kin of kin included; heirs instead of whom they inherit."""
+        """Everybody who may be the same profile, kin of kin included."""
         met: dict[str, Profile] = {}
         waiting = list(profile.kin)
         while waiting:
             key = waiting.pop()
             if key not in met and (kin := self[key]) is not profile:
-                if kin.heir:
-                    waiting.append(kin.heir)
-                else:
-                    met[key] = kin
-                    waiting += kin.kin
+                met[key] = kin
+                waiting += kin.kin
         return met
 
     def refresh(self) -> None:

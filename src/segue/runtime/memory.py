@@ -25,7 +25,7 @@ from segue.io.storage.journal import Found
 from segue.io.storage.state import Command, State
 from segue.kit.action import Batch
 from segue.kit.attributes import AttributeShape, Disturbance
-from segue.model.delivery import UNCHANGED, Outcome, Response, Row, left_out
+from segue.model.delivery import UNCHANGED, Outcome, Response, Row, Verdict, left_out
 from segue.model.errors import BrokenError
 from segue.runtime.debouncer import Debouncer
 
@@ -66,6 +66,7 @@ class Memory:
         actions = destination.page.actions
         self._describing = frozenset(action.slug for action in actions if action.attributes is not None)
         self._disturbing = {action.slug: action.disturbs for action in actions if action.disturbs is not None}
+        self._creating = _creating(destination)
         self._shape = shape_of(destination)
         self.debouncer = Debouncer(destination, state)
         self._profiles: Profiles | None = None
@@ -97,6 +98,7 @@ class Memory:
     def replace(self, destination: BoundDestination) -> None:
         """Go on with a new revision of the destination."""
         self._destination = destination
+        self._creating = _creating(destination)
         self.debouncer.replace(destination)
         if self._profiles is not None:
             self._profiles.changed_only = destination.config.delivery.attributes == "changed"
@@ -161,17 +163,22 @@ class Memory:
         if points or saved:
             self._meter.delta(self._destination.id, late=0, points=points, saved=saved)
         self._tell(parcel)
+        for entry, outcome in zip(parcel.waiting, found, strict=True) if self._creating else ():
+            if outcome.verdict is Verdict.DELIVERED and entry.row.action in self._creating:
+                self._recalled.append(entry.row)
         return found
 
     # -- after a crash, and at a checkpoint
 
     def recall(self, row: Row) -> None:
         """A row was delivered before the last stop, and no checkpoint knows of it."""
-        if self._profiles is not None and (row.action in self._describing or row.action in self._disturbing):
+        known = (self._describing, self._disturbing, self._creating)
+        if self._profiles is not None and any(row.action in actions for actions in known):
             self._recalled.append(row)
 
     async def catch_up(self) -> None:
-        """Take in what was recalled, in its order. Before anything is packed or written."""
+        """Take in what was recalled, in its order, and whom events and purchases that have arrived show to be
+        there. Before anything is packed or written."""
         profiles = self._profiles
         while self._recalled and profiles is not None:
             rows, self._recalled = self._recalled, []
@@ -185,6 +192,8 @@ class Memory:
                     profiles.disturb(disturbance)
                 for item in row.items if row.action in self._describing else ():
                     profiles.presume(update(row, item))
+                for item in row.items if row.action in self._creating else ():
+                    profiles.prove(item)
 
     async def take(self, commands: Iterable[Command]) -> tuple[list[Departure], list[int]]:
         """Carry out what others ask for; gives rows to send, and the ids of what is done with the next
@@ -278,7 +287,7 @@ class Memory:
         profiles = self._profiles
         if profiles is None:
             return []
-        if row.action in self._describing:
+        if row.action in self._describing or row.action in self._creating:
             return [key for item in row.items if (key := profiles.person(item))]
         if row.action in self._disturbing:
             return [key for each in self._disturbances([row]) for key in profiles.disturbed(each)]
@@ -302,6 +311,17 @@ class Memory:
             for spending in parcel.spending:
                 self.spending(spending)
             parcel.spending = []
+
+
+def _creating(destination: BoundDestination) -> frozenset[str]:
+    """The actions whose objects are about people without describing them. Nobody asks who is there where no
+    subscription makes one profile of two."""
+    known = {action.slug: action for action in destination.page.actions}
+    used = {subscription.action.slug for subscription in destination.subscriptions}
+    if not any(known[slug].disturbs is not None for slug in used & known.keys()):
+        return frozenset()
+    names = destination.page.pack.actions if destination.page.pack is not None else ()
+    return frozenset(slug for slug in names if known[slug].attributes is None)
 
 
 def shape_of(destination: BoundDestination) -> AttributeShape | None:
