@@ -25,6 +25,7 @@ from segue.sandbox.faults import Fault
 SOURCE = Source(id="web", write_keys=("wk",))
 ADDRESS = "http://sandbox.test"
 KEY = "sandbox"
+CATALOGUE = catalogue()
 
 
 class Wire:
@@ -102,7 +103,7 @@ def bind(
         delivery=delivery or Delivery(wait_seconds=0),
         budget=budget or Budget(),
     )
-    plan = prepare(Workspace(sources=(SOURCE,), destinations=(destination,)), catalogue())
+    plan = prepare(Workspace(sources=(SOURCE,), destinations=(destination,)), CATALOGUE)
     return plan.destinations["braze"]
 
 

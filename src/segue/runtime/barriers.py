@@ -9,9 +9,10 @@ waits in a circle.
 A lane that no courier of the destination serves is never settled: what waits for it waits, and is said so.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 import structlog
@@ -19,7 +20,7 @@ import structlog
 from segue.engine.batch import Batcher, Waiting
 from segue.engine.ledger import Ledger
 from segue.io.log.stream import Log
-from segue.io.storage.state import StateReader
+from segue.io.storage.state import Cursor, StateReader
 from segue.model.errors import UnavailableError
 from segue.model.event import lane_of
 
@@ -38,24 +39,58 @@ class _Bar(msgspec.Struct):
     since: float
 
 
+class Settled(Protocol):
+    """What another courier has written down."""
+
+    async def load(self) -> Mapping[int, Cursor]: ...
+
+    async def value(self, name: str) -> bytes | None: ...
+
+
+class Neighbours:
+    """The state files of a destination's other couriers; they are beside ours.
+
+    stem  path of our state file without ending
+    """
+
+    def __init__(self, destination: str, stem: Path) -> None:
+        self._destination = destination
+        self._own = stem.with_name(f"{stem.name}.db")
+        self._readers: dict[Path, StateReader] = {}
+
+    async def others(self) -> Sequence[Settled]:
+        """Those that can be read now."""
+        folder, name = self._own.parent, self._destination
+        for path in sorted([*folder.glob(f"{name}.db"), *folder.glob(f"{name}@*.db")]):
+            if path != self._own and path not in self._readers:
+                with suppress(UnavailableError):  # it is being made: it has settled nothing yet
+                    self._readers[path] = await StateReader.open(path)
+        return [self._readers[path] for path in sorted(self._readers)]
+
+    async def close(self) -> None:
+        """Stop reading them."""
+        for reader in self._readers.values():
+            await reader.close()
+        self._readers.clear()
+
+
 class Barriers:
     """What one courier's events wait for.
 
-    lanes   those this courier reads itself
-    stem    path of its state file without ending; those of the destination's others are beside it
+    lanes       those this courier reads itself
+    neighbours  what the destination's other couriers have written down
     """
 
     def __init__(
         self, destination: str, stream: Log, lanes: Iterable[int], stem: Path, batcher: Batcher
     ) -> None:
+        self.neighbours = Neighbours(destination, stem)
         self._destination = destination
         self._stream = stream
         self._lanes = frozenset(lanes)
-        self._own = stem.with_name(f"{stem.name}.db")
         self._batcher = batcher
         self._bars: list[_Bar] = []
         self._read: dict[int, int] = {}
-        self._readers: dict[Path, StateReader] = {}
         self._said = False
 
     def __bool__(self) -> bool:
@@ -105,25 +140,17 @@ class Barriers:
 
     async def close(self) -> None:
         """Stop reading the others."""
-        for reader in self._readers.values():
-            await reader.close()
-        self._readers.clear()
+        await self.neighbours.close()
 
     async def _others(self) -> tuple[Mapping[int, int], Mapping[int, int]]:
         """Lane -> offset below which, and order below which, other couriers have settled everything."""
         settled: dict[int, int] = {}
         frontiers: dict[int, int] = {}
-        folder, name = self._own.parent, self._destination
-        for path in sorted([*folder.glob(f"{name}.db"), *folder.glob(f"{name}@*.db")]):
-            if path == self._own:
-                continue
+        for state in await self.neighbours.others():
             try:
-                if path not in self._readers:
-                    self._readers[path] = await StateReader.open(path)
-                cursors = await self._readers[path].load()
-                body = await self._readers[path].value(FRONTIER)
+                cursors, body = await state.load(), await state.value(FRONTIER)
             except UnavailableError:
-                continue  # it is being made, or its disk is away: it has settled nothing new then
+                continue  # its disk is away: it has settled nothing new then
             for lane, cursor in cursors.items():
                 settled[lane] = max(settled.get(lane, 0), cursor.next_offset)
             for lane, order in (_decode(body) if body else {}).items():

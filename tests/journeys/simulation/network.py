@@ -19,6 +19,9 @@ from tests.runtime.house import Wire
 
 from segue.model.delivery import Request, Response
 
+TIMED_OUT: Final = 504
+"""Braze's own timeout: whether the request was read is not known."""
+
 STYLES: Final = ("epoch", "seconds", "retry-after", "plain", "silent")
 """How a 429 says when to come back."""
 
@@ -32,6 +35,7 @@ class Spell(msgspec.Struct, frozen=True, kw_only=True):
     statuses        which 5xx, or 401, or a redirect
     torn            a good answer arrives cut short, empty or as HTML
     limit           requests read in each window of `window_seconds`; 429 for the others
+    wavers          the limit is another one in each window, and nobody is told
     latency         seconds each way, at most
     """
 
@@ -45,6 +49,7 @@ class Spell(msgspec.Struct, frozen=True, kw_only=True):
     torn: float = 0.0
     limit: int = 0
     window_seconds: int = 1
+    wavers: bool = False
     style: str = "silent"
     latency: float = 0.2
 
@@ -67,6 +72,7 @@ CLIMATE: Final[Sequence[Callable[[Random], Spell]]] = (
             name="limited",
             limit=chance.choice((1, 2, 5)),
             window_seconds=chance.choice((1, 3, 60)),
+            wavers=chance.random() < 0.5,
             style=chance.choice(STYLES),
         )
     ]
@@ -93,11 +99,13 @@ class Letter(msgspec.Struct):
 class Network:
     """Carries requests from couriers that may die to a sandbox that does not.
 
-    chance   all luck on the way; the same seed, the same weather
+    chance      all luck on the way; the same seed, the same weather
+    tells_lies  a 5xx other than 504 may be about a request that was read all the same
     """
 
     def __init__(self, wire: Wire, clock: VirtualClock, chance: Random, judge: Judge, story: Story) -> None:
         self.spell = FAIR
+        self.tells_lies = True
         self.requests = 0
         self.limited = 0
         self._wire = wire
@@ -106,6 +114,7 @@ class Network:
         self._judge = judge
         self._story = story
         self._window = (0, 0)
+        self._carrying: list[int] = []
 
     async def blow(self, seconds: float) -> None:
         """Change the weather at random for so long, then let it be fair."""
@@ -125,13 +134,21 @@ class Network:
         self.requests += 1
         letter = Letter(self.requests, request, things_of(request))
         spell, chance = self.spell, self._chance
+        self._carrying.append(letter.number)
         self._story.tell("leaves", f"#{letter.number}", shown(letter.things))
         await self._clock.sleep(chance.random() * spell.latency)
+        if letter.number != min(self._carrying):
+            self._story.tell("overtakes", "an earlier request")
+        self._carrying.remove(letter.number)
         if life.is_succeeded or (not life.is_alive and chance.random() < 0.5):
             return Response(status=0, error="ECONNRESET"), []
         response = await self._exchange(letter, spell)
         await self._clock.sleep(chance.random() * spell.latency)
-        self._story.tell("answer", f"#{letter.number}", f"{response.status or response.error}")
+        outcome = f"{response.status or response.error}"
+        self._story.met[f"answer: {outcome}"] += 1
+        if letter.taken and response.status != 201:
+            self._story.met[f"taken in, and the answer: {outcome}"] += 1
+        self._story.tell("answer", f"#{letter.number}", outcome)
         return response, letter.taken
 
     async def _exchange(self, letter: "Letter", spell: Spell) -> Response:
@@ -150,8 +167,11 @@ class Network:
             self.limited += 1
             return Response(status=429, headers=self._headers(spell), body=b'{"message":"Rate Limited"}')
         if chance.random() < spell.failed:
-            await self._read(letter, chance.random() < spell.failed_after)
-            return Response(status=chance.choice(spell.statuses), body=b"<html>no</html>")
+            status = chance.choice(spell.statuses)
+            is_read = chance.random() < spell.failed_after and (self.tells_lies or status == TIMED_OUT)
+            await self._read(letter, is_read)
+            self._judge.lied.update(letter.taken if status != TIMED_OUT else ())
+            return Response(status=status, body=b"<html>no</html>")
         answer = await self._read(letter, True)
         if chance.random() < spell.torn and answer.status == 201 and b'"errors"' not in answer.body:
             body = chance.choice((b"", answer.body[:10], b"<html>thanks</html>"))
@@ -174,12 +194,12 @@ class Network:
         window = self._clock.now_ms() // 1000 // spell.window_seconds
         count = self._window[1] + 1 if self._window[0] == window else 1
         self._window = (window, count)
-        return count > spell.limit
+        return count > (1 + hash((window, spell.limit)) % spell.limit if spell.wavers else spell.limit)
 
     def _headers(self, spell: Spell) -> dict[str, str]:
         now = self._clock.now_ms() // 1000
         reset = (now // spell.window_seconds + 1) * spell.window_seconds
-        told = {"x-ratelimit-limit": str(spell.limit), "x-ratelimit-remaining": "0"}
+        told = {} if spell.wavers else {"x-ratelimit-limit": str(spell.limit), "x-ratelimit-remaining": "0"}
         return {
             "epoch": {
                 **told,
@@ -198,7 +218,7 @@ def things_of(request: Request) -> list[tuple[str, int, Thing]]:
     events, and each value tells which."""
     found = []
     for array, items in orjson.loads(request.body).items():
-        for index, item in enumerate(items):
+        for index, item in enumerate(items) if array in ("attributes", "events", "purchases") else ():
             if array == "attributes":
                 numbers = sorted({value for value in item.values() if type(value) is int})
                 found += [(array, index, (number, "attributes")) for number in numbers]

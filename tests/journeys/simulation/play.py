@@ -4,12 +4,14 @@ verdict = play(4711)      # Verdict(faults=[], …); the same seed, the same run
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from tests.journeys.simulation.judge import Judge
@@ -24,8 +26,10 @@ from tests.runtime.house import KEY, Wire
 
 from segue.engine.plan import BoundDestination
 from segue.io.storage.state import State
+from segue.model.delivery import DeadLetter
 from segue.model.errors import BrokenError, StorageUnavailable
 from segue.model.workspace import Delivery
+from segue.runtime.barriers import Neighbours
 from segue.runtime.courier import Courier
 from segue.runtime.telemetry import Telemetry
 from segue.sandbox.app import create_app
@@ -40,6 +44,10 @@ GATES: Final = (
 )
 """Where a life ends that does not end just anywhere."""
 
+SMALL: Final = ((0.0, 16, 75), (0.0, 4, 7), (2.0, 1, 75), (2.0, 4, 2), (5.0, 16, 7))
+LARGE: Final = ((0.0, 1, 75), (2.0, 16, 2), (30.0, 4, 7), (30.0, 16, 75))
+"""Seconds a batch waits, requests on the way, objects in each."""
+
 ATTRIBUTES: Final[Mapping[str, Mapping[str, Any]]] = {
     "clocks": {},
     "changed": {"attributes": "changed"},
@@ -47,15 +55,79 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 """What of people's attributes travels."""
 
-DESTINATIONS: Final = {
-    (wait, in_flight, size, mode): destination(
-        Delivery(wait_seconds=wait, in_flight=in_flight, **options), size
+
+@cache
+def destination_of(
+    wait: float,
+    in_flight: int,
+    size: int,
+    mode: str,
+    packing: Literal["action", "person"] = "action",
+    uncertain: Literal["resend", "hold"] = "resend",
+    *,
+    is_social: bool = False,
+) -> BoundDestination:
+    """Braze, with requests that wait so many seconds, of which so many are on the way, of so many objects."""
+    return destination(
+        Delivery(
+            wait_seconds=wait, in_flight=in_flight, packing=packing, uncertain=uncertain, **ATTRIBUTES[mode]
+        ),
+        size,
+        is_social=is_social,
     )
-    for wait in (0.0, 2.0, 30.0)
-    for in_flight in (1, 4, 16)
-    for size in (2, 7, 75)
-    for mode, options in ATTRIBUTES.items()
-}
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True):
+    """What kind of run it is.
+
+    seconds  for how long the crowd acts, and at most how many events
+    groups   the lanes of each courier
+    """
+
+    bound: BoundDestination
+    mode: str
+    packing: Literal["action", "person"]
+    uncertain: Literal["resend", "hold"]
+    is_social: bool
+    seconds: float
+    events: int
+    groups: tuple[tuple[int, ...], ...]
+
+    @property
+    def words(self) -> list[str]:
+        """What it is, for the count of what was met."""
+        return [
+            f"attributes {self.mode}",
+            f"packing {self.packing}",
+            f"uncertain {self.uncertain}",
+            *(["visitors, log-ins and merges"] if self.is_social else []),
+            *(["two couriers"] if len(self.groups) > 1 else []),
+        ]
+
+
+def world_of(luck: Random) -> World:
+    """Most worlds are small; one in 25 is large."""
+    kind = luck.choice(("plain", "plain", "held", "held", "social", "social", "shared", "shared"))
+    is_large = luck.random() < 0.04
+    mode = "clocks" if kind == "shared" else luck.choice(list(ATTRIBUTES))
+    packing: Literal["action", "person"] = luck.choice(("action", "person"))
+    uncertain: Literal["resend", "hold"] = "hold" if kind == "held" else "resend"
+    return World(
+        bound=destination_of(
+            *luck.choice(LARGE if is_large else SMALL),
+            mode,
+            packing,
+            uncertain,
+            is_social=kind == "social",
+        ),
+        mode=mode,
+        packing=packing,
+        uncertain=uncertain,
+        is_social=kind == "social",
+        seconds=luck.choice((30.0, 120.0) if is_large else (3.0, 8.0, 15.0)),
+        events=150 if is_large else 24,
+        groups=((0, 1), (2, 3)) if kind == "shared" else (tuple(range(LANES)),),
+    )
 
 
 class CountingClock(VirtualClock):
@@ -80,13 +152,13 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     faults    what must not be; empty when all is well
     repeated  things Braze took in again, rightly
     story     the end of what happened
-    met       what kinds of things happened
+    met       what kinds of things happened, and how often
     """
 
     seed: int
     faults: list[str]
     story: str
-    met: frozenset[str]
+    met: dict[str, int]
     events: int
     requests: int
     lives: int
@@ -101,35 +173,65 @@ def play(seed: int) -> Verdict:
         return runner.run(Run(seed).play())
 
 
+class House:
+    """The couriers of a group of lanes, one after the other, and what they leave to the next."""
+
+    def __init__(self, lanes: tuple[int, ...], folder: Path) -> None:
+        self.lanes = lanes
+        self.folder = folder
+        self.database = MemoryDatabase()
+        folder.mkdir()
+
+
+class Beside(Neighbours):
+    """What the couriers of the other lanes have written down, in memory."""
+
+    def __init__(self, houses: Sequence[House]) -> None:
+        self._states = [State(house.database, 24) for house in houses]
+
+    async def others(self) -> Sequence[State]:
+        return self._states
+
+    async def close(self) -> None:
+        """They are not ours to close."""
+
+
 class Run:
     """The things of one run. All chance comes from the seed."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self._luck = Random(f"{seed}-run")
+        self.world = world_of(self._luck)
 
     async def play(self) -> Verdict:
         """Do it, and say how it went."""
+        world = self.world
         self.clock = VirtualClock()
         self.story = Story(self.seed, self.clock)
+        self.story.met.update(world.words)
         self.log = MemoryLog(Tape(LANES))
-        self.database = MemoryDatabase()
-        self.crowd = Crowd(Random(f"{self.seed}-crowd"))
-        self.judge = Judge(self.crowd.told)
+        self.crowd = Crowd(Random(f"{self.seed}-crowd"), is_social=world.is_social)
+        self.judge = Judge(
+            self.crowd.told,
+            holds=world.uncertain == "hold",
+            is_social=world.is_social,
+            is_shared=len(world.groups) > 1,
+        )
         self.sandbox = create_app(key=KEY, clock=self.clock, random_seed=self.seed)
         self.network = Network(
             Wire(self.sandbox), self.clock, Random(f"{self.seed}-weather"), self.judge, self.story
         )
+        self.network.tells_lies = world.uncertain == "resend"
         self.lives = 0
-        bound = DESTINATIONS[self._luck.choice(list(DESTINATIONS))]
         with heard_by(self.story), TemporaryDirectory(prefix="segue-simulation-") as folder:
-            self._folder = Path(folder)
-            faults = await self._play(bound)
+            self.houses = [House(lanes, Path(folder) / str(lanes[0])) for lanes in world.groups]
+            faults = await self._play()
         return Verdict(
             seed=self.seed,
             faults=[*faults, *self.story.complaints],
             story=self.story.text(),
-            met=frozenset(self.story.met),
+            met=dict(self.story.met),
             events=len(self.crowd.told),
             requests=self.network.requests,
             lives=self.lives,
@@ -138,54 +240,76 @@ class Run:
             seconds=self.clock.monotonic(),
         )
 
-    async def _play(self, bound: BoundDestination) -> list[str]:
-        seconds = self._luck.choice((5.0, 30.0, 120.0))
-        async with asyncio.TaskGroup() as world:
-            acting = world.create_task(self._act(seconds))
-            blowing = world.create_task(self.network.blow(seconds * 1.5))
-            world.create_task(self._break_the_disk(seconds))
-            for _ in range(self._luck.choice((0, 0, 1, 2, 4))):
-                if self._luck.random() < 0.25:
-                    await self._live(bound, world, stops_after=self._luck.expovariate(5 / seconds))
-                elif self._luck.random() < 0.4:
-                    await self._live(bound, world, dies_at=int(10 ** self._luck.uniform(0.5, 3)))
-                else:
-                    gate, nth = self._luck.choice(GATES), int(10 ** self._luck.uniform(0, 1.3))
-                    most = self._luck.expovariate(5 / seconds)
-                    await self._live(bound, world, dies_at=nth, dies_by=gate, stops_after=most)
-            await asyncio.wait([acting, blowing])
-            while not await self._live(bound, world):
-                pass
-        state = State(self.database, 24)
+    async def _play(self) -> list[str]:
+        seconds = self.world.seconds
+        async with asyncio.TaskGroup() as wires:
+            acting = wires.create_task(self._act(seconds))
+            blowing = wires.create_task(self.network.blow(seconds * 1.5))
+            for house in self.houses:
+                wires.create_task(self._break_the_disk(house, seconds))
+            noise = asyncio.wait([acting, blowing])
+            await asyncio.gather(noise, *(self._keep(house, wires, acting) for house in self.houses))
+        states = [State(house.database, 24) for house in self.houses]
+        totals = Counter[tuple[str, str]]()
+        dead: list[DeadLetter] = []
+        doubts: list[str] = []
+        for state in states:
+            totals.update(await state.totals())
+            dead += await state.dead_letters(limit=10_000)
+            doubts += [each.message_id for each in await state.uncertain(limit=10_000)]
+        return self.judge.verdict(totals, dead, self._person, doubts)
+
+    def _person(self, user: str | None, alias: str | None = None) -> Any:
+        """Whom the sandbox knows by this userId, else by this name of a device."""
         people = self.sandbox.world.workspaces["sandbox"].people
-        dead = await state.dead_letters(limit=10_000)
-        return self.judge.verdict(await state.totals(), dead, people.by_external_id)
+        return people.by_external_id(user) if user else people.by_alias(alias, "device")
 
     async def _act(self, seconds: float) -> None:
         """The crowd acts now and then, some at once."""
         until = self.clock.monotonic() + seconds
-        most = self._luck.choice((3, 12, 40))
-        while self.clock.monotonic() < until and len(self.crowd.told) < 150:
+        most = self._luck.choice((3, 12, 40) if self.world.events > 100 else (3, 8))
+        while self.clock.monotonic() < until and len(self.crowd.told) < self.world.events:
             records = self.crowd.act(self.clock.now_ms(), self._luck.randint(1, most))
             await self.log.append(records)
             self.story.tell("events", f"{len(self.crowd.told) - len(records)} to {len(self.crowd.told) - 1}")
             await self.clock.sleep(self._luck.expovariate(10 / seconds))
 
-    async def _break_the_disk(self, seconds: float) -> None:
+    async def _break_the_disk(self, house: House, seconds: float) -> None:
         """Sometimes the disk is full for a while, and sometimes somebody sets the calendar."""
         for _ in range(self._luck.choice((0, 0, 1, 2))):
             await self.clock.sleep(self._luck.random() * seconds)
-            self.clock.jump_ms += self._luck.choice((0, 0, -90_000, 3_700_000))
-            self.database.is_full = True
+            jump = self._luck.choice((0, 0, -90_000, 3_700_000))
+            if jump:
+                self.story.tell("calendar", "set back" if jump < 0 else "set ahead")
+            self.clock.jump_ms += jump
+            house.database.is_full = True
             self.story.tell("disk", "full")
             await self.clock.sleep(self._luck.expovariate(1 / 5))
-            self.database.is_full = False
+            house.database.is_full = False
             self.story.tell("disk", "has room again")
+
+    async def _keep(self, house: House, wires: asyncio.TaskGroup, acting: "asyncio.Task[None]") -> None:
+        """Life after life of a house's couriers, until everything is settled."""
+        seconds, luck = self.world.seconds, self._luck
+        for _ in range(luck.choice((0, 0, 1, 2, 4))):
+            if luck.random() < 0.25:
+                await self._live(house, wires, stops_after=luck.expovariate(5 / seconds))
+            elif luck.random() < 0.4:
+                await self._live(house, wires, dies_at=int(10 ** luck.uniform(0.5, 3)))
+            else:
+                gate, nth = luck.choice(GATES), int(10 ** luck.uniform(0, 1.3))
+                most = luck.expovariate(5 / seconds)
+                await self._live(house, wires, dies_at=nth, dies_by=gate, stops_after=most)
+            if len(self.houses) > 1:
+                self.story.tell("handed over", "some lanes")
+        await asyncio.wait([acting])
+        while not await self._live(house, wires):
+            pass
 
     async def _live(
         self,
-        bound: BoundDestination,
-        world: asyncio.TaskGroup,
+        house: House,
+        wires: asyncio.TaskGroup,
         *,
         dies_at: int | None = None,
         dies_by: str = "",
@@ -196,21 +320,23 @@ class Run:
         False when it could not write its last checkpoint.
         """
         self.lives += 1
-        life = Life(
-            self.lives, dies_at, Random(f"{self.seed}-life-{self.lives}"), self._folder, dies_by=dies_by
-        )
+        number = self.lives
+        chance = Random(f"{self.seed}-life-{number}")
+        life = Life(number, dies_at, chance, house.folder, dies_by=dies_by)
         clock, started, before = CountingClock(self.clock), self.clock.monotonic(), self._happenings()
         courier = Courier(
-            bound,
+            self.world.bound,
             MortalLog(life, self.log),
-            State(MortalDatabase(life, self.database), 24),
-            MortalSender(life, self.network, self.judge, world),
+            State(MortalDatabase(life, house.database), 24),
+            MortalSender(life, self.network, self.judge, wires),
             clock,
             Telemetry(),
             origins=dict.fromkeys(range(LANES), 0),
-            journal=self._folder / "braze",
+            journal=house.folder / "braze",
+            lanes=house.lanes,
         )
-        self.story.tell("life", f"{life.number} begins")
+        courier.barriers.neighbours = Beside([each for each in self.houses if each is not house])
+        self.story.tell("life", f"{number} begins")
         running = asyncio.create_task(courier.run())
         watching = asyncio.create_task(self._watch(courier, running, life, stops_after))
         ended = asyncio.create_task(life.ended.wait())
@@ -222,12 +348,10 @@ class Run:
         with suppress(BrokenError):
             courier.books.journal.close()
         life.bury()
-        self.story.tell("end", life.last_gate or "in peace", f"of life {life.number}")
+        self.story.tell("end", life.last_gate or "in peace", f"of life {number}")
         most = 4 * (self.clock.monotonic() - started) + 6 * (self._happenings() - before) + 100
         if clock.turns > most:
-            self.judge.faults.append(
-                f"life {life.number} went to rest {clock.turns} times, {most:.0f} are enough"
-            )
+            self.judge.faults.append(f"life {number} went to rest {clock.turns} times, {most:.0f} are enough")
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, StorageUnavailable):
                 raise result
@@ -245,7 +369,7 @@ class Run:
         """Look at the law all the time; stop the courier when it is time, or when everything is settled."""
         started = self.clock.monotonic()
         while True:
-            await self.clock.sleep(0.5)
+            await self.clock.sleep(1)
             waited = self.clock.monotonic() - started
             try:
                 ledger = courier.ledger

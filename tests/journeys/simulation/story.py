@@ -1,5 +1,6 @@
 """Story: what happened in one run, in order, to be read by whoever has to find out why it went wrong."""
 
+from collections import Counter
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,20 +15,20 @@ LAST_LINES = 400
 class Story:
     """Lines with their time; also where the courier's own log lines go.
 
-    met  what kinds of things happened, for instance "weather: flaky"
+    met  what kinds of things happened, and how often: "weather: flaky"
     """
 
     def __init__(self, seed: object, clock: Clock) -> None:
         self.seed = seed
         self.lines: list[str] = []
         self.complaints: list[str] = []
-        self.met: set[str] = set()
+        self.met: Counter[str] = Counter()
         self._clock = clock
 
     def tell(self, what: str, *words: str) -> None:
         """Add a line; words that are no numbers are remembered as met."""
         if words and not any(letter.isdigit() for letter in words[0]):
-            self.met.add(f"{what}: {words[0]}")
+            self.met[f"{what}: {words[0]}"] += 1
         self.lines.append(f"{self._clock.monotonic():10.3f}  {what:<10} {'  '.join(words)}")
         if len(self.lines) > 4 * LAST_LINES:
             del self.lines[: 2 * LAST_LINES]

@@ -10,7 +10,7 @@ from tests.journeys.simulation.life import Life, MortalSender
 from tests.journeys.simulation.memory_database import MemoryDatabase
 from tests.journeys.simulation.memory_log import MemoryLog, Tape
 from tests.journeys.simulation.network import FAIR, Network, Spell
-from tests.journeys.simulation.play import DESTINATIONS, LANES
+from tests.journeys.simulation.play import LANES, destination_of
 from tests.journeys.simulation.story import Story, heard_by
 from tests.journeys.simulation.traffic import Crowd
 from tests.journeys.simulation.virtual_time import VirtualClock, VirtualLoop
@@ -51,7 +51,7 @@ async def _outage(folder: Path) -> None:
         async with asyncio.TaskGroup() as wires:
             state = State(database, 24)
             courier = Courier(
-                DESTINATIONS[2.0, 16, 75, "clocks"],
+                destination_of(2.0, 16, 75, "clocks"),
                 log,
                 state,
                 MortalSender(life, network, judge, wires),

@@ -13,7 +13,7 @@ from tests.journeys.simulation.life import Life, MortalSender
 from tests.journeys.simulation.memory_database import MemoryDatabase
 from tests.journeys.simulation.memory_log import MemoryLog, Tape
 from tests.journeys.simulation.network import Network
-from tests.journeys.simulation.play import DESTINATIONS, LANES
+from tests.journeys.simulation.play import LANES, destination_of
 from tests.journeys.simulation.story import Story
 from tests.journeys.simulation.traffic import NEVER_FITS, POISON, Told
 from tests.journeys.simulation.virtual_time import VirtualClock, VirtualLoop
@@ -60,7 +60,7 @@ async def deliver(told: list[Told], folder: Path) -> tuple[list[str], list[DeadL
     await log.append(records(*(each.event for each in told)))
     async with asyncio.TaskGroup() as wires:
         courier = Courier(
-            DESTINATIONS[30.0, 4, FULL, "clocks"],
+            destination_of(30.0, 4, FULL, "clocks"),
             log,
             state,
             MortalSender(Life(1, None, Random(1), folder), network, judge, wires),

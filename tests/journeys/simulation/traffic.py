@@ -5,11 +5,13 @@ carry it as ``n``. A *thing* is one object at Braze: ``(number, label)``, where 
 the name of the Braze event, or a product.
 """
 
+from collections.abc import Iterable
 from random import Random
 from typing import Any, Final
 
 import msgspec
 import orjson
+from tests.journeys.simulation.people import Population
 from tests.runtime.house import bind
 
 from segue.engine import intake
@@ -58,21 +60,25 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 class Crowd:
     """Some people who act at random.
 
-    told  everything they did so far, in order
+    told        everything they did so far, in order
+    is_social   visitors describe themselves and log in, and people are merged
     """
 
-    def __init__(self, chance: Random, *, people: int = 6, poison: float = 0.03) -> None:
+    def __init__(
+        self, chance: Random, *, people: int = 6, poison: float = 0.03, is_social: bool = False
+    ) -> None:
         self._chance = chance
         self._people = people
         self._poison = poison
-        self._weights = [chance.random() + 0.1 for _ in _ACTS]
+        self._acts = _ACTS | (_SOCIAL_ACTS if is_social else {})
+        self._weights = [chance.random() + 0.1 for _ in self._acts]
         self._orders = 1
         self.told: list[Told] = []
 
     def act(self, now_ms: int, count: int) -> list[Record]:
         """What they do next, as the log keeps it."""
         self._orders = max(self._orders + 1, now_ms * 1_000_000)
-        acts = self._chance.choices(list(_ACTS.values()), self._weights, k=count)
+        acts = self._chance.choices(list(self._acts.values()), self._weights, k=count)
         begun = len(self.told)
         events = []
         for index, act in enumerate(acts):
@@ -170,6 +176,26 @@ class Crowd:
         who = {"userId": f"user-{self._chance.randrange(self._people)}"}
         return {"type": "identify", **who, "traits": self._habits() or {"plan": "plus"}}, "delivered", (), 0
 
+    def _visit(self, number: int) -> "Act":
+        """A visitor says something of themselves; they have a profile by it."""
+        who = {"anonymousId": f"device-{self._chance.randrange(4)}"}
+        event = {"type": "identify", **who, "traits": {f"theme{self._chance.randrange(2)}": number}}
+        return event, "delivered", ("attributes",), 0
+
+    def _claim(self, number: int) -> "Act":
+        """A server's alias call: that visitor was this person."""
+        user, device = f"user-{self._chance.randrange(self._people)}", f"device-{self._chance.randrange(4)}"
+        return {"type": "alias", "userId": user, "previousId": device}, "delivered", (), 0
+
+    def _merge(self, number: int) -> "Act":
+        """Of two people, the second of whom is there: else Braze does nothing, which nobody can know who has
+        not made everybody."""
+        gone, kept = self._chance.sample(range(self._people), 2)
+        if not population(self.told).knows(f"user-{kept}"):
+            return self._habit(number)
+        event = {"type": "track", "event": "Merged", "userId": f"user-{kept}"}
+        return {**event, "properties": {"gone": f"user-{gone}"}}, "delivered", (), 0
+
     def _step(self, number: int) -> "Act":
         bad = self._bad()
         event = {"type": "track", "event": "Step", **self._who(), "properties": {"n": number, **bad}}
@@ -213,6 +239,29 @@ class Crowd:
         return self._chance.choice(self.told[-50:]).event, "duplicate", (), 0
 
 
+def population(told: Iterable[Told]) -> Population:
+    """Who is who after these events, as Braze's rules have it."""
+    people = Population()
+    for each in told:
+        if each.fate not in ("delivered", "dead"):
+            continue
+        event = each.event
+        user, device = event.get("userId", ""), event.get("anonymousId", "")
+        if event["type"] == "alias":
+            people.join(user, event["previousId"])
+        elif event.get("event") == "Merged":
+            people.merge(event["properties"]["gone"], user)
+        elif event["type"] == "identify":
+            if user and device:
+                people.join(user, device)
+            if each.fate == "delivered":
+                person = people.person(user) if user else people.visitor(device)
+                person.describe(event["traits"], each.when)
+        elif each.fate == "delivered":
+            (people.person(user) if user else people.visitor(device)).steps.append(each.number)
+    return people
+
+
 Act = tuple[dict[str, Any], str, tuple[str, ...], int]
 
 _NAMES: Final = (("u:", "userId"), ("a:", "anonymousId"))
@@ -230,14 +279,54 @@ _ACTS: Final = {
     "again": Crowd._again,
 }
 
-_ALIAS: Final = {"alias_name": {"@path": "$.anonymousId"}, "alias_label": "device"}
+_SOCIAL_ACTS: Final = {"visit": Crowd._visit, "claim": Crowd._claim, "merge": Crowd._merge}
 
 
-def destination(delivery: Delivery, batch_size: int) -> BoundDestination:
+def _alias(path: str) -> dict[str, Any]:
+    return {"alias_name": {"@path": path}, "alias_label": "device"}
+
+
+def _log_in(id: str, trigger: str, path: str) -> Subscription:
+    mapping = {"external_id": {"@path": "$.userId"}, "user_alias": _alias(path), "merge_behavior": "merge"}
+    return Subscription(id=id, action="identify-user", trigger=trigger, mapping=mapping)
+
+
+SOCIAL: Final = (
+    _log_in("log-in", 'type = "identify" and userId != null and anonymousId != null', "$.anonymousId"),
+    _log_in("claim", 'type = "alias"', "$.previousId"),
+    Subscription(
+        id="visitors",
+        action="update-user-profile",
+        trigger='type = "identify" and userId = null',
+        mapping={
+            "user_alias": _alias("$.anonymousId"),
+            "_update_existing_only": False,
+            "custom_attributes": {"@path": "$.traits"},
+        },
+    ),
+    Subscription(
+        id="merges",
+        action="merge-users",
+        trigger='type = "track" and event = "Merged"',
+        mapping={
+            "identifier_to_merge": {"external_id": {"@path": "$.properties.gone"}},
+            "identifier_to_keep": {"external_id": {"@path": "$.userId"}},
+        },
+    ),
+)
+"""What a workspace has that sends visitors too."""
+
+
+def destination(delivery: Delivery, batch_size: int, *, is_social: bool = False) -> BoundDestination:
     """Braze as the crowd's events expect it: four subscriptions, requests of at most so many objects."""
     size = {"batch_size": batch_size, "enable_batching": True}
-    who = {"external_id": {"@path": "$.userId"}, "user_alias": _alias_of_the_nameless()}
+    who: dict[str, Any] = {
+        "external_id": {"@path": "$.userId"},
+        "user_alias": _alias_of_the_nameless(),
+    }
     event = {"time": {"@path": "$.timestamp"}, "properties": {"@path": "$.properties"}}
+    if is_social:
+        who["_update_existing_only"] = False
     steps = {**who, **event, "name": {"@path": "$.event"}, **size}
     products = {
         "@arrayPath": [
@@ -247,10 +336,11 @@ def destination(delivery: Delivery, batch_size: int) -> BoundDestination:
     }
     return bind(
         (
+            *(SOCIAL if is_social else ()),
             Subscription(
                 id="profile",
                 action="update-user-profile",
-                trigger='type = "identify"',
+                trigger='type = "identify" and userId != null',
                 mapping={
                     "external_id": {"@path": "$.userId"},
                     "custom_attributes": {"@path": "$.traits"},
@@ -260,7 +350,7 @@ def destination(delivery: Delivery, batch_size: int) -> BoundDestination:
             Subscription(
                 id="steps",
                 action="track-event",
-                trigger='type = "track" and event != "Order Completed"',
+                trigger='type = "track" and event != "Order Completed" and event != "Merged"',
                 mapping=steps,
             ),
             Subscription(
@@ -283,5 +373,5 @@ def destination(delivery: Delivery, batch_size: int) -> BoundDestination:
 def _alias_of_the_nameless() -> dict[str, Any]:
     """Who has no userId goes by the name of their device."""
     return {
-        "@if": {"exists": {"@path": "$.userId"}, "then": None, "else": _ALIAS},
+        "@if": {"exists": {"@path": "$.userId"}, "then": None, "else": _alias("$.anonymousId")},
     }
