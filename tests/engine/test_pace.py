@@ -126,8 +126,8 @@ def test_a_clock_set_back_does_not_hold_anything() -> None:
 
 
 def test_a_clock_set_ahead_does_not_hold_anything() -> None:
-    """What was on the way alone after a refusal is given up for lost, and its place is free again; its answer,
-    when it comes after all, changes nothing."""
+    """What was on the way alone after a refusal is given up for lost, and its place is free again; its
+    answer, when it comes after all, changes nothing."""
     governor = Governor()
     governor.learned(granted(governor.permit("p", LIVE, NOW)), 429, {}, NOW)
     alone = granted(governor.permit("p", LIVE, NOW + 90))

@@ -225,7 +225,7 @@ class Profiles:
             self._apply(wish.person, profile, touched, Fate.APPLIED, knows=False)
 
     def prove(self, item: bytes) -> None:
-        """An object about somebody loaded was acknowledged that describes nobody: they are there."""
+        """An object about somebody loaded was acknowledged: they are there, if it proves that."""
         profile = self._roster[key] if (key := self.person(item)) else None
         if profile is not None and not profile.exists and self._shape.proves(orjson.loads(item)):
             profile.exists = True

@@ -286,11 +286,11 @@ class Dispatcher:
         halve = judgement in ("halve", "hold-halved")
         aftermath = weigh(batch, outcomes, str(number), now, now_ms, halve=halve)
         again = [entry for group, _ in aftermath.again for entry in group]
-        for ended in aftermath.ended if in_doubt else ():
-            if policies[ended.entry.row.action] == "hold":
-                self.books.count_doubt(ended.entry.row, number, "hold", now_ms)
-        # A search that is given up gives back rows that were not in this request.
+        # A search ends or gives back rows that were not in this request.
         sent = set(map(id, batch.waiting)) if in_doubt else set()
+        for ended in aftermath.ended if in_doubt else ():
+            if id(ended.entry) in sent and policies[ended.entry.row.action] == "hold":
+                self.books.count_doubt(ended.entry.row, number, "hold", now_ms)
         doubtful = [entry for entry in again if id(entry) in sent]
         self.books.answered(number, aftermath.ended, doubtful, policies, now_ms)
         self.retries += len(again)

@@ -192,7 +192,7 @@ class Memory:
                     profiles.disturb(disturbance)
                 for item in row.items if row.action in self._describing else ():
                     profiles.presume(update(row, item))
-                for item in row.items if row.action in self._creating else ():
+                for item in row.items if row.action not in self._disturbing else ():
                     profiles.prove(item)
 
     async def take(self, commands: Iterable[Command]) -> tuple[list[Departure], list[int]]:
