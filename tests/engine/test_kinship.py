@@ -193,6 +193,18 @@ def test_a_merge_into_nobody_changes_nothing(people: People, pause: Callable[[],
     assert people.tell(V, 5, plan="plus") == {}
 
 
+def test_a_visitor_who_logs_in_shows_that_the_person_is_there(
+    people: People, pause: Callable[[], None]
+) -> None:
+    """They got the name, or were poured in: somebody can be merged into them."""
+    people.tell(X, 1, theme="light")
+    people.log_in("u", X)
+    people.tell(V, 10, plan="free")
+    people.merge(V, U)
+    pause()
+    assert people.tell(V, 4, plan="plus") == {"plan": "plus"}
+
+
 def test_an_event_shows_that_its_person_is_there(people: People, pause: Callable[[], None]) -> None:
     """Then a merge has somebody to fill, and a log-in somebody to pour."""
     for who in (U, X, {"user_alias": {"alias_label": "other", "alias_name": "x"}}):

@@ -73,7 +73,7 @@ def _join(roster: Roster, shape: AttributeShape, key: str, kept: str, slot: str)
         return
     if profile.exists:
         _take_over(roster, shape, key, kept)
-        profile.entries = {}
+        profile.entries, holder.exists = {}, True
         if slot:
             holder.slots = holder.slots | {slot: key}
     if kept not in profile.kin:
