@@ -305,6 +305,8 @@ def _blame(
     """Which rows (by identity) the answer's ``errors`` name, with the first words said of each, and the
     words that name nobody. An error is an object, of which any key may be missing, or a plain text."""
     errors = answer.get("errors")
+    if errors and not isinstance(errors, list):
+        errors = [errors]
     named: dict[int, str] = {}
     unnamed: list[str] = []
     for error in errors if isinstance(errors, list) else ():

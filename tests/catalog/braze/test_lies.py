@@ -1,0 +1,103 @@
+"""Answers that are lies, through the real HTTP client: what becomes of two rows that shared a request."""
+
+import asyncio
+import gzip
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+from tests.catalog.braze.pages import SETTINGS, row
+from tests.io.test_http import answer, head_of, serving
+
+from segue.catalog.braze import rest
+from segue.io.outside.http import BODY_BYTES, Sender
+from segue.model.delivery import Outcome, Response
+
+ROWS = (row("track-event", {"n": 0}, offset=0), row("track-event", {"n": 1}, offset=1))
+BOTH = ["delivered", "delivered"]
+WHOLE = ["batch-rejected", "batch-rejected"]
+HELD = ["hold", "hold"]
+
+
+def told(*errors: Any, message: str = "success") -> bytes:
+    return json.dumps({"message": message, "events_processed": 2, "errors": list(errors)}).encode()
+
+
+def named(**keys: Any) -> bytes:
+    return answer("201 Created", told(keys))
+
+
+HEAD = b"HTTP/1.1 201 Created\r\n"
+LIES: dict[str, tuple[bytes, list[str]]] = {
+    "a message that is not success": (answer("201 Created", told(message="fatal error message")), WHOLE),
+    "errors as texts": (answer("201 Created", told("event 1 is bad")), BOTH),
+    "one error that is in no list": (
+        answer("201 Created", b'{"message":"success","errors":{"type":"bad","index":1}}'),
+        ["delivered", "rejected"],
+    ),
+    "errors that are one text": (answer("201 Created", b'{"message":"success","errors":"bad"}'), BOTH),
+    "errors that are a number": (answer("201 Created", b'{"message":"success","errors":3}'), BOTH),
+    "an error without any key": (named(), BOTH),
+    "an error without an index": (named(type="bad", input_array="events"), BOTH),
+    "an error without an array": (named(type="bad", index=1), ["delivered", "rejected"]),
+    "an error without words": (named(input_array="events", index=0), ["rejected", "delivered"]),
+    "an index out of range": (named(type="bad", input_array="events", index=7), BOTH),
+    "an index below zero": (named(type="bad", input_array="events", index=-1), BOTH),
+    "an index that is a text": (named(type="bad", input_array="events", index="1"), BOTH),
+    "an index that is true": (named(type="bad", input_array="events", index=True), BOTH),
+    "HTML": (answer("201 Created", b"<html><body>All is well</body></html>"), BOTH),
+    "nothing": (answer("201 Created"), BOTH),
+    "JSON that is no object": (answer("201 Created", b'["success"]'), BOTH),
+    "JSON cut short": (answer("201 Created", b'{"message":"success","errors":[{"ty'), BOTH),
+    "bytes that are no text": (answer("201 Created", b"\xff\xfe\x00"), BOTH),
+    "JSON nested without end": (answer("201 Created", b"[" * 100_000), BOTH),
+    "chunks that are none": (HEAD + b"Transfer-Encoding: chunked\r\n\r\nZZZ\r\nnonsense", HELD),
+    "chunks that break off": (HEAD + b'Transfer-Encoding: chunked\r\n\r\n9\r\n{"message', BOTH),
+    "a length too small": (HEAD + b'Content-Length: 12\r\n\r\n{"message":"success"}', HELD),
+    "a length that is no number": (HEAD + b"Content-Length: many\r\n\r\n{}", HELD),
+    "gzip that is none": (answer("201 Created", b"plain", "Content-Encoding: gzip"), BOTH),
+    "a redirect": (answer("302 Found", b"", "Location: /elsewhere"), HELD),
+    "a redirect to nowhere": (answer("301 Moved Permanently"), HELD),
+    "a refusal in HTML": (answer("400 Bad Request", b"<html>no</html>"), WHOLE),
+    "trouble in HTML": (answer("503 Service Unavailable", b"<html>later</html>"), HELD),
+}
+
+
+async def outcomes(reply: bytes) -> tuple[list[Outcome], Response]:
+    """Send two rows to a server that says this."""
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _, headers = await head_of(reader)
+        await reader.readexactly(int(headers["content-length"]))
+        writer.write(reply)
+        await writer.drain()
+
+    async with serving(once) as url, Sender() as sender:
+        response = await sender.send(rest.build_track(ROWS, {**SETTINGS, "endpoint": url}))
+    return rest.read_track(response, ROWS), response
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_a_lie_has_one_outcome_for_each_row(lie: str) -> None:
+    """What is accepted is delivered, with a word about what could not be read; only who is named dies; an
+    answer that is no HTTP is none, so its rows are uncertain."""
+    reply, expected = LIES[lie]
+    found, response = await outcomes(reply)
+    assert [outcome.verdict.value for outcome in found] == expected
+    if expected == BOTH:
+        assert all(outcome.message for outcome in found), response
+
+
+async def test_a_bomb_is_not_unpacked() -> None:
+    """A hundred megabytes in a hundred kilobytes: a megabyte is kept, and not all of it is ever made."""
+    bomb = gzip.compress(bytes(100 * BODY_BYTES), mtime=0)
+    tracemalloc.start()
+    try:
+        found, response = await outcomes(answer("201 Created", bomb, "Content-Encoding: gzip"))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [outcome.verdict.value for outcome in found] == BOTH
+    assert len(response.body) <= BODY_BYTES
+    assert peak < 50 * BODY_BYTES
