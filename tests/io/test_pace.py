@@ -7,6 +7,7 @@ import apsw
 import pytest
 
 from segue.io.storage.pace import FRESH_MS, PaceBoard
+from segue.io.storage.sqlite import MIGRATIONS
 from segue.model.errors import MisconfiguredError, StorageUnavailable
 
 NOW = 1_790_000_000_000
@@ -78,6 +79,19 @@ def test_a_board_that_cannot_be_used_says_why(tmp_path: Path) -> None:
     newer.close()
     with pytest.raises(MisconfiguredError, match="has format 99"):
         PaceBoard.open(tmp_path / "newer.db")
+
+
+def test_a_board_of_the_first_format_is_made_anew(tmp_path: Path) -> None:
+    """What processes told one another then is worth nothing now."""
+    old = apsw.Connection(os.fspath(tmp_path / "pace.db"))
+    old.execute((MIGRATIONS / "pace" / "0001_first.sql").read_text("utf-8"))
+    old.execute("INSERT INTO pace(account, process, at_ms, body) VALUES ('a', 'p', ?, ?)", (NOW, b"1"))
+    old.pragma("user_version", 1)
+    old.close()
+    board = PaceBoard.open(tmp_path / "pace.db")
+    assert board.meet("me", NOW) == frozenset()
+    assert board.pools("a", NOW) == {}
+    board.close()
 
 
 def test_no_claim_is_left(tmp_path: Path) -> None:

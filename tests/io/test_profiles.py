@@ -47,7 +47,7 @@ async def test_two_people_with_one_id_are_never_taken_for_each_other(
     await database.close()
 
 
-async def test_a_walk_meets_everybody_once_and_the_old_are_forgotten(tmp_path: Path) -> None:
+async def test_a_walk_meets_everybody_once(tmp_path: Path) -> None:
     """Page by page, for a check of drift."""
     database = await SqliteDatabase.open(tmp_path / "state.db", family="state")
     for age, name in ((0, "new"), (10, "old")):
@@ -61,6 +61,4 @@ async def test_a_walk_meets_everybody_once_and_the_old_are_forgotten(tmp_path: P
         met += [person for _, person, _ in page]
         start = page[-1][0] + 1
     assert sorted(met) == sorted(f"{name}:{number}" for name in ("new", "old") for number in range(25))
-    await database.transact(lambda session: profiles.prune(session, NOW_MS - 5 * DAY_MS))
-    assert await database.read(profiles.count) == 25
     await database.close()

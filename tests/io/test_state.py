@@ -16,6 +16,7 @@ from tests.io.appender import start
 from tests.io.state_writer import STEP, checkpoint_of, deliver_for_ever, ids_of
 
 from segue.io.storage.seen import BUCKETS_IN_WINDOW
+from segue.io.storage.sqlite import MIGRATIONS
 from segue.io.storage.state import Checkpoint, CountKey, Cursor, State, StateReader
 from segue.model.delivery import Attempt, DeadLetter, Receipt, left_out, read_note
 from segue.model.errors import MisconfiguredError, StorageUnavailable
@@ -549,3 +550,36 @@ async def test_notes_of_receipts_are_kept_word_by_word_and_go_with_their_day(pat
         assert await state.receipts("m4") == []
     assert changed[0] == "UNCHANGED: address.city, plan"
     assert read_note(changed[0]) == ("UNCHANGED", ("address.city", "plan"))
+
+
+STEPS = sorted((MIGRATIONS / "state").glob("[0-9]*.sql"))
+
+
+@pytest.mark.parametrize("seen", range(1, len(STEPS)))
+async def test_a_state_of_any_older_format_goes_on_where_it_stood(path: Path, seen: int) -> None:
+    """Positions, values and commands are carried, and everything newer can be written."""
+    path.parent.mkdir()
+    with apsw.Connection(os.fspath(path)) as old:
+        for step in STEPS[:seen]:
+            old.execute(step.read_text("utf-8"))
+        old.pragma("user_version", seen)
+        old.execute("INSERT INTO cursor(lane, next_offset, settled) VALUES (3, 17, ?)", (b"\x90",))
+        old.execute("INSERT INTO value(name, body) VALUES ('journal', ?)", (b"5",))
+        old.execute("INSERT INTO command(name, arguments, asked_ms) VALUES ('pause', ?, 1)", (b"\x80",))
+    old.close()
+    async with opened(path) as state:
+        assert await state.load() == {3: Cursor(next_offset=17)}
+        assert await state.value("journal") == b"5"
+        assert [command.name for command in await state.commands()] == ["pause"]
+        await state.commit(
+            Checkpoint(
+                now_ms=NOW_MS,
+                cursors={3: Cursor(next_offset=18)},
+                receipts=[receipt(17)],
+                profiles={"u:1": b"x"},
+                repeats={"u:1": b"y"},
+            )
+        )
+        assert await state.profiles(["u:1"]) == {"u:1": b"x"}
+    async with opened(path) as state:
+        assert await state.load() == {3: Cursor(next_offset=18)}

@@ -61,11 +61,6 @@ def count(session: Session) -> int:
     return int(session.execute("SELECT COUNT(*) FROM profile")[0][0])
 
 
-def prune(session: Session, before_ms: int) -> None:
-    """Forget people nothing was written about since this time, to the day. It reads the whole table."""
-    session.execute("DELETE FROM profile WHERE touched_day < ?", (before_ms // DAY_MS,))
-
-
 def _id(person: str) -> int:
     return xxhash.xxh3_64_intdigest(person.encode("utf-8", "surrogatepass")) + FIRST
 
