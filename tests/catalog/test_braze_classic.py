@@ -553,7 +553,7 @@ def test_an_order_of_which_nothing_can_be_bought_is_a_dead_letter() -> None:
     found = journey(track("Order Completed", products=[{"id": "p1", "price": "a lot"}]))
     [told] = [each for each in found.subscriptions if each.matched]
     assert (told.result, told.reason) == ("dead", "PAYLOAD_VALIDATION_FAILED")
-    assert told.message == 'field "properties.products[0].price" must be a number'
+    assert told.message == 'field "properties.products[0].price" must be a number, found a text'
 
 
 def test_an_order_without_products_is_filtered() -> None:

@@ -1,11 +1,13 @@
 """A plan names everything that is wrong with a workspace at once, and keeps what is only odd as warnings."""
 
+import json
 from typing import Any
 
 import pytest
 
 from segue.catalog.contents import catalogue
 from segue.engine.plan import prepare
+from segue.engine.preview import preview
 from segue.kit.action import SYNC_MODE_KEY
 from segue.model.errors import MisconfiguredWorkspace
 from segue.model.workspace import Delivery, Destination, Filter, Source, Subscription, Workspace
@@ -241,3 +243,69 @@ def test_a_mapping_too_deep_to_look_into_is_one_fault() -> None:
         deep = {"a": deep}
     found = faults_of(workspace(subscription(mapping={**MAPPING, "properties": deep})))
     assert [problem for problem in found.values() if "levels deep" in problem]
+
+
+def test_what_is_too_large_to_be_compiled_is_told_of() -> None:
+    """It runs all the same, slower; what is larger still is refused, with its bound."""
+    wide = " or ".join(f'event = "{number}"' for number in range(1600))
+    many = {**MAPPING, "properties": {str(number): {"@path": f"$.p{number}"} for number in range(1600)}}
+    found = faults_of(workspace(subscription(trigger=wide, mapping=many)))
+    assert "more than 1,500 conditions" in found.pop(f"{S}.trigger")
+    assert "more than 1,500 values" in found.pop(f"{S}.mapping")
+    assert not found
+    most = {**MAPPING, "properties": {str(number): number for number in range(20_001)}}
+    assert (
+        "holds more than 20,000 values. Split it."
+        in faults_of(workspace(subscription(mapping=most)))[f"{S}.mapping"]
+    )
+    deep = "(" * 70 + 'event = "a"' + ")" * 70
+    assert "more than 60 deep" in faults_of(workspace(subscription(trigger=deep)))[f"{S}.trigger"]
+
+
+HOSTILE = [
+    "__import__('os').abort()",
+    "'+__class__+'",
+    "\n    raise SystemExit\n",
+    "{0.__init__} %(v)s {{x}}",
+    "\\",
+    "\u2028\u2029\x85\x00",
+    "a" * 2000,
+    "\\N{BULLET}",
+    "]) or exit() #",
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_text_is_only_text_wherever_an_operator_writes_it(hostile: str) -> None:
+    """In a trigger, a filter, a mapping's names and values, an id in the settings: the request has it
+    verbatim, and nothing of it ran."""
+    given = workspace(
+        subscription(
+            trigger=f'event = "{hostile}" and properties.missing != "{hostile}"',
+            mapping={
+                "external_id": {"@path": "$.userId"},
+                "name": {"@literal": hostile},
+                "time": {"@path": "$.timestamp"},
+                "properties": {
+                    hostile: {"@template": f"{hostile}{{{{userId}}}}"},
+                    "p": {"@path": f"$.{hostile}"},
+                },
+            },
+        ),
+        settings={"endpoint": "https://rest.iad-01.braze.com", "api_key": "k", "app_id": hostile},
+        filters=(
+            Filter(
+                id="f",
+                condition=f'event != "{hostile}" or properties.x = "{hostile}"',
+                actions=({"type": "DROP"},),
+            ),
+            Filter(id="g", actions=({"type": "DROP_PROPERTIES", "fields": {"": [hostile]}},)),
+        ),
+    )
+    event = {"type": "track", "event": hostile, "userId": "u1", "timestamp": "2026-11-24T10:00:00.000Z"}
+    [seen] = preview(prepare(given, catalogue()), "web", event).destinations
+    [request] = seen.requests
+    [sent] = json.loads(request.body)["events"]
+    assert (sent["name"], sent["app_id"]) == (hostile, hostile)
+    filled = hostile.replace("{{x}}", "")
+    assert sent["properties"] == {hostile: f"{filled}u1"}

@@ -201,7 +201,7 @@ def _add_steps(branch: Tree, subscription: SubscriptionPreview, every: bool) -> 
     for field, before, after in subscription.coerced:
         branch.add(Text.assemble(("coerced  ", "yellow"), f"{field}: {short(before)} → {short(after)}"))
     for field, sentence in subscription.notes:
-        branch.add(Text.assemble(("note  ", "yellow"), f"{field}: {sentence}"))
+        branch.add(Text.assemble(("note  ", "yellow"), f"{field}: {sentence}" if field else sentence))
 
 
 def _print_request(request: Request) -> None:

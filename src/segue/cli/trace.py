@@ -236,7 +236,8 @@ def _print_subscription(
     if subscription.message:
         out.print(f"      {printable(subscription.message)}", markup=False, soft_wrap=True)
     for field, sentence in subscription.notes:
-        out.print(f"      {printable(field)}: {printable(sentence)}", markup=False, soft_wrap=True)
+        at = f"{printable(field)}: " if field else ""
+        out.print(f"      {at}{printable(sentence)}", markup=False, soft_wrap=True)
     for receipt in receipts:
         _print_receipt(receipt)
     for doubt in chapter.uncertain:

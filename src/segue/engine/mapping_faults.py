@@ -110,12 +110,11 @@ def _constants(fields: Mapping[str, Field], mapping: Mapping[str, Any], place: s
 def _misfits(field: Field, key: str, value: Any, place: str) -> Iterator[Fault]:
     _, problems = check_settings({key: replace(field, required=False)}, {key: value})
     for path, problem in problems:
-        choices = ", ".join(str(choice.value) for choice in field.choices)
         where = re.sub(r"\[(\d+)\]", r".\1", path)
         yield Fault(
             place=f"{place}.{where}",
             problem=f"{problem}, and it is the same for every event.",
-            remedy=f"Use one of {choices}." if choices else field.help or "Mend it, or leave it out.",
+            remedy=field.remedy or "Mend it, or leave it out.",
         )
 
 

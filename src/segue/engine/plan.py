@@ -195,7 +195,7 @@ def _check_settings(config: Destination, page: Page, place: str, faults: list[Fa
             Fault(
                 place=f"{place}.settings.{name}",
                 problem=f"{problem}.",
-                remedy=setting.help
+                remedy=setting.remedy
                 if setting is not None
                 else f"The settings are {', '.join(page.settings)}.",
                 warning=name.split(".")[0] not in page.settings,

@@ -14,7 +14,7 @@ from segue.kit.partner import Destination as Page
 from segue.language import mapping as mappings
 from segue.language import trigger as triggers
 from segue.language.check import measure
-from segue.language.compile import compile_mapping, compile_trigger
+from segue.language.compile import DEEPEST, LARGEST, Compiled, compile_mapping, compile_trigger
 from segue.model.errors import Fault, InvalidMapping, InvalidTrigger
 from segue.model.event import Event
 from segue.model.workspace import Delivery, Subscription
@@ -112,6 +112,8 @@ def bind_subscription(
         batch = msgspec.structs.replace(batch, wait_seconds=wait)
     shaping = Shaping(settings=settings, sync_mode=sync_mode, hooks=hooks, slug=slug)
     is_batched = delivery.batching and mapping.get("enable_batching") is not False
+    matches, resolve = compile_trigger(trigger), compile_mapping(prepared)
+    _tell_of_size(matches, resolve, place, faults)
     return BoundSubscription(
         id=subscription.id,
         name=subscription.name or action.title,
@@ -125,11 +127,26 @@ def bind_subscription(
         travel=_travel(action, batch, delivery, page, is_batched=is_batched),
         types=types,
         events=events,
-        matches=compile_trigger(trigger),
-        resolve=compile_mapping(prepared),
+        matches=matches,
+        resolve=resolve,
         sends=Verdict(subscription.id, action.slug, "sends"),
         quick=compile_quick(action, slug, mapping, shaping, trigger),
     )
+
+
+def _tell_of_size(matches: Compiled, resolve: Compiled, place: str, faults: list[Fault]) -> None:
+    """Warn of what is too large to be compiled: it works, many times slower."""
+    for compiled, name, what in ((matches, "trigger", "conditions"), (resolve, "mapping", "values")):
+        if not compiled.source:
+            faults.append(
+                Fault(
+                    place=f"{place}.{name}",
+                    problem=f"more than {LARGEST:,} {what}, or more than {DEEPEST} inside one another: it is "
+                    "not compiled, so each event takes many times as long.",
+                    remedy="Write it flatter, or split the subscription in two.",
+                    warning=True,
+                )
+            )
 
 
 def new_mapping(action: Action, slug: str) -> JsonObject:

@@ -45,7 +45,9 @@ class Coercer:
     def coerce(self, mapped: object) -> tuple[Payload, Sequence[Note]]:
         """Make a mapped payload fit. Raises InvalidPayload naming every required field that does not."""
         if not isinstance(mapped, dict):
-            raise InvalidPayload([("", f"the payload must be an object, the mapping gave {_kind(mapped)}")])
+            raise InvalidPayload(
+                [("", f"the payload must be an object, the mapping gave {described(mapped)}")]
+            )
         slots = self._slots
         payload: Payload = {}
         notes: list[Note] = []
@@ -195,10 +197,10 @@ def _single_converter(field: Field) -> Convert:
         found = value[0] if value.__class__ is list and len(value) == 1 else value
         fitted = found if field.type == "datetime" and _is_number(found) else cast(found)
         if fitted is None:
-            raise _Misfit([(path, f"must be {expected}, found {_kind(value)}")])
+            raise _Misfit([(path, f"must be {expected}, found {described(value)}")])
         rule = check(fitted) if check is not None else ""
         if rule:
-            raise _Misfit([(path, f"must be {rule}, found {_kind(value)} that is not")])
+            raise _Misfit([(path, f"must be {rule}, found {described(value)} that is not")])
         return fitted
 
     return convert
@@ -207,7 +209,7 @@ def _single_converter(field: Field) -> Convert:
 def _free_object(value: Any, path: str, notes: list[Note]) -> Any:
     if value.__class__ is dict:
         return value
-    raise _Misfit([(path, f"must be an object, found {_kind(value)}")])
+    raise _Misfit([(path, f"must be an object, found {described(value)}")])
 
 
 def _object_converter(field: Field) -> Convert:
@@ -356,7 +358,8 @@ _KINDS: Final[Mapping[str, str]] = {
 }
 
 
-def _kind(value: object) -> str:
+def described(value: object) -> str:
+    """Name the type of a JSON value in a sentence, never the value: "a text", "a list"."""
     name = type_name(value)
     return _KINDS.get(name, name)
 

@@ -87,6 +87,13 @@ class Field(msgspec.Struct, frozen=True):
         return self.default is not NO_DEFAULT
 
     @property
+    def remedy(self) -> str:
+        """What to do about a value that does not fit: the choices there are, and what the field is for."""
+        if not self.choices:
+            return self.help
+        return f"Use one of {', '.join(str(choice.value) for choice in self.choices)}. {self.help}".rstrip()
+
+    @property
     def takes_null(self) -> bool:
         """Null survives cleaning; lists and objects with members lose the permission, as published."""
         return self.allow_null and not self.multiple and self.properties is None

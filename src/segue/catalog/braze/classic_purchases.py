@@ -15,6 +15,7 @@ from math import isfinite
 from typing import Any, Final
 
 from segue.kit.action import JsonObject
+from segue.kit.coerce import described
 from segue.model.errors import InvalidPayload
 
 from .values import PURCHASE_PROPERTIES_TAKEN, Notes, without_taken
@@ -55,16 +56,20 @@ def of_products(products: list[Any], currency: Any, notes: Notes) -> list[JsonOb
 
 def _of_product(product: Any, currency: Any, place: str) -> JsonObject:
     if not isinstance(product, dict):
-        raise InvalidPayload([(place, "must be an object")])
+        raise InvalidPayload([(place, f"must be an object, found {described(product)}")])
     name = next((product[key] for key in _ID_NAMES if product.get(key) not in (None, "")), None)
     price = amount_of(product.get("price"))
     quantity = amount_of(product.get("quantity") or 1)
     if not isinstance(name, str | int) or isinstance(name, bool):
-        raise InvalidPayload([(place, "needs a product_id or id, a text")])
+        raise InvalidPayload([(place, f"needs a product_id or id, a text, found {described(name)}")])
     if price is None:
-        raise InvalidPayload([(f"{place}.price", "must be a number")])
+        raise InvalidPayload(
+            [(f"{place}.price", f"must be a number, found {described(product.get('price'))}")]
+        )
     if quantity is None or quantity != int(quantity):
-        raise InvalidPayload([(f"{place}.quantity", "must be a whole number")])
+        raise InvalidPayload(
+            [(f"{place}.quantity", f"must be a whole number, found {described(product.get('quantity'))}")]
+        )
     return {
         "product_id": str(name),
         "currency": next((each for each in (currency, product.get("currency")) if _is_text(each)), "USD"),

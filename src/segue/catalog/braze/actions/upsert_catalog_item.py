@@ -50,7 +50,9 @@ def shape(payload: Payload, shaping: Shaping) -> Shaped:
         )
     item_id = payload["item_id"]
     if not _NAME.fullmatch(item_id):
-        raise InvalidPayload([("item_id", "must be letters, digits, hyphens and underscores only")])
+        raise InvalidPayload(
+            [("item_id", "must be letters, digits, hyphens and underscores only, found a text that is not")]
+        )
     if shaping.sync_mode == "delete":
         return Shaped(items=[{"id": item_id}], context=f"DELETE {catalog}")
     if not payload.get("item"):
