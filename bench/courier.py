@@ -21,7 +21,7 @@ def run(seconds: float) -> Result:
         began = time.perf_counter()
         courier = bench.segue(sandbox, roles="courier")
         ready = time.perf_counter() - began
-        took, used, answered = drain(courier, sandbox, backlog["objects"])
+        took, used, answered, early = drain(courier, sandbox, backlog["objects"])
         share = backlog["events"] / backlog["objects"]
         requests = calls(sandbox)
         memory = courier.memory_bytes() / 1e6
@@ -30,26 +30,34 @@ def run(seconds: float) -> Result:
         "cpu_us_per_event": used * 1e6 / (answered * share),
         "requests": requests,
         "objects_per_request": backlog["objects"] / requests,
+        "memory_mb_at_a_quarter": early / 1e6,
         "memory_mb": memory,
         "start_seconds": ready,
     }
     table = Table(
         title=f"Courier, draining {count:,} events ({requests:,} requests, 64 in flight)",
-        columns=["", "events/s", "CPU µs/event", "objects/request", "memory MB"],
+        columns=["", "events/s", "CPU µs/event", "objects/request", "MB at 1/4", "MB at the end"],
         rows=[["one courier", *(figures[name] for name in SHOWN)]],
         note="Measured from the first delivered object to 95 % of all; the rest waits to fill its batch.",
     )
     return Result(name="courier", tables=[table], figures=figures)
 
 
-SHOWN = ("events_per_second", "cpu_us_per_event", "objects_per_request", "memory_mb")
+SHOWN = (
+    "events_per_second",
+    "cpu_us_per_event",
+    "objects_per_request",
+    "memory_mb_at_a_quarter",
+    "memory_mb",
+)
 
 
-def drain(courier: Process, sandbox: Process, objects: int) -> tuple[float, float, int]:
-    """Wait until everything arrived; gives seconds, processor seconds and objects of the steady part."""
+def drain(courier: Process, sandbox: Process, objects: int) -> tuple[float, float, int, int]:
+    """Wait until everything arrived; gives seconds, processor seconds and objects of the steady part, and the
+    bytes of memory held when a quarter had arrived."""
     until = time.perf_counter() + MOST_SECONDS
     began = used = 0.0
-    first = 0
+    first = early = 0
     steady: tuple[float, float, int] | None = None
     while (now := time.perf_counter()) < until:
         found = delivered(sandbox)
@@ -57,9 +65,11 @@ def drain(courier: Process, sandbox: Process, objects: int) -> tuple[float, floa
             first, began, used = found, now, courier.cpu_seconds()
         elif steady is None and found >= objects * 0.95:
             steady = now - began, courier.cpu_seconds() - used, found - first
+        if not early and found >= objects / 4:
+            early = courier.memory_bytes()
         if found >= objects:
             assert found == objects, f"{objects} objects were expected, {found} arrived"
             assert steady is not None
-            return steady
+            return *steady, early
         time.sleep(TICK_SECONDS)
     raise RuntimeError(f"{delivered(sandbox)} of {objects} objects arrived in {MOST_SECONDS:.0f} seconds")
