@@ -33,8 +33,8 @@ from segue.engine.fold import Fold, Wish, fold, is_operation, single
 from segue.engine.moment import iso
 from segue.engine.person import Identity
 from segue.engine.points import Meter
-from segue.engine.profile import Prepared, Profile, Touch, forgotten, newest
-from segue.engine.reduction import GONE, Reduction, reduced, stale_parts, unreduced, without
+from segue.engine.profile import Departure, Dropped, Prepared, Profile, Touch, forgotten, newest
+from segue.engine.reduction import GONE, Reduction, reduced, stale_parts, unchanged, unreduced, without
 from segue.engine.roster import Roster
 from segue.kit.attributes import AttributeShape, Disturbance, JsonObject
 from segue.model.delivery import STALE, UNCHANGED
@@ -66,32 +66,6 @@ class Update(msgspec.Struct, frozen=True, gc=False):
     event_ms: int
     received_ms: int
     alone: bool = False
-
-
-class Dropped(msgspec.Struct, frozen=True, gc=False):
-    """An update with nothing left to send.
-
-    names  its attributes; costs: attribute -> data points it would have cost
-    """
-
-    index: int
-    reason: str
-    names: list[str]
-    costs: Mapping[str, int]
-
-    @property
-    def saved(self) -> int:
-        """Data points it would have cost."""
-        return sum(self.costs.values())
-
-
-class Departure(msgspec.Struct):
-    """What becomes of some updates: the objects to send, in this order, the updates that none of them
-    carries, and what was left out of each: update -> (attribute, why)."""
-
-    objects: list[Prepared] = []
-    dropped: list[Dropped] = []
-    notes: dict[int, list[tuple[str, str]]] = {}
 
 
 class Profiles:
@@ -171,7 +145,10 @@ class Profiles:
         profile = self._roster[wish.person]
         if profile.flying:
             return None
-        if self._cut(profile, wish, []):
+        if wish.when >= profile.latest and not profile.kin:
+            if (dropped := self._unchanged(profile, wish)) is not None:
+                return dropped
+        elif self._cut(profile, wish, []):
             return self._dropped(wish, STALE)
         reduction = self._reduce(profile, single(wish))
         if reduction.object is not None:
@@ -266,8 +243,11 @@ class Profiles:
         return Wish(index, key, update.item, item, when, control, update.alone)
 
     def _depart(self, profile: Profile, wishes: list[Wish], departure: Departure) -> None:
-        if len(wishes) == 1 and wishes[0].when >= profile.latest and not profile.kin:
-            self._send(profile, single(wishes[0]), departure)  # nearly always
+        if len(wishes) == 1 and wishes[0].when >= profile.latest and not profile.kin:  # nearly always
+            if (dropped := self._unchanged(profile, wishes[0])) is not None:
+                departure.dropped.append(dropped)
+            else:
+                self._send(profile, single(wishes[0]), departure)
             return
         kept = []
         for wish in wishes:
@@ -316,6 +296,19 @@ class Profiles:
         wish.object, wish.is_cut = kept, True
         # A profile that may not be there yet is still to be made.
         return kept.keys() <= wish.control and (profile.exists or not shape.proves(kept))
+
+    def _unchanged(self, profile: Profile, wish: Wish) -> Dropped | None:
+        """An update that is newer than all that is known, and says nothing else; None when it may."""
+        if not self.changed_only or profile.flying:
+            return None
+        costs = unchanged(profile, wish, self._shape, self.meter)
+        if costs is None:
+            return None
+        profile.latest = wish.when
+        self._roster.change((wish.person,))
+        return Dropped(
+            wish.index, UNCHANGED, [name for name in wish.object if name not in wish.control], costs
+        )
 
     def _reduce(self, profile: Profile, folded: Fold) -> Reduction:
         if self.changed_only:

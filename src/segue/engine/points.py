@@ -64,9 +64,9 @@ class Meter:
         if name in self._free:
             return 0
         kind = type(value)
-        if kind is dict and name not in self._metered:
-            return of_leaves(value)
-        return of_custom(value, self._shape) if kind is list and name not in self._metered else 1
+        if kind is str or name in self._metered:
+            return 1
+        return of_leaves(value) if kind is dict else of_custom(value, self._shape) if kind is list else 1
 
     def of_value(self, value: Any) -> int:
         """Data points of a custom attribute's value; 0 for what the partner may not store."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from segue.engine import points
-from segue.engine.difference import edited, is_branch, is_objects, news, patch, pruned
+from segue.engine.difference import edited, is_branch, is_objects, news, patch, pruned, same
 from segue.engine.fold import Fold, Wish, is_merging, is_operation, parts_of
 from segue.engine.profile import (
     Entry,
@@ -26,6 +26,8 @@ from segue.engine.profile import (
     newest,
 )
 from segue.kit.attributes import AttributeShape, JsonObject
+
+_CONTAINERS: Final = frozenset({dict, list})
 
 GONE: Final = object()
 """Stands for a value nothing is left of; null is a value."""
@@ -79,6 +81,35 @@ def unreduced(fold: Fold, shape: AttributeShape, meter: points.Meter) -> Reducti
             touched[name] = when if value is not None else Whole(when.clock, known=True)
     costs = meter.by_attribute(fold.object)
     return Reduction(fold.object, touched, True, costs, costs)
+
+
+def unchanged(
+    profile: Profile, wish: Wish, shape: AttributeShape, meter: points.Meter
+) -> dict[str, int] | None:
+    """The data points, by attribute, of an update that says nothing new, whose values are now as new as it;
+    None when it may say something. The quick way for the commonest update: what `reduced` would find out."""
+    entries, control, always = profile.entries, wish.control, shape.always
+    held: list[tuple[str, Entry]] = []
+    costs: dict[str, int] = {}
+    for name, value in wish.object.items():
+        if name not in control:
+            entry = entries.get(name)
+            if entry is None or len(entry) != 3 or name in always:
+                return None
+            known = entry[2]
+            kind = type(known)
+            if kind is not type(value) or known != value or (kind in _CONTAINERS and not same(known, value)):
+                return None
+            held.append((name, entry))
+        if cost := meter.of_held(name, value):
+            costs[name] = cost
+    if not held:
+        return None
+    when = wish.when
+    for name, entry in held:
+        if when > entry[0]:
+            entries[name] = (when, entry[1], entry[2])
+    return costs
 
 
 def reduced(
