@@ -77,11 +77,11 @@ ALWAYS: Final = (
 """What every group of fifty worlds has in it."""
 
 OFTEN: Final = {
-    **dict.fromkeys(("attributes changed", "attributes hashed", "packing action", "packing person"), 25),
+    **dict.fromkeys(("attributes changed", "attributes hashed", "packing action", "packing person"), 20),
     **dict.fromkeys(("uncertain hold", "visitors, log-ins and merges", "two couriers"), 15),
     **dict.fromkeys(("handed over: some lanes", "overtakes: an earlier request", "answer: 429"), 60),
     **dict.fromkeys(("answer: 500", "answer: 502", "answer: 503", "answer: 504"), 3),
-    **dict.fromkeys(("taken in, and the answer: ECONNRESET", "taken in, and the answer: ETIMEDOUT"), 5),
+    **dict.fromkeys(("taken in, and the answer: ECONNRESET", "taken in, and the answer: ETIMEDOUT"), 3),
     **dict.fromkeys(("calendar: set back", "calendar: set ahead", "taken in, and the answer: 504"), 1),
 }
 """What the first hundred worlds have, and at least how often."""
