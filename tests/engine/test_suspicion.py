@@ -4,7 +4,7 @@ from random import Random
 
 from tests.engine.rows import row
 
-from segue.engine.batch import Waiting
+from segue.engine.line import Waiting
 from segue.engine.suspicion import NEIGHBOURS, PROBES, Suspicion
 from segue.engine.travel import Travel
 from segue.model.delivery import Outcome, Verdict

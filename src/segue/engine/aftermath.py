@@ -6,7 +6,8 @@ from typing import Final
 import msgspec
 
 from segue.engine import search
-from segue.engine.batch import Batch, Search, Waiting
+from segue.engine.batch import Batch, Search
+from segue.engine.line import Waiting
 from segue.engine.retry import Apart, Dead, Done, Halve, Later, Wait, decide
 from segue.model.delivery import Attempt, Outcome, Receipt, Verdict, tries
 

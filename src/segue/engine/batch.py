@@ -6,20 +6,22 @@ one another**. A row may leave only when every earlier row of each of its people
 leaves in the same request. So requests on the way never share a person, and a row that is due but
 blocked hurries whatever stands before it.
 
+Only rows that nothing of their people stands before, and what follows them in the same request, are looked
+at when a request is made (`segue.engine.line`): what waits behind others costs nothing, however much it is.
+
 Times are seconds of the caller's monotonic clock.
 """
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, Self
+from heapq import heappush
+from typing import Final
 
 import msgspec
 
+from segue.engine.line import NEVER, Followers, Queue, Waiting
 from segue.engine.travel import Travel
 from segue.model.delivery import Attempt, Outcome, Row
-
-NEVER: Final = float("inf")
-
 
 OpensAt = Callable[[Travel], float]
 """When a request may leave at the earliest, as far as its partner's rate limits go."""
@@ -27,39 +29,6 @@ OpensAt = Callable[[Travel], float]
 
 def _at_once(_: Travel) -> float:
     return 0.0
-
-
-class Waiting(msgspec.Struct, eq=False, gc=True):
-    """A row in the batcher, with what happened to it so far.
-
-    people      the person keys whose order it keeps
-    not_before  earliest time it may leave (a retry)
-    retries     tries that count: the partner asked for this row to be sent again
-    attempts    the history of tries that did not deliver it
-    troubles    tries in a row that met trouble of the partner's; suspected: those of them after others had
-                passed; failed_at: answers that had passed at the last (`segue.engine.suspicion`)
-    is_alone    it must not share an object with other rows: one that carried several was refused
-    position    index of its first object in the request it left in last
-    notes       what of it did not travel, for its receipt (`segue.model.delivery.left_out`)
-    place       of its array in a request that holds several (`Travel.pack`)
-    """
-
-    row: Row
-    travel: Travel
-    people: tuple[str, ...]
-    since: float
-    not_before: float = 0.0
-    retries: int = 0
-    attempts: tuple[Attempt, ...] = ()
-    in_flight: bool = False
-    size: int = 0
-    troubles: int = 0
-    suspected: int = 0
-    place: int = 0
-    failed_at: int = -1
-    is_alone: bool = False
-    position: int = 0
-    notes: tuple[str, ...] = ()
 
 
 class Search(msgspec.Struct, frozen=True, eq=False):
@@ -96,52 +65,15 @@ class Batch(msgspec.Struct, eq=False):
         return [entry.row for entry in self.waiting]
 
 
-class _Queue(msgspec.Struct, eq=False):
-    """items: by what is bounded together, so one number unless the travel bounds each array; blocked: of
-    those, what could not leave at the last look, 0 again after a settlement."""
-
-    travel: Travel
-    items: list[int]
-    blocked: list[int]
-    entries: list[Waiting] = []
-    hurried: bool = False
-
-    @classmethod
-    def of(cls, travel: Travel) -> Self:
-        bounds = 1 + max((place for _, place in travel.pack), default=0) if travel.each else 1
-        return cls(travel, [0] * bounds, [0] * bounds)
-
-    def bound(self, entry: Waiting) -> int:
-        """Which of the numbers counts a row."""
-        return entry.place if self.travel.each else 0
-
-    @property
-    def may_leave(self) -> bool:
-        """Whether something was not blocked at the last look."""
-        return self.blocked != self.items
-
-    @property
-    def is_full(self) -> bool:
-        """Whether there is enough for a full request, as far as is known."""
-        most = self.travel.items
-        return any(items - blocked >= most for items, blocked in zip(self.items, self.blocked, strict=True))
-
-    def due_at(self) -> float:
-        if not self.entries:
-            return NEVER
-        if self.hurried:
-            return 0.0
-        return self.entries[0].since + self.travel.wait_seconds
-
-
 class Batcher:
     """The rows of one destination between the mapping and the wire."""
 
     def __init__(self) -> None:
-        self._queues: dict[Travel, _Queue] = {}
+        self._queues: dict[Travel, Queue] = {}
         self._chains: dict[str, list[Waiting]] = {}
         self._again: list[Batch] = []
         self._batches = 0
+        self._numbers = itertools.count(1)
         self.rows = 0
         self.in_flight = 0
 
@@ -154,28 +86,32 @@ class Batcher:
         attempts: tuple[Attempt, ...] = (),
     ) -> Waiting:
         """Take a row; it leaves after every earlier row of its people. attempts: its history so far."""
+        queue = self._queues.get(travel)
+        if queue is None:
+            queue = self._queues[travel] = Queue.of(travel)
         entry = Waiting(
             row=row,
-            travel=travel,
+            travel=queue.travel,
             people=tuple(people),
             since=now,
+            number=next(self._numbers),
             attempts=attempts,
             size=row.size_bytes,
             place=travel.place(row) if travel.pack else 0,
         )
         self.rows += 1
         chains = self._chains
+        is_free = True
         for person in entry.people:
             chain = chains.get(person)
             if chain is None:
                 chains[person] = [entry]
             else:
                 chain.append(entry)
-        queue = self._queues.get(travel)
-        if queue is None:
-            queue = self._queues[travel] = _Queue.of(travel)
-        queue.entries.append(entry)
-        queue.items[queue.bound(entry)] += len(row.items)
+                is_free = False
+        queue.add(entry)
+        if is_free:
+            heappush(queue.free, (entry.number, entry))
         return entry
 
     def bar(self, person: str) -> Waiting:
@@ -197,7 +133,7 @@ class Batcher:
         walks through everything."""
         seen: set[int] = set()
         again = (entry for batch in self._again for entry in batch.waiting)
-        queued = (entry for queue in self._queues.values() for entry in queue.entries)
+        queued = (entry for queue in self._queues.values() for entry in queue.entries())
         for entry in itertools.chain(*self._chains.values(), queued, again):
             if id(entry) not in seen:
                 seen.add(id(entry))
@@ -205,12 +141,13 @@ class Batcher:
 
     def blocker(self, entry: Waiting) -> Waiting | None:
         """The earlier row of one of its people that a row waits for; None when it waits for none."""
-        return self._blocker(entry, set())
+        chains = self._chains
+        return next((chains[person][0] for person in entry.people if chains[person][0] is not entry), None)
 
     def hurry(self) -> None:
         """Make every queue due now: the caller needs room, or is stopping."""
         for queue in self._queues.values():
-            queue.hurried = bool(queue.entries)
+            queue.hurried = queue.rows > 0
 
     def due(self, now: float, most: int, opens_at: OpensAt = _at_once) -> list[Batch]:
         """Give at most `most` batches that leave now; their rows count as in flight until settled."""
@@ -220,9 +157,9 @@ class Batcher:
         while hurried and len(found) < most:
             hurried = False
             for queue in self._queues.values():
-                if not queue.entries or opens_at(queue.travel) > now:
+                if not queue.rows or opens_at(queue.travel) > now:
                     continue
-                while len(found) < most and queue.entries:
+                while len(found) < most and queue.rows:
                     full = queue.is_full
                     late = queue.due_at() <= now
                     if not full and not late:
@@ -238,7 +175,7 @@ class Batcher:
         """When to ask `due` again if nothing else happens; NEVER when only a settlement can help."""
         soonest = NEVER
         for queue in self._queues.values():
-            if queue.entries and queue.may_leave:
+            if queue.free:
                 soonest = min(soonest, max(queue.due_at(), opens_at(queue.travel)))
         for batch in self._again:
             if not self._is_blocked(batch):
@@ -296,9 +233,12 @@ class Batcher:
         self.in_flight += len(batch.waiting)
 
     def _wake(self, entry: Waiting) -> None:
+        """Free a row when nothing of any of its people stands before it any more."""
         queue = self._queues.get(entry.travel)
         if queue is not None:
             queue.blocked = [0] * len(queue.blocked)
+            if entry.is_queued and self.blocker(entry) is None:
+                heappush(queue.free, (entry.number, entry))
 
     def _take_again(self, now: float, most: int, found: list[Batch], opens_at: OpensAt) -> None:
         kept = []
@@ -327,60 +267,56 @@ class Batcher:
                     return earlier
         return None
 
-    def _form(self, queue: _Queue, *, late: bool) -> Batch | None:
+    def _form(self, queue: Queue, *, late: bool) -> Batch | None:
         """Take the rows that may leave, in order, up to the caps; None when there is no full batch of
         them and it is not late, or when none may leave at all."""
         travel = queue.travel
         taken: list[Waiting] = []
-        chosen: set[int] = set()
         items, size = [0] * len(queue.items), 0
-        kept: list[Waiting] = []
+        over: list[Waiting] = []  # rows that did not fit, while others may
+        followers = Followers(self._chains)
         is_full = False
-        looked = 0  # at rows that did not fit, while others may
-        for index, entry in enumerate(queue.entries):
-            if self._blocker(entry, chosen) is not None:
-                kept.append(entry)
-                continue
+        while (entry := followers.next(queue.free)) is not None:
             count, bound = len(entry.row.items), queue.bound(entry)
             is_over = items[bound] + count > travel.items
             if taken and (is_over or size + entry.size + count > travel.bytes):
                 is_full = True
-                looked += 1
-                if is_over and travel.each and looked < travel.items:
-                    kept.append(entry)
+                over.append(entry)
+                if is_over and travel.each and len(over) < travel.items:
                     continue
-                kept.extend(queue.entries[index:])
                 break
             taken.append(entry)
-            chosen.add(id(entry))
+            followers.add(entry)
             items[bound] += count
             size += entry.size + count
             if min(items) >= travel.items:
-                kept.extend(queue.entries[index + 1 :])
                 is_full = True
                 break
-        if not taken or not (is_full or late or max(items) >= travel.items):
+        leaves = bool(taken) and (is_full or late or max(items) >= travel.items)
+        for entry in over if leaves else [*over, *taken]:
+            if entry.number not in followers.numbers:
+                heappush(queue.free, (entry.number, entry))
+        if not leaves:
             queue.blocked = [there - some for there, some in zip(queue.items, items, strict=True)]
             return None
-        queue.entries = kept
-        queue.items = [there - some for there, some in zip(queue.items, items, strict=True)]
-        if not kept:
-            queue.hurried = False
+        queue.take(taken)
         batch = Batch(self._next_id(), travel, taken)
         self._lift(batch)
         return batch
 
-    def _hurry_blockers(self, queue: _Queue, now: float) -> bool:
+    def _hurry_blockers(self, queue: Queue, now: float) -> bool:
         """Make the queues of rows that block this late one due; true when that changed anything."""
         changed = False
-        for entry in queue.entries:
+        if not any(other.rows and other.due_at() > now for other in self._queues.values()):
+            return False
+        for entry in queue.entries():
             if entry.since + queue.travel.wait_seconds > now and not queue.hurried:
                 break
-            blocker = self._blocker(entry, set())
+            blocker = self.blocker(entry)
             if blocker is None or blocker.in_flight:
                 continue
             other = self._queues.get(blocker.travel)
-            if other is not None and other is not queue and other.entries and other.due_at() > now:
+            if other is not None and other is not queue and other.rows and other.due_at() > now:
                 other.hurried = True
                 changed = True
         return changed

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from segue.engine.batch import Batcher, Waiting
+from segue.engine.batch import Batcher
 from segue.engine.ledger import Ledger
+from segue.engine.line import Waiting
 from segue.model.delivery import Attempt, Halt
 
 

@@ -17,8 +17,8 @@ import msgspec
 import orjson
 from msgspec.structs import replace
 
-from segue.engine.batch import Waiting
 from segue.engine.delta import Fate, Profiles, Update
+from segue.engine.line import Waiting
 from segue.engine.points import Spending
 from segue.engine.profile import Departure, Prepared, Still
 from segue.kit.attributes import JsonObject

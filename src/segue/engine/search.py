@@ -21,7 +21,8 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
-from segue.engine.batch import Search, Waiting
+from segue.engine.batch import Search
+from segue.engine.line import Waiting
 from segue.model.delivery import Outcome
 
 

@@ -16,7 +16,7 @@ being blamed for anything: a half that passes ends the hold, and shows who faile
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from segue.engine.batch import Waiting
+from segue.engine.line import Waiting
 from segue.model.delivery import Outcome
 
 NEIGHBOURS: Final = 3

@@ -14,9 +14,9 @@ import msgspec
 import orjson
 import structlog
 
-from segue.engine.batch import Waiting
 from segue.engine.caps import OVER_BUDGET, Guard, Standing, period
 from segue.engine.cost import DAY_MS, Costs, name_of
+from segue.engine.line import Waiting
 from segue.engine.parcel import LeftOut
 from segue.engine.plan import BoundDestination
 from segue.engine.points import Meter as PointMeter

@@ -17,8 +17,9 @@ from typing import Final, Protocol
 import msgspec
 import structlog
 
-from segue.engine.batch import Batcher, Waiting
+from segue.engine.batch import Batcher
 from segue.engine.ledger import Ledger
+from segue.engine.line import Waiting
 from segue.io.log.stream import Log
 from segue.io.storage.state import Cursor, StateReader
 from segue.model.errors import UnavailableError

@@ -10,9 +10,10 @@ from typing import Final
 import structlog
 
 from segue.engine.aftermath import Ended, receipt
-from segue.engine.batch import Batcher, Waiting
+from segue.engine.batch import Batcher
 from segue.engine.dead import bury
 from segue.engine.ledger import Ledger, OpenEvent
+from segue.engine.line import Waiting
 from segue.engine.parcel import LeftOut
 from segue.engine.plan import BoundDestination
 from segue.engine.route import Routed

@@ -8,7 +8,8 @@ import structlog
 from msgspec.structs import replace
 
 from segue.engine.aftermath import weigh
-from segue.engine.batch import NEVER, Batch, Batcher, Waiting
+from segue.engine.batch import Batch, Batcher
+from segue.engine.line import NEVER, Waiting
 from segue.engine.parcel import Parcel
 from segue.engine.plan import BoundDestination
 from segue.engine.pool import Permit

@@ -15,8 +15,8 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from segue.engine.batch import Waiting
 from segue.engine.delta import Profiles
+from segue.engine.line import Waiting
 from segue.engine.parcel import LeftOut, Parcel, pack, update
 from segue.engine.plan import BoundDestination
 from segue.engine.points import Spending
