@@ -6,7 +6,7 @@ import traceback
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from tests.language.strategies import (
     EVENTS,
     HOSTILE,
@@ -70,11 +70,16 @@ def test_a_compiled_trigger_answers_as_the_reference() -> None:
     assert answers == {(operator, answer) for operator in TESTS for answer in (True, False)}
 
 
+RARE = {"@transform": {"apply": {"a": 1}, "mapping": {"@path": "$.nothing.here"}}}
+"""A transform that gives nothing hardly ever comes out of a generator."""
+
+
 def test_generated_mappings_reach_every_directive() -> None:
     """With a value, and most of them without one and with an error too."""
     outcomes: dict[str, set[str]] = {"value": set(), "nothing": set(), "error": set()}
 
     @settings(max_examples=300, database=None)
+    @example(RARE, {})
     @given(directives(2), EVENTS)
     def shape(source: Any, event: Any) -> None:
         try:
