@@ -241,6 +241,7 @@ class Batching(RuleBasedStateMachine):
         self.now = 0.0
         self.added: list[Waiting] = []
         self.settled: set[int] = set()
+        self.stones: list[tuple[Waiting, int]] = []
         self.on_the_way: list[Batch] = []
 
     @rule(
@@ -255,6 +256,24 @@ class Batching(RuleBasedStateMachine):
             row(len(self.added), person=person, items=items), travel, people, now=self.now
         )
         self.added.append(entry)
+
+    @rule(person=st.sampled_from(["u:1", "u:2", "a:1"]))
+    def bar(self, person: str) -> None:
+        self.stones.append((self.batcher.bar(person), len(self.added)))
+
+    @precondition(lambda self: self.stones)
+    @rule(data=st.data())
+    def lift(self, data: st.DataObject) -> None:
+        stone, _ = self.stones.pop(data.draw(st.integers(0, len(self.stones) - 1)))
+        self.batcher.lift(stone)
+
+    @invariant()
+    def nobody_passes_a_stone(self) -> None:
+        for stone, after in getattr(self, "stones", ()):
+            for batch in self.on_the_way:
+                ids = {id(entry) for entry in batch.waiting}
+                late = [each for each in self.added[after:] if id(each) in ids]
+                assert not any(set(each.people) & set(stone.people) for each in late)
 
     @rule(seconds=st.sampled_from([0.0, 1.0, 30.0, 90.0]))
     def wait(self, seconds: float) -> None:
@@ -289,6 +308,10 @@ class Batching(RuleBasedStateMachine):
                 and id(earlier) not in self.settled
                 and (id(earlier) not in chosen or not batch.travel.ordered)
                 for earlier in self.added[: self.added.index(entry)]
+            )
+            and not any(
+                set(stone.people) & set(entry.people) and self.added.index(entry) >= after
+                for stone, after in self.stones
             )
         ]
 
@@ -336,6 +359,8 @@ class Batching(RuleBasedStateMachine):
         """Whatever happened, everything leaves in the end."""
         if not hasattr(self, "added"):
             return
+        for stone, _ in self.stones:
+            self.batcher.lift(stone)
         for batch in self.on_the_way:
             for entry in batch.waiting:
                 self.batcher.settle(entry)

@@ -195,8 +195,9 @@ class Batcher:
             if len(chain) == 1:
                 del self._chains[person]
             else:
+                was_first = chain[0] is entry
                 chain.remove(entry)
-                self._wake(chain[0])
+                self._wake(chain[0], was_first=was_first)
 
     def put_back(
         self, batch: Batch, groups: Iterable[tuple[Sequence[Waiting], Search | None]], *, last: bool = False
@@ -232,12 +233,12 @@ class Batcher:
             positions[entry.place] = position + len(entry.row.items)
         self.in_flight += len(batch.waiting)
 
-    def _wake(self, entry: Waiting) -> None:
-        """Free a row when nothing of any of its people stands before it any more."""
+    def _wake(self, entry: Waiting, *, was_first: bool) -> None:
+        """Something of a person is gone: free their earliest row if only that stood before it."""
         queue = self._queues.get(entry.travel)
         if queue is not None:
             queue.blocked = [0] * len(queue.blocked)
-            if entry.is_queued and self.blocker(entry) is None:
+            if was_first and entry.is_queued and self.blocker(entry) is None:
                 heappush(queue.free, (entry.number, entry))
 
     def _take_again(self, now: float, most: int, found: list[Batch], opens_at: OpensAt) -> None:
