@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import apsw
 import pytest
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 from tests.io.appender import start
 from tests.io.state_writer import STEP, checkpoint_of, deliver_for_ever, ids_of
 
+from segue.io.storage.database import Session
 from segue.io.storage.seen import BUCKETS_IN_WINDOW
-from segue.io.storage.sqlite import MIGRATIONS
+from segue.io.storage.sqlite import MIGRATIONS, SqliteDatabase
 from segue.io.storage.state import Checkpoint, CountKey, Cursor, State, StateReader
 from segue.model.delivery import Attempt, DeadLetter, Receipt, left_out, read_note
 from segue.model.errors import MisconfiguredError, StorageUnavailable
@@ -427,6 +429,25 @@ class TestDeadLetters:
 
 
 class TestBesideTheCourier:
+    async def test_what_is_read_together_is_of_one_moment(self, path: Path) -> None:
+        """A checkpoint between two questions of one reading does not show in the second."""
+        async with opened(path) as state:
+            await state.commit(Checkpoint(now_ms=NOW_MS, cursors={0: Cursor(next_offset=1)}))
+            guest = await SqliteDatabase.open(path, family="state", shared=True)
+            loop = asyncio.get_running_loop()
+
+            def look(session: Session) -> list[list[tuple[Any, ...]]]:
+                before = session.execute("SELECT next_offset FROM cursor")
+                later = state.commit(Checkpoint(now_ms=NOW_MS, cursors={0: Cursor(next_offset=2)}))
+                asyncio.run_coroutine_threadsafe(later, loop).result(10)
+                return [before, session.execute("SELECT next_offset FROM cursor")]
+
+            assert await guest.read(look) == [[(1,)], [(1,)]]
+            assert await guest.read(lambda session: session.execute("SELECT next_offset FROM cursor")) == [
+                (2,)
+            ]
+            await guest.close()
+
     async def test_others_read_every_checkpoint_while_the_courier_runs(self, path: Path) -> None:
         """Also tables made after they opened the file, and not those dropped since."""
         async with opened(path) as state:

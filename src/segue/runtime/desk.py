@@ -7,7 +7,6 @@ running process: the log is followed, state is read between checkpoints.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +16,7 @@ from segue.engine.delay import Waits
 from segue.engine.filter import Deed, Judged
 from segue.engine.preview import DestinationPreview, Journey, SubscriptionPreview, preview
 from segue.io.log.sqlite import SqliteLog
+from segue.io.storage.origins import read_origins
 from segue.io.storage.state import StateReader
 from segue.language.filter import Truth as FilterTruth
 from segue.language.path import UNDEFINED
@@ -220,15 +220,18 @@ async def counted(settings: Settings, current: Current) -> list[Counted]:
             continue  # the SDK on the device keeps no books here
         totals: dict[tuple[str, str], int] = {}
         dead: dict[str, int] = {}
-        done = settled_ahead = 0
+        origins = await asyncio.to_thread(read_origins, settings.data / STATE_FOLDER, destination.id)
+        ended = lag = 0
         async for state in states(settings, destination.id):
-            for key, n in (await state.totals()).items():
+            standing = await state.standing()
+            for key, n in standing.totals.items():
                 totals[key] = totals.get(key, 0) + n
-            for reason, n in (await state.count_dead()).items():
+            for reason, n in standing.dead.items():
                 dead[reason] = dead.get(reason, 0) + n
-            for cursor in (await state.load()).values():
-                done += cursor.next_offset
-                settled_ahead += sum(end - start for start, end in cursor.settled)
+            for lane, cursor in standing.cursors.items():
+                ahead = sum(end - start for start, end in cursor.settled)
+                ended += cursor.next_offset - origins.get(lane, 0) + ahead
+                lag += max(0, heads[lane] - cursor.next_offset) if heads else 0
         events: dict[str, int] = {}
         reasons: dict[str, int] = {}
         for (result, reason), n in totals.items():
@@ -236,8 +239,7 @@ async def counted(settings: Settings, current: Current) -> list[Counted]:
             if reason and not result.startswith("rows_"):
                 reasons[reason] = reasons.get(reason, 0) + n
         settled = sum(n for result, n in events.items() if not result.startswith("rows_"))
-        began = await asyncio.to_thread(_began, settings.data / STATE_FOLDER, destination.id)
-        ended = done + settled_ahead - began if done else 0
+        came = sum(head - origins.get(lane, 0) for lane, head in enumerate(heads))
         found.append(
             Counted(
                 destination=destination.id,
@@ -245,8 +247,8 @@ async def counted(settings: Settings, current: Current) -> list[Counted]:
                 reasons=reasons,
                 dead_letters=dead,
                 residual=ended - settled,
-                waiting=max(0, sum(heads) - began - ended) if heads else 0,
-                lag=max(0, sum(heads) - done) if heads and done else 0,
+                waiting=max(0, came - ended),
+                lag=lag,
             )
         )
     return found
@@ -357,11 +359,6 @@ async def states(settings: Settings, destination: str) -> AsyncIterator[StateRea
             yield state
         finally:
             await state.close()
-
-
-def _began(folder: Path, destination: str) -> int:
-    path = folder / f"{destination}.origins"
-    return sum(msgspec.json.decode(path.read_bytes(), type=list[int])) if path.exists() else 0
 
 
 def _is_wanted(record: Record, source: str | None, kind: str | None, needle: bytes) -> bool:

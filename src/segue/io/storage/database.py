@@ -32,7 +32,7 @@ class Database(Protocol):
     """One store. Every call may raise StorageUnavailable; none blocks the event loop."""
 
     async def read(self, work: Callable[[Session], T]) -> T:
-        """Run work that only reads."""
+        """Run work that only reads: all it sees is of one moment."""
         ...
 
     async def transact(self, work: Callable[[Session], T]) -> T:

@@ -81,15 +81,15 @@ class SqliteDatabase:
     # What follows runs in the database's thread.
 
     def _read(self, work: Callable[[Session], T]) -> T:
-        try:
-            return work(SqliteSession(self._connected()))
-        except sqlite.Faults as error:
-            raise self._unavailable(error, "read") from error
+        return self._within("BEGIN", work, "read")
 
     def _transact(self, work: Callable[[Session], T]) -> T:
+        return self._within("BEGIN IMMEDIATE", work, "written")
+
+    def _within(self, begin: str, work: Callable[[Session], T], verb: str) -> T:
         try:
             connection = self._connected()
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(begin)
             try:
                 result = work(SqliteSession(connection))
                 connection.execute("COMMIT")
@@ -99,7 +99,7 @@ class SqliteDatabase:
                 raise
             return result
         except sqlite.Faults as error:
-            raise self._unavailable(error, "written") from error
+            raise self._unavailable(error, verb) from error
 
     def _connected(self) -> apsw.Connection:
         if self._connection is None:

@@ -44,6 +44,14 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     settled: tuple[tuple[int, int], ...] = ()
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Cursors, totals and numbers of dead letters of one moment: they can be added up."""
+
+    cursors: Mapping[int, Cursor]
+    totals: Mapping[tuple[str, str], int]
+    dead: Mapping[str, int]
+
+
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """Something another process asks the courier to do; `id` grows with time."""
 
@@ -97,9 +105,15 @@ class StateReader:
 
     async def load(self) -> dict[int, Cursor]:
         """Lane -> cursor, as of the last checkpoint; lanes never read are missing."""
-        query = "SELECT lane, next_offset, settled FROM cursor ORDER BY lane"
-        rows = await self._database.read(lambda session: session.execute(query))
-        return {lane: Cursor(next_offset=offset, settled=_ranges(settled)) for lane, offset, settled in rows}
+        return await self._database.read(_cursors)
+
+    async def standing(self) -> Standing:
+        """What the conservation law is made of, between two checkpoints and never across one."""
+        return await self._database.read(
+            lambda session: Standing(
+                cursors=_cursors(session), totals=tally.totals(session), dead=dead.count_by_reason(session)
+            )
+        )
 
     async def dead_letters(
         self,
@@ -334,3 +348,8 @@ async def _database(place: str | os.PathLike[str] | Database, *, shared: bool) -
     if isinstance(place, (str, os.PathLike)):
         return await SqliteDatabase.open(Path(place), family=FAMILY, shared=shared)
     return place
+
+
+def _cursors(session: Session) -> dict[int, Cursor]:
+    rows = session.execute("SELECT lane, next_offset, settled FROM cursor ORDER BY lane")
+    return {lane: Cursor(next_offset=offset, settled=_ranges(settled)) for lane, offset, settled in rows}
