@@ -50,6 +50,8 @@ def test_why_an_attribute_is_missing(folder: Path) -> None:
     assert newest(size) == ("left out", "STALE_ATTRIBUTES", 2, "custom_attributes")
     assert [each["outcome"] for each in size["sightings"]] == ["left out", "delivered"]
     assert "a value of a later event" in size["verdict"]
+    late, standing = (each["event_ms"] for each in size["sightings"])
+    assert standing - late == 3_600_000
     assert newest(why(folder, "u1", "plan")) == ("left out", "UNCHANGED", "plus", "custom_attributes")
     assert newest(why(folder, "u1", "first_name")) == ("delivered", "", "Ada", "first_name")
     assert newest(why(folder, "u1", "firstName"))[0] == "delivered"

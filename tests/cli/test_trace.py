@@ -135,7 +135,7 @@ def test_what_an_event_waits_for_is_told(folder: Path) -> None:
     assert told["halt"]["code"] == "UNAUTHORIZED"
     text = segue("trace", "c5", folder=folder).out
     assert "Segue does not run here now" in text
-    assert "the destination is held: UNAUTHORIZED since 20" in text
+    assert "the destination is held by UNAUTHORIZED since 20" in text
     assert "Invalid API key" in text
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from segue.model.delivery import STALE, UNCHANGED, Halt
-from segue.runtime.sighting import Sighting, remedy_of, verdict
+from segue.runtime.sighting import Sighting, remedy_of, verdict, words_of
 
 AT_MS = 1_790_000_000_000
 
@@ -27,18 +27,32 @@ def test_each_reason_to_send_nothing_has_its_remedy(halt: Halt, words: str) -> N
     assert words in remedy_of(halt, "braze")
 
 
+@pytest.mark.parametrize(
+    ("halt", "words"),
+    [
+        (
+            Halt(kind="paused", message="segue resume goes on", since_ms=AT_MS),
+            "paused by hand since 2026-09-21",
+        ),
+        (
+            Halt(kind="capped", code="OVER_BUDGET", message="points", since_ms=AT_MS),
+            "keeping rows back for a cap since 2026-09-21 14:13:20+00:00: points",
+        ),
+        (
+            Halt(kind="held", code="UNAUTHORIZED", message="Invalid API key", since_ms=AT_MS),
+            'held by UNAUTHORIZED since 2026-09-21 14:13:20+00:00 (the partner says "Invalid API key")',
+        ),
+    ],
+)
+def test_why_nothing_leaves_is_said_in_the_words_of_who_keeps_it(halt: Halt, words: str) -> None:
+    """The partner is quoted where it is the partner, and not for a pause by hand."""
+    assert words_of(halt).startswith(words)
+    assert ("the partner" in words_of(halt)) == (halt.kind == "held")
+
+
 def sighting(**fields: Any) -> Sighting:
-    return Sighting(
-        message_id="m1",
-        kind="identify",
-        name="",
-        lane=0,
-        offset=0,
-        received_ms=AT_MS,
-        timestamp="",
-        destination="braze",
-        **fields,
-    )
+    given = {"message_id": "m1", "destination": "braze", **fields}
+    return Sighting(kind="identify", name="", lane=0, offset=0, received_ms=AT_MS, timestamp="", **given)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +91,21 @@ def test_an_attribute_nobody_sent_is_said_so(found: int, words: str) -> None:
     told, _ = verdict("u:1", "plan", [], found, AT_MS)
     assert words in told
     assert "since 2026-09-21" in told
+
+
+@pytest.mark.parametrize(
+    ("other", "stands"),
+    [
+        ({"outcome": "delivered", "event_ms": AT_MS + 1}, True),
+        ({"outcome": "left out", "reason": UNCHANGED, "event_ms": AT_MS + 1}, True),
+        ({"outcome": "delivered", "event_ms": AT_MS - 1}, False),
+        ({"outcome": "dead", "event_ms": AT_MS + 1}, False),
+        ({"outcome": "delivered", "event_ms": AT_MS + 1, "destination": "another"}, False),
+    ],
+)
+def test_the_value_of_the_latest_time_is_the_one_that_stands(other: dict[str, Any], *, stands: bool) -> None:
+    """The newest event went out in one request with an earlier one that tells of a later time."""
+    newest = sighting(outcome="delivered", request="3", status=201, event_ms=AT_MS, message_id="m2")
+    told, remedy = verdict("u:1", "plan", [newest, sighting(**other)], 2, 0)
+    assert ("an earlier time than messageId m1" in told) == stands
+    assert ("sender's clock" in remedy) == stands

@@ -17,7 +17,7 @@ from segue.runtime.condition import Condition, conditions
 from segue.runtime.current import Current, read_current
 from segue.runtime.health import library_versions, probe_folder
 from segue.runtime.settings import Settings
-from segue.runtime.sighting import moment, remedy_of
+from segue.runtime.sighting import moment, remedy_of, words_of
 
 LOW_DISK_BYTES: Final = 1024**3
 ASK_SECONDS: Final = 3.0
@@ -135,14 +135,13 @@ def _sending(condition: Condition, now_ms: int) -> Finding:
     until = ""
     if halt.until_ms > now_ms:
         until = f", next try in {_span(halt.until_ms - now_ms)}"
-    said = f' (the partner says "{halt.message}")' if halt.message else ""
     expires = ""
     if condition.expires_ms:
         expires = f" Nothing is lost before {moment(condition.expires_ms)}, when the log's retention ends."
     return Finding(
         name=name,
         ok=False,
-        says=f"{halt.kind} by {halt.code or 'hand'} since {moment(halt.since_ms)}{said}{until}; {waits}",
+        says=f"{words_of(halt)}{until}; {waits}",
         remedy=remedy_of(halt, condition.destination) + expires,
     )
 

@@ -18,6 +18,7 @@ from segue.runtime import desk
 from segue.runtime.current import read_current
 from segue.runtime.desk import FilterTruth, SubscriptionPreview, Truth, is_absent
 from segue.runtime.settings import read_settings
+from segue.runtime.sighting import words_of
 from segue.runtime.story import Chapter, Story, Told
 
 COLOURS = {"delivered": "green", "dead": "red", "waiting": "yellow"}
@@ -210,9 +211,7 @@ def _about(chapter: Chapter) -> Iterator[str]:
     halt = chapter.halt
     if halt is not None:
         until = f", next try {moment(halt.until_ms)}" if halt.until_ms else ""
-        yield f"the destination is {halt.kind}: {halt.code} since {moment(halt.since_ms)}{until}"
-        if halt.message:
-            yield f"the partner says: {halt.message}"
+        yield f"the destination is {words_of(halt)}{until}"
     revision = chapter.revision
     if revision.id:
         name = revision.name or revision.id

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from segue.engine import intake
+from segue.engine.delta import AHEAD_MS
 from segue.engine.plan import BoundDestination, BoundSubscription
 from segue.engine.preview import SubscriptionPreview
 from segue.language.path import UNDEFINED
@@ -21,7 +22,7 @@ from segue.model.delivery import STALE, UNCHANGED, Receipt, read_note
 from segue.model.errors import CorruptBlock
 from segue.model.event import Event, Record, lane_of
 from segue.runtime.archive import Archive
-from segue.runtime.sighting import Sighting, verdict
+from segue.runtime.sighting import Sighting, verdict, words_of
 from segue.runtime.story import Chapter, Live, Progress, chapter_of, name_of
 
 ABSENT: Final = UNDEFINED
@@ -155,7 +156,8 @@ async def _sightings(
     only: str | None,
 ) -> list[Sighting]:
     """What each destination made of the attribute in one event; none for an event without it."""
-    event = intake.restore(record)
+    event, event_ms = intake.restored(record)
+    at_ms = event_ms if event_ms <= record.received_ms + AHEAD_MS else record.received_ms
     found = []
     for name in archive.destinations:
         if only in (None, name):
@@ -163,7 +165,7 @@ async def _sightings(
             plan = archive.plan(archive.books_of(name, place[0]), *place)[0]
             bound = plan.destinations.get(name)
             if chapter is not None and bound is not None:
-                found += _at(chapter, bound, event, record, place, attribute)
+                found += _at(chapter, bound, event, at_ms, record, place, attribute)
     return found
 
 
@@ -171,6 +173,7 @@ def _at(
     chapter: Chapter,
     bound: BoundDestination,
     event: Event,
+    event_ms: int,
     record: Record,
     place: tuple[int, int],
     attribute: str,
@@ -184,6 +187,7 @@ def _at(
         offset=place[1],
         received_ms=record.received_ms,
         timestamp=str(event.get("timestamp", "")),
+        event_ms=event_ms,
         destination=chapter.destination,
         value=given,
         outcome="unmapped",
@@ -247,11 +251,7 @@ def _fate(told: Sighting, chapter: Chapter, subscription: SubscriptionPreview, a
 
 def _whole(told: Sighting, chapter: Chapter) -> Sighting:
     """The event as a whole met the fate."""
-    message = chapter.message
-    if chapter.halt is not None:
-        message = (
-            f"the destination is {chapter.halt.kind}: {chapter.halt.code} {chapter.halt.message}".strip()
-        )
+    message = chapter.message if chapter.halt is None else f"the destination is {words_of(chapter.halt)}"
     return msgspec.structs.replace(told, outcome=chapter.state, reason=chapter.reason, message=message)
 
 

@@ -14,6 +14,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
 
     field    the mapping field that makes it, "" when none does; directive: what that field is mapped from
     value    as it would have been sent, or as the sender gave it where nothing was made of it
+    event_ms  its time, by which values follow one another; of a time far in the future, when it came in
     outcome  "delivered", "left out" (with code UNCHANGED or STALE_ATTRIBUTES as reason), "dead", "filtered",
              "duplicate", "waiting", "unmapped" (no subscription reads it), "suppressed" or "unknown"
     """
@@ -26,6 +27,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     received_ms: int
     timestamp: str
     destination: str
+    event_ms: int = 0
     subscription: str = ""
     field: str = ""
     directive: Any = None
@@ -60,6 +62,13 @@ def verdict(
     newest = sightings[0]
     said = f": {newest.message}" if newest.message else ""
     match newest.outcome:
+        case "delivered" if (later := _later(newest, sightings)) is not None:
+            return (
+                f"the newest event that carried it, messageId {newest.message_id}, tells of an earlier time "
+                f"than messageId {later.message_id} of {moment(later.event_ms)}, and that value stands",
+                "The value of the latest timestamp stands, whatever came in last. If a timestamp is wrong, "
+                "look at the sender's clock.",
+            )
         case "delivered":
             return (
                 f"it was delivered to {newest.destination} in request {newest.request} at "
@@ -116,6 +125,29 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "NO_MATCHING_MAPPING": "No trigger matches this kind of event: send the attribute with an identify, or "
     "add a subscription.",
 }
+
+
+def _later(newest: Sighting, sightings: Sequence[Sighting]) -> Sighting | None:
+    """The event whose value stands, when it is not the newest: of a later time, at the same destination."""
+    there = [
+        each
+        for each in sightings
+        if each.destination == newest.destination
+        and (each.outcome == "delivered" or each.reason == UNCHANGED)
+        and each.event_ms > newest.event_ms
+    ]
+    return max(there, key=lambda each: each.event_ms, default=None)
+
+
+def words_of(halt: Halt) -> str:
+    """Why a destination sends nothing, in a few words, and since when."""
+    since = f"since {moment(halt.since_ms)}"
+    if halt.kind == "paused":
+        return f"paused by hand {since}"
+    if halt.kind == "capped":
+        return f"keeping rows back for a cap {since}: {halt.message}"
+    said = f' (the partner says "{halt.message}")' if halt.message else ""
+    return f"held by {halt.code} {since}{said}"
 
 
 def remedy_of(halt: Halt, destination: str) -> str:
