@@ -14,6 +14,7 @@ import pytest
 from tests.cli.house import KEY, PAGE, TRACK, beside, segue, workspace
 
 from segue.cli.post import post_events
+from segue.model.errors import InvalidRequest
 
 
 def ids(folder: Path, *options: str) -> list[str]:
@@ -105,15 +106,55 @@ def test_what_was_refused_can_be_seen(folder: Path) -> None:
         data = segue("tail", "--rejected", "--json", folder=folder, SEGUE_PORT=port)
         only = segue("tail", "--rejected", "--code", "invalid_type", "--json", folder=folder, SEGUE_PORT=port)
         none = segue("tail", "--rejected", "--source", "other", folder=folder, SEGUE_PORT=port)
-        (folder / "segue-data" / "token").write_text("st_another", encoding="ascii")
-        stranger = segue("tail", "--rejected", folder=folder, SEGUE_PORT=port)
     assert (text.code, data.code, only.code, none.code) == (0, 0, 0, 0)
     assert "no_user_anon_id" in text.out
     assert "Lost [red]" in text.out
     assert [line["code"] for line in data.lines] == ["no_user_anon_id", "invalid_type"]
     assert json.loads(data.lines[0]["sample"]) == broken[0]
     assert [line["code"] for line in only.lines] == ["invalid_type"]
-    assert "Nothing was refused" in none.out
+    assert "Nothing that was refused is kept" in none.out
+
+
+def test_what_was_refused_is_told_after_the_end(folder: Path) -> None:
+    """Nobody runs any more: the samples of before and how many there were; trace knows the event. Whatever
+    was sent, the terminal obeys none of it."""
+    nasty = {
+        "type": "track",
+        "userId": 5,
+        "messageId": "nasty",
+        "event": "\x1b[2J\u202e[red]\x07" + "x" * 9_000,
+    }
+    with beside(folder) as process:
+        door = f"{process.addresses.door}{process.addresses.prefix}"
+        asyncio.run(post_events(json.dumps([nasty] * 3).encode(), door, KEY))
+        with contextlib.suppress(InvalidRequest):
+            asyncio.run(post_events(json.dumps(TRACK).encode(), door, "wk_\x1b[31mgone"))
+    text = segue("tail", "--rejected", folder=folder, SEGUE_PORT="1")
+    assert text.code == 0
+    assert "web          id_not_string: 3 events" in text.out
+    assert "-            unknown_write_key: 1 whole request" in text.out
+    assert not [each for each in text.out if not each.isprintable() and each != "\n"]
+    assert max(map(len, text.out.splitlines())) < 3_000
+    data = segue("tail", "--rejected", "--json", "--source", "web", folder=folder, SEGUE_PORT="1").lines
+    assert [line["message_id"] for line in data] == ["nasty"] * 3
+    told = segue("trace", "nasty", folder=folder, SEGUE_PORT="1")
+    assert (told.code, told.out.count("by the receiver: id_not_string")) == (0, 3)
+    (folder / "segue-data" / "refusals.db").write_bytes(b"no database" * 1_000)
+    broken = segue("tail", "--rejected", folder=folder, SEGUE_PORT="1")
+    assert broken.code == 3
+    assert 'refusals.db" cannot be' in broken.err
+    assert "the file is not a database" in broken.err
+
+
+def test_refusals_of_a_segue_without_their_book_are_asked_of_whoever_runs(folder: Path) -> None:
+    """As one of before 1.0 has none; whoever answers with another data folder is not believed."""
+    with beside(folder) as process:
+        (folder / "segue-data" / "refusals.db").rename(folder / "away.db")
+        port = process.addresses.door.rpartition(":")[2]
+        asked = segue("tail", "--rejected", folder=folder, SEGUE_PORT=port)
+        (folder / "segue-data" / "token").write_text("st_another", encoding="ascii")
+        stranger = segue("tail", "--rejected", folder=folder, SEGUE_PORT=port)
+    assert asked.code == 0
     assert stranger.code == 2
     assert "answered 401" in stranger.err
     assert "SEGUE_DATA" in stranger.err
@@ -125,7 +166,6 @@ def test_what_was_refused_can_be_seen(folder: Path) -> None:
         (("--type", "dance"), 2, 'there is no event type "dance"; there is: identify'),
         (("--rejected", "-f"), 2, "leave --follow out"),
         (("--code", "x"), 2, "--rejected"),
-        (("--rejected",), 3, "nobody answers at http://127.0.0.1:8080/control/rejections"),
         (("-n", "-1"), 2, "greater than or equal to 0"),
     ],
 )
@@ -141,6 +181,9 @@ def test_tail_before_the_first_start_says_so(folder: Path) -> None:
     ran = segue("tail", folder=folder)
     assert ran.code == 3
     assert 'there is no log in "segue-data/log" yet' in ran.err
+    ran = segue("tail", "--rejected", folder=folder, SEGUE_PORT="1")
+    assert ran.code == 3
+    assert "nobody answers at http://127.0.0.1:1/control/rejections" in ran.err
 
 
 def test_doctor_is_content_with_a_healthy_segue(folder: Path) -> None:

@@ -14,7 +14,8 @@ from segue.model.errors import BrokenError, LogUnavailable
 from segue.model.event import Record
 from segue.model.workspace import Source
 from segue.runtime.clock import START_MS, HandClock
-from segue.runtime.receiver import SAMPLES, Answer, Counts, Receiver
+from segue.runtime.doorkeeper import SAMPLES
+from segue.runtime.receiver import Answer, Counts, Receiver
 from segue.runtime.telemetry import Telemetry
 
 WEB = Source(id="web", platform="web", write_keys=("wk",))
@@ -184,14 +185,14 @@ async def test_refusals_are_kept_as_a_bounded_sample() -> None:
     for number in range(SAMPLES + 5):
         await send(receiver, {"type": "track", "userId": "u", "messageId": f"m{number}"})
     await send(receiver, TRACK, key="gone")
-    kept = receiver.rejections("web", "event_not_defined")
+    kept = receiver.doorkeeper.rejections("web", "event_not_defined")
     assert [sample.rejection.message_id for sample in kept] == [f"m{n}" for n in range(5, SAMPLES + 5)]
     assert {sample.at_ms for sample in kept} == {START_MS}
-    (refused,) = receiver.rejections("", "unknown_write_key")
+    (refused,) = receiver.doorkeeper.rejections("", "unknown_write_key")
     assert b'"event": "E"' in refused.rejection.sample
     assert '"gone"' in refused.rejection.message
-    assert len(receiver.rejections()) == SAMPLES + 1
-    assert receiver.rejections("nobody") == []
+    assert len(receiver.doorkeeper.rejections()) == SAMPLES + 1
+    assert receiver.doorkeeper.rejections("nobody") == []
 
 
 async def test_a_new_workspace_counts_for_the_next_request() -> None:

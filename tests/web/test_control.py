@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from segue.engine.intake import Rejection
-from segue.runtime.receiver import Sample
+from segue.runtime.doorkeeper import Sample
 from segue.web import control
 from segue.web.app import App, Message, Scope, create_app
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -110,7 +110,7 @@ def tail(
     ] = None,
     containing: Annotated[str, typer.Option("--grep", help="Only events whose JSON holds this text.")] = "",
     rejected: Annotated[
-        bool, typer.Option("--rejected", help="Instead: what the running receiver refused, and why.")
+        bool, typer.Option("--rejected", help="Instead: what the receiver refused, and why.")
     ] = False,
     code: Annotated[
         str | None, typer.Option("--code", help="With --rejected: only refused for this reason.")
@@ -122,14 +122,26 @@ def tail(
     if code is not None and not rejected:
         raise MisconfiguredError(f'--code "{code}" goes with --rejected: events of the log have no code')
     if rejected and follow:
-        raise MisconfiguredError("--rejected shows what is remembered and ends; leave --follow out")
+        raise MisconfiguredError("--rejected shows what is kept and ends; leave --follow out")
     if kind is not None and kind not in KINDS:
         raise MisconfiguredError(f'there is no event type "{kind}"; there is: {", ".join(KINDS)}')
     settings = read_settings(Path(), os.environ, config=config)
     if rejected:
         found = asyncio.run(desk.rejections(settings, source=source, code=code))
+        counted = {} if as_json else asyncio.run(desk.refused_counts(settings))
         wanted = [one for one in found if kind in (None, one.kind) and containing in one.sample]
-        _print_refused(wanted[-last:] if last else [], as_json=as_json)
+        if as_json:
+            for one in wanted[-last:] if last else []:
+                print_line(one)
+            return
+        _print_refused(wanted[-last:] if last else [])
+        _print_counted(
+            {
+                key: count
+                for key, count in counted.items()
+                if source in (None, key.source) and code in (None, key.code) and kind in (None, key.kind)
+            }
+        )
         return
 
     async def watch() -> None:
@@ -215,18 +227,29 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def _print_refused(refused: Sequence[desk.Refused], *, as_json: bool) -> None:
-    if as_json:
-        for one in refused:
-            print_line(one)
-        return
+def _print_refused(refused: Sequence[desk.Refused]) -> None:
     if not refused:
-        out.print("Nothing was refused since the receiver started.")
+        out.print("Nothing that was refused is kept.")
     for one in refused:
-        at = datetime.fromtimestamp(one.at_ms / 1000, UTC).strftime("%H:%M:%S")
+        at = datetime.fromtimestamp(one.at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
         out.print(f"[dim]{at}[/] {one.source or '-':<12} [red]{one.code}[/] ", end="")
         out.print(printable(one.message), markup=False, soft_wrap=True)
         out.print(f"         {printable(one.sample)}", style="dim", markup=False, soft_wrap=True)
+
+
+def _print_counted(counted: Mapping[desk.RefusedKey, desk.RefusedCount]) -> None:
+    """How much there was of what is shown, on the days that are counted."""
+    totals: dict[tuple[str, str], tuple[int, int]] = {}
+    for key, count in counted.items():
+        events, requests = totals.get((key.source, key.code), (0, 0))
+        totals[key.source, key.code] = (events + count.events, requests + count.requests)
+    if not totals:
+        return
+    out.print("\nRefused on the last 30 days:", style="dim")
+    for (source, code), (events, requests) in sorted(totals.items(), key=lambda each: -sum(each[1])):
+        amounts = [(events, "event"), (requests, "whole request")]
+        said = ", ".join(plural(count, noun) for count, noun in amounts if count)
+        out.print(f"  {source or '-':<12} {code}: {said}", style="dim", markup=False, soft_wrap=True)
 
 
 def _read(file: Path) -> bytes:

@@ -146,7 +146,7 @@ def _door(house: House, settings: Settings, current: Current) -> App:
 
     control = create_control_app(
         house.token,
-        rejections=house.receiver.rejections if house.receiver is not None else None,
+        rejections=house.receiver.doorkeeper.rejections if house.receiver is not None else None,
         waiting=waiting,
     )
     checks = {"log": house.ready, "roles": house.alive}

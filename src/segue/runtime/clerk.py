@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from segue.io.log.stream import Log
+from segue.io.storage.refusals import RefusalBook
 from segue.io.storage.revisions import tidy
 from segue.io.storage.state import State
 from segue.model.errors import UnavailableError
@@ -19,9 +20,10 @@ log = structlog.get_logger("segue.clerk")
 
 
 class Clerk:
-    """Once a minute: trim the log by age and size, drop receipts and revisions older than the log.
+    """Once a minute: trim the log by age and size, drop receipts, refusals and revisions older than the log.
 
     stream     the log when this process writes it, else None: only its writer may trim it
+    refusals   what the receiver of this process refused
     revisions  folder of the kept workspaces, when `states` are all that may name them
     """
 
@@ -32,8 +34,10 @@ class Clerk:
         clock: Clock,
         *,
         retention_hours: float,
+        refusals: RefusalBook | None = None,
         revisions: Path | None = None,
     ) -> None:
+        self._refusals = refusals
         self._revisions = revisions
         self._stream = stream
         self._states = tuple(states)
@@ -58,6 +62,8 @@ class Clerk:
                 log.info("log_trimmed", events=trimmed.events, bytes=trimmed.bytes)
         for state in self._states:
             await state.prune(now_ms, self._retention_ms)
+        if self._refusals is not None:
+            await self._refusals.prune(now_ms, self._retention_ms)
         if self._revisions is not None:
             wanted = [use.id for state in self._states for use in await state.revisions()]
             await asyncio.to_thread(tidy, self._revisions, wanted)

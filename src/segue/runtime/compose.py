@@ -23,6 +23,7 @@ from segue.io.log.stream import Log
 from segue.io.outside.http import Sender
 from segue.io.storage import revisions
 from segue.io.storage.origins import settle_origins
+from segue.io.storage.refusals import RefusalBook
 from segue.io.storage.state import State
 from segue.io.storage.token import keep_token
 from segue.model.errors import MisconfiguredError, StorageUnavailable
@@ -30,8 +31,16 @@ from segue.runtime.clerk import Clerk
 from segue.runtime.clock import Clock
 from segue.runtime.courier import Courier
 from segue.runtime.current import Current
+from segue.runtime.doorkeeper import Doorkeeper
 from segue.runtime.exchange import Exchange
-from segue.runtime.folders import LOG_FOLDER, PACE_FILE, REVISIONS_FOLDER, STATE_FOLDER, state_path
+from segue.runtime.folders import (
+    LOG_FOLDER,
+    PACE_FILE,
+    REFUSALS_FILE,
+    REVISIONS_FOLDER,
+    STATE_FOLDER,
+    state_path,
+)
 from segue.runtime.pacing import Accounts
 from segue.runtime.receiver import Receiver
 from segue.runtime.settings import Settings
@@ -76,16 +85,26 @@ class House:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Play the roles until `stop` is set, then finish: what waits is sent, or kept when it cannot be."""
+        try:
+            await self._play(stop)
+        finally:
+            if self.receiver is not None:
+                await self.receiver.doorkeeper.write()
+
+    async def _play(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as roles:
             couriers = [roles.create_task(self._deliver(courier)) for courier in self.couriers.values()]
             clerk = roles.create_task(self._clerk.run())
             exchange = roles.create_task(self._exchange.run())
+            aside = [clerk, exchange]
+            if self.receiver is not None:
+                aside.append(roles.create_task(self.receiver.doorkeeper.run()))
             await stop.wait()
             for courier in self.couriers.values():
                 courier.stop()
             await asyncio.gather(*couriers)
-            clerk.cancel()
-            exchange.cancel()
+            for role in aside:
+                role.cancel()
 
     async def _deliver(self, courier: Courier) -> None:
         log.info("destination_started", destination=courier.id)
@@ -195,10 +214,13 @@ async def opened(
         exchange = Exchange(settings.data / PACE_FILE, accounts.all(), clock)
         stack.callback(exchange.close)
         exchange.round()  # before the first request leaves
-        receiver = None
+        receiver, refusals = None, None
         if "receiver" in settings.roles:
             last = await last_order(stream, heads)
-            receiver = Receiver(stream, plan.source, clock, telemetry, first_order=last)
+            refusals = await RefusalBook.open(settings.data / REFUSALS_FILE)
+            stack.push_async_callback(refusals.close)
+            keeper = Doorkeeper(clock, refusals)
+            receiver = Receiver(stream, plan.source, clock, telemetry, first_order=last, doorkeeper=keeper)
         writer = stream if receiver is not None else None
         has_all = not settings.lanes and states.keys() == plan.destinations.keys()
         clerk = Clerk(
@@ -206,6 +228,7 @@ async def opened(
             list(states.values()),
             clock,
             retention_hours=ingest.retention_hours,
+            refusals=refusals,
             revisions=settings.data / REVISIONS_FOLDER if has_all else None,
         )
         yield House(stream, receiver, couriers, states, clerk, clock, telemetry, token, accounts, exchange)

@@ -17,6 +17,7 @@ from segue.engine.filter import Deed, Judged
 from segue.engine.preview import DestinationPreview, Journey, SubscriptionPreview, preview
 from segue.io.log.sqlite import SqliteLog
 from segue.io.storage.origins import read_origins
+from segue.io.storage.refusals import Refused, RefusedCount, RefusedKey
 from segue.io.storage.state import StateReader
 from segue.language.filter import Truth as FilterTruth
 from segue.language.path import UNDEFINED
@@ -34,8 +35,9 @@ from segue.model.workspace import Source
 from segue.runtime.archive import opened as archived
 from segue.runtime.clock import Clock
 from segue.runtime.current import Current
-from segue.runtime.enquiry import Refused, rejections, waits
+from segue.runtime.enquiry import waits
 from segue.runtime.folders import LOG_FOLDER, STATE_FOLDER
+from segue.runtime.refusals import refused_counts, rejections
 from segue.runtime.settings import Settings
 from segue.runtime.story import Live, Progress, Story, tell
 
@@ -48,6 +50,8 @@ __all__ = [
     "Journey",
     "Judged",
     "Refused",
+    "RefusedCount",
+    "RefusedKey",
     "Seen",
     "SubscriptionPreview",
     "Truth",
@@ -56,6 +60,7 @@ __all__ = [
     "dead_letter",
     "dead_letters",
     "is_absent",
+    "refused_counts",
     "rejections",
     "send_journey",
     "states",
@@ -299,13 +304,15 @@ async def trace(
     scan: bool = True,
     progress: Progress = lambda _: None,
 ) -> tuple[Story, list[Refused]]:
-    """The story of a messageId, and what the running receiver refused under it.
+    """The story of a messageId, and what the receiver refused under it.
 
     Raises LogUnavailable, StorageUnavailable, MisconfiguredError for a destination there is not.
     """
     refused: list[Refused] = []
-    with contextlib.suppress(UnavailableError, MisconfiguredError):  # then nobody remembers any
-        refused = [each for each in await rejections(settings) if each.message_id == message_id]
+    with contextlib.suppress(
+        UnavailableError, MisconfiguredError
+    ):  # there is no book of it, and nobody remembers any
+        refused = await rejections(settings, message_id=message_id)
     async with archived(settings, current) as archive:
         if destination is not None and destination not in archive.destinations:
             known = ", ".join(archive.destinations)

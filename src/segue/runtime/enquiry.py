@@ -1,6 +1,6 @@
 """The enquiry: asks the Segue that runs with the same settings, through its control API.
 
-Some things are only in the memory of the running process: what the receiver refused, why a row waits.
+Some things are only in the memory of the running process: what it refused a moment ago, why a row waits.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from segue.engine.delay import Waits
+from segue.io.storage.refusals import Refused
 from segue.io.storage.token import read_token
 from segue.model.delivery import Request
 from segue.model.errors import MisconfiguredError, UnavailableError
@@ -18,22 +19,6 @@ from segue.runtime.settings import Settings
 ASK_SECONDS: Final = 5.0
 
 T = TypeVar("T")
-
-
-class Refused(msgspec.Struct, frozen=True, kw_only=True):
-    """An event, or a whole request with source and kind "", that the receiver refused.
-
-    sample  the beginning of what was refused; count  how many events were refused together
-    """
-
-    at_ms: int
-    source: str
-    kind: str
-    code: str
-    message: str
-    message_id: str
-    count: int
-    sample: str
 
 
 async def rejections(

@@ -10,6 +10,7 @@ STATE_FOLDER: Final = "state"
 REVISIONS_FOLDER: Final = "revisions"
 SDK_FOLDER: Final = "sdk"
 PACE_FILE: Final = "pace.db"
+REFUSALS_FILE: Final = "refusals.db"
 
 
 def state_path(settings: Settings, destination: str) -> Path:

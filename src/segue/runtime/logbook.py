@@ -48,6 +48,9 @@ LINES: Final = (
     ),
     Line("append_failed", "error", "The log could not be written; senders were told to try again."),
     Line("append_recovered", "info", "The log can be written again."),
+    Line(
+        "refusals_not_written", "warning", "What was refused could not be written down; it is kept in memory."
+    ),
     Line("log_trimmed", "info", "Retention dropped old events."),
     Line(
         "log_block_corrupt",

@@ -13,7 +13,7 @@ The law of ingest: received = accepted + rejected + failed + waiting, per source
 """
 
 import secrets
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Final
@@ -29,6 +29,7 @@ from segue.model.errors import InvalidRequest, UnavailableError
 from segue.model.event import Record
 from segue.model.workspace import Source
 from segue.runtime.clock import Clock
+from segue.runtime.doorkeeper import Doorkeeper
 from segue.runtime.telemetry import Telemetry
 
 WAITING_BYTES: Final = 64 * 1024 * 1024
@@ -37,9 +38,6 @@ WAITING_BYTES: Final = 64 * 1024 * 1024
 BUSY_SECONDS: Final = 1
 LOG_SECONDS: Final = 5
 """What Retry-After says: a full room empties at once, a full disk needs a human."""
-
-SAMPLES: Final = 20
-"""Rejections kept per source and code, newest last."""
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -54,13 +52,6 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     headers: Headers = ()
-
-
-class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """One refusal as it happened: an event's, or a whole request's with source "" and kind ""."""
-
-    at_ms: int
-    rejection: Rejection
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +87,7 @@ class Receiver:
     waiting_bytes  the bound on bytes waiting for the log
     log_seconds    how long senders are asked to wait when the log cannot be written
     first_order    ingest orders start after this one: the log's last, in case the clock was set back
+    doorkeeper     remembers what is refused; None: one that does so in memory only
     """
 
     def __init__(
@@ -108,6 +100,7 @@ class Receiver:
         waiting_bytes: int = WAITING_BYTES,
         log_seconds: int = LOG_SECONDS,
         first_order: int = 0,
+        doorkeeper: Doorkeeper | None = None,
     ) -> None:
         self.sources = sources
         self.waiting_bytes = 0
@@ -127,7 +120,7 @@ class Receiver:
         self._is_failing = False
         self._requests = 0
         self._retried = 0
-        self._samples: dict[tuple[str, str], deque[Sample]] = {}
+        self.doorkeeper = doorkeeper or Doorkeeper(clock)
         if telemetry is not None:
             telemetry.before_render(self._show)
 
@@ -197,7 +190,7 @@ class Receiver:
                 sample=body[: intake.SAMPLE_BYTES],
                 count=0,
             )
-            self._keep_sample(Sample(at_ms=self._clock.now_ms(), rejection=refusal))
+            self.doorkeeper.note(refusal, self._clock.now_ms())
         return Answer(error.status, failure(error.code, str(error)), _WAIT.get(error.status, ()))
 
     def counts(self) -> Counts:
@@ -212,16 +205,6 @@ class Receiver:
             requests=self._requests,
             retried=self._retried,
         )
-
-    def rejections(self, source: str | None = None, code: str | None = None) -> list[Sample]:
-        """The newest refusals, oldest first; of one source, of one code, or all."""
-        kept = [
-            sample
-            for (of_source, of_code), samples in self._samples.items()
-            if source in (None, of_source) and code in (None, of_code)
-            for sample in samples
-        ]
-        return sorted(kept, key=lambda sample: sample.at_ms)
 
     @staticmethod
     def body_limit(kind: str) -> int:
@@ -254,11 +237,7 @@ class Receiver:
     def _note(self, rejection: Rejection, now_ms: int) -> None:
         self._received[rejection.source, rejection.kind] += rejection.count
         self._rejected[rejection.source, rejection.kind, rejection.code] += rejection.count
-        self._keep_sample(Sample(at_ms=now_ms, rejection=rejection))
-
-    def _keep_sample(self, sample: Sample) -> None:
-        place = (sample.rejection.source, sample.rejection.code)
-        self._samples.setdefault(place, deque(maxlen=SAMPLES)).append(sample)
+        self.doorkeeper.note(rejection, now_ms)
 
     def _show(self) -> None:
         """Bring the metrics up to date."""

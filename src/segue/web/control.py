@@ -1,6 +1,6 @@
 """The control API: questions about a running Segue, as JSON, for whoever holds its token.
 
-    control = create_control_app(token, rejections=receiver.rejections)
+    control = create_control_app(token, rejections=receiver.doorkeeper.rejections)
 
     GET /control/rejections?source=website&code=no_user_anon_id    events refused at the door, newest last
     GET /control/waiting?destination=braze&lane=3&offset=1204      why an event has not left yet
@@ -15,7 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from segue.runtime.receiver import Sample
+import msgspec
+
+from segue.runtime.doorkeeper import Sample, told
 from segue.web.app import CONTROL, Answer, App, Receive, Scope, Send, as_json, reply
 
 Rejections = Callable[[str | None, str | None], Sequence[Sample]]
@@ -47,7 +49,7 @@ def create_control_app(
         if unknown:
             return as_json(400, {"error": f'there is no parameter "{unknown[0]}"; there is: source, code'})
         found = rejections(query.get("source") or None, query.get("code") or None)
-        return as_json(200, {"rejections": [shown(sample) for sample in found]})
+        return as_json(200, {"rejections": [msgspec.structs.asdict(told(sample)) for sample in found]})
 
     def waits(query: Mapping[str, str]) -> Answer:
         problem = _misasked(query, ("destination", "lane", "offset"))
@@ -96,21 +98,6 @@ def holds(authorization: bytes, token: bytes) -> bool:
     """Say whether a header carries the token, in a time that does not tell how much of it was right."""
     scheme, _, given = authorization.partition(b" ")
     return hmac.compare_digest(given.strip(), token) and scheme.lower() == b"bearer"
-
-
-def shown(sample: Sample) -> dict[str, Any]:
-    """A refusal as JSON; the sample is the beginning of what was refused, as text."""
-    rejection = sample.rejection
-    return {
-        "at_ms": sample.at_ms,
-        "source": rejection.source,
-        "kind": rejection.kind,
-        "code": rejection.code,
-        "message": rejection.message,
-        "message_id": rejection.message_id,
-        "count": rejection.count,
-        "sample": rejection.sample.decode("utf-8", "replace"),
-    }
 
 
 _CHALLENGE: Final = ((b"www-authenticate", b'Bearer realm="segue"'),)

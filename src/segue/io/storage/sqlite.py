@@ -47,7 +47,7 @@ class SqliteDatabase:
         family  which folder of migrations belongs to it, for instance ``state``
         shared  true for a guest beside the process that owns the file: it must exist, reads and short
                 transactions only
-        passing  true for what is worth nothing a minute later: every process that opens the file may make,
+        passing  true for what a power cut may take the newest of: every process that opens the file may make,
                 migrate and write it, and no commit waits for the disk
         Raises StorageUnavailable (not there, cannot be written, another process owns it), UnsafeLibrary,
         MisconfiguredError (a newer Segue wrote it).
