@@ -7,19 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.house import IDENTIFY, KEY, ORDER, TRACK, segue, settled, started, workspace
+from tests.cli.house import IDENTIFY, KEY, ORDER, TRACK, WORKSPACE, segue, settled, started, workspace
 
 from segue.cli.post import post_events
 
-WORKSPACE = """\
-sources:
-  web: {write_key: wk_web}
-destinations:
-  braze:
-    type: braze
-    source: web
-    settings: {endpoint: "${ENDPOINT:-sandbox}", api_key: sandbox}
-    delivery: {wait_seconds: 0}
+RULED = (
+    WORKSPACE
+    + """\
     consent_categories: [marketing]
     filters:
       - title: No internal mail
@@ -37,6 +31,7 @@ destinations:
         trigger: type = "page"
         mapping: {external_id: {"@path": $.userId}, name: {"@path": $.name}, time: {"@path": $.properties.at}}
 """
+)
 RULES, CONSENT = "FILTERED_BY_RULES", "FILTERED_BY_END_USER_CONSENT"
 INTEGRATIONS, DEVICE = "FILTERED_BY_INTEGRATIONS_OBJECT", "MESSAGE_SENT_CLIENT_SIDE"
 NO_MATCH = "NO_MATCHING_MAPPING"
@@ -84,7 +79,7 @@ EVENTS: dict[str, tuple[dict[str, Any], str, str, str]] = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All of them sent in one batch through a whole Segue, which has ended since."""
-    made = workspace(tmp_path_factory.mktemp("reasons"), WORKSPACE)
+    made = workspace(tmp_path_factory.mktemp("reasons"), RULED)
     batch = [
         {"timestamp": TRACK["timestamp"], "userId": "u1", **event, "messageId": name}
         for name, (event, *_) in EVENTS.items()
