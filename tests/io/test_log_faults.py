@@ -18,7 +18,7 @@ from tests.io.test_log_sqlite import Folder
 
 from segue.io import sqlite
 from segue.io.log.sqlite import SqliteLog
-from segue.model.errors import CorruptBlock, LogUnavailable, MisconfiguredError, UnsafeLibrary
+from segue.model.errors import CorruptBlock, LogMissing, LogUnavailable, MisconfiguredError, UnsafeLibrary
 
 ROUNDS = 25
 
@@ -220,7 +220,7 @@ async def test_a_log_written_by_a_newer_version_is_left_alone(tmp_path: Path) ->
 async def test_following_a_log_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
     """An empty folder and none at all."""
     for folder in (tmp_path, tmp_path / "none"):
-        with pytest.raises(LogUnavailable, match=r"log"):
+        with pytest.raises(LogMissing, match=r"there is no log in .*segue run"):
             await SqliteLog.follow(folder)
 
 

@@ -15,6 +15,7 @@
     │   └── UnsafeLibrary       a library whose known defect would lose data
     ├── UnavailableError        try later
     │   ├── LogUnavailable      the log cannot be written or read (disk full, read-only, locked)
+    │   │   └── LogMissing      there is none yet
     │   └── StorageUnavailable  likewise for state, receipts and dead letters
     └── BrokenError             tell us
         └── CorruptBlock        a block of the log that does not decode; names lane and offset
@@ -169,6 +170,10 @@ class UnavailableError(SegueError):
 
 class LogUnavailable(UnavailableError):
     """The log cannot be written or read; nothing of the call was acknowledged."""
+
+
+class LogMissing(LogUnavailable):
+    """There is no log yet: the process that takes events in makes it when it starts."""
 
 
 class StorageUnavailable(UnavailableError):

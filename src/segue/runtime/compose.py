@@ -26,7 +26,7 @@ from segue.io.storage.origins import settle_origins
 from segue.io.storage.refusals import RefusalBook
 from segue.io.storage.state import State
 from segue.io.storage.token import keep_token
-from segue.model.errors import MisconfiguredError, StorageUnavailable
+from segue.model.errors import LogMissing, MisconfiguredError, StorageUnavailable
 from segue.runtime.clerk import Clerk
 from segue.runtime.clock import Clock
 from segue.runtime.courier import Courier
@@ -49,6 +49,7 @@ from segue.runtime.telemetry import Telemetry
 log = structlog.get_logger("segue.house")
 
 HOUR_MS: Final = 3_600_000
+AWAIT_SECONDS: Final = 0.5
 
 
 class House:
@@ -173,7 +174,7 @@ async def opened(
                 linger_seconds=settings.linger_ms / 1000,
             )
         else:
-            stream = await SqliteLog.follow(settings.data / LOG_FOLDER)
+            stream = await _followed(settings, clock)
         stack.push_async_callback(stream.close)
         token = await asyncio.to_thread(keep_token, settings.data)
         heads = await stream.heads()
@@ -232,6 +233,19 @@ async def opened(
             revisions=settings.data / REVISIONS_FOLDER if has_all else None,
         )
         yield House(stream, receiver, couriers, states, clerk, clock, telemetry, token, accounts, exchange)
+
+
+async def _followed(settings: Settings, clock: Clock) -> SqliteLog:
+    """The log another process writes; waits for it to be made, as processes start in any order."""
+    folder, is_told = settings.data / LOG_FOLDER, False
+    while True:
+        try:
+            return await SqliteLog.follow(folder)
+        except LogMissing:
+            if not is_told:
+                log.warning("log_awaited", file=str(folder))
+            is_told = True
+        await clock.sleep(AWAIT_SECONDS)
 
 
 def keep_revision(settings: Settings, current: Current) -> str:

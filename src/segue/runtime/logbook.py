@@ -46,6 +46,12 @@ LINES: Final = (
     Line(
         "sandbox_opened", "warning", "No Braze key is set, so deliveries go to the sandbox on this machine."
     ),
+    Line(
+        "log_awaited",
+        "warning",
+        "There is no log in the data folder yet: a process with the receiver role and the same folder makes "
+        "it.",
+    ),
     Line("append_failed", "error", "The log could not be written; senders were told to try again."),
     Line("append_recovered", "info", "The log can be written again."),
     Line(

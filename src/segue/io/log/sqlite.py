@@ -20,7 +20,7 @@ from segue.io.log.segment import Segment
 from segue.io.log.shelf import Shelf
 from segue.io.log.stream import Block, Trimmed
 from segue.io.log.writer import Committed, Limits, Writer
-from segue.model.errors import LogUnavailable, MisconfiguredError
+from segue.model.errors import LogMissing, LogUnavailable, MisconfiguredError
 from segue.model.event import DEFAULT_LANES, Record
 
 HOUR_MS: Final = 3_600_000
@@ -109,13 +109,14 @@ class SqliteLog:
         """Open a log for reading only, while this or another process writes it.
 
         poll_seconds  how often `wait` looks for new events
-        Raises LogUnavailable when there is no log; UnsafeLibrary.
+        Raises LogMissing when there is no log, LogUnavailable when it cannot be read; UnsafeLibrary.
         """
         sqlite.require_safe_library()
         shelf = Shelf(Path(folder), readonly=True)
-        await asyncio.to_thread(shelf.refresh)
+        if shelf.folder.exists():
+            await asyncio.to_thread(shelf.refresh)
         if not shelf.segments:
-            raise LogUnavailable(f'there is no log in "{folder}"; `segue run` makes one when it starts')
+            raise LogMissing(f'there is no log in "{folder}"; `segue run` makes one when it starts')
         return cls(shelf, follows=True, poll_seconds=poll_seconds)
 
     @property
