@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from email.utils import formatdate
 from random import Random
 
 import pytest
@@ -65,12 +66,14 @@ def test_headers_are_read_in_every_style(headers: Mapping[str, str], expected: H
         (1_790_000_002.0, 1_790_000_001.5, 3, 3),
         (1_790_000_040.0, 1_790_000_001.5, 0, 60),
         (1_790_035_200.0, 1_790_000_001.5, 0, 86_400),
+        (1_790_000_033.0, 1_790_000_001.5, 0, 60),
+        (1_790_000_033.0, 1_790_000_001.5, 3_600, 3_600),
     ],
 )
 def test_the_length_of_a_window_follows_from_its_end(
     reset_at: float, now: float, known: int, span: int
 ) -> None:
-    """The shortest documented one that ends then and holds now."""
+    """The shortest documented one that ends then and holds now; when none does, the shortest that holds it."""
     assert span_of(reset_at, now, known=known) == span
 
 
@@ -218,6 +221,23 @@ def test_a_partner_s_clock_somewhat_off_costs_little(style: str, skew: float) ->
     run.until(420)
     assert run.granted(180, 420) >= 0.95 * 10 * 240
     assert run.refused_share(180, 420) < 0.001
+
+
+@pytest.mark.parametrize("skew", [-3_620.0, -7.0, 21.0, 86_000.0])
+@pytest.mark.parametrize("style", ["epoch", "seconds"])
+def test_a_partner_s_clock_far_off_costs_little(style: str, skew: float) -> None:
+    """Its windows end at odd moments by ours: told in seconds, or as a moment of a clock told beside it. They
+    are not taken for windows of a day."""
+    partner = Partner([(0, 30, 60), (300, 60, 60)], style)
+
+    def answer(now: float) -> tuple[int, dict[str, str]]:
+        status, headers = partner.answer(now)
+        return status, {**headers, "date": formatdate(now, usegmt=True)}
+
+    run = Run(answer, skew=skew)
+    run.until(1_200)
+    assert run.granted(480, 1_200) >= 0.9 * 60 * 12
+    assert run.refused_share(480, 1_200) < 0.01
 
 
 @pytest.mark.parametrize("style", ["epoch", "silent"])

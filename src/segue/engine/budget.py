@@ -159,12 +159,20 @@ SPREAD_BELOW: Final = 0.2
 
 
 def span_of(reset_at: float, now: float, *, known: int = 0) -> int:
-    """How long the window is that ends then: the shortest known one that fits.
+    """How long the window is that ends then: the shortest known one that fits, or, when none ends then by
+    our clock, the shortest that may be as long.
 
     known  what it was taken for so far; it can only turn out longer
     """
-    for span in SPANS:
-        is_aligned = abs(reset_at - round(reset_at / span) * span) <= 1.5
-        if span >= max(known, reset_at - now - 1.0) and is_aligned:
-            return span
-    return SPANS[-1]
+    long = [span for span in SPANS if span >= max(known, reset_at - now - 1.0)]
+    fitting = (span for span in long if abs(off_of(reset_at, span)) <= ALIGNED_SECONDS)
+    return next(fitting, long[0] if long else SPANS[-1])
+
+
+def off_of(reset_at: float, span: int) -> float:
+    """By how much a moment misses the nearest end of a window."""
+    return reset_at - round(reset_at / span) * span
+
+
+ALIGNED_SECONDS: Final = 1.5
+"""What whole seconds and the way of an answer explain."""

@@ -9,7 +9,7 @@ from typing import Final, Self
 
 import msgspec
 
-from segue.engine.budget import SPANS, Hints, Window, span_of
+from segue.engine.budget import ALIGNED_SECONDS, SPANS, Hints, Window, off_of, span_of
 from segue.engine.finder import Finder
 from segue.engine.sharers import Sharers
 from segue.kit.partner import Quota
@@ -79,7 +79,7 @@ class Pool(msgspec.Struct, array_like=True, eq=False):
     """The permits of one pool. See `segue.engine.pace`, which is its door. Plain, so it can be stored and
     several processes can use it in turns.
 
-    _late      how far the partner's clock seems to be behind ours
+    _late      how far the partner's clock seems to be behind ours; _skew: of that, what it told itself
     _tries     steps of that not confirmed yet; _tried_at: when the last was made
     _flying    what is on the way: a permit's id -> when it left, oldest first
     _sharers   who takes part in it, and how much
@@ -97,6 +97,7 @@ class Pool(msgspec.Struct, array_like=True, eq=False):
     _now: float = 0.0
     _last_at: float = 0.0
     _latency: float = 0.05
+    _skew: float = 0.0
 
     @classmethod
     def of(cls, quota: Quota | None) -> Self:
@@ -203,14 +204,16 @@ class Pool(msgspec.Struct, array_like=True, eq=False):
         """Take in the three headers; true when all are there."""
         if not hints.limit or hints.remaining is None or hints.reset_at is None:
             return False
-        told, found = self._told, self._finder.window
-        if hints.reset_at <= now - self._late:
+        if hints.reset_at <= now - self._late + self._skew:
             return True  # of a window that is over
-        known = told.span if told is not None and told.ceiling == hints.limit else 0
-        if found is not None and found.ceiling == hints.limit and found.span > hints.reset_at - now - 1:
+        found, told, ceiling = self._finder.window, self._told, hints.limit
+        known = told.span if told is not None and told.ceiling == ceiling else 0
+        if found is not None and found.ceiling == ceiling and found.span > hints.reset_at - now - 1:
             known = max(known, found.span)
-        span = span_of(hints.reset_at, now, known=known)
-        number = round(hints.reset_at / span) - 1
+        span = span_of(hints.reset_at - self._skew, now - self._skew, known=known)
+        self._see_skew(off_of(hints.reset_at - self._skew, span), now)
+        told = self._told
+        number = round((hints.reset_at - self._skew) / span) - 1
         gone = hints.limit - hints.remaining
         if told is None or (told.span, told.ceiling) != (span, hints.limit):
             used = gone + len(self._flying)
@@ -222,12 +225,21 @@ class Pool(msgspec.Struct, array_like=True, eq=False):
             told.used = max(told.used, gone)
         return True
 
+    def _see_skew(self, off: float, now: float) -> None:
+        """A window ends when none of such a length does by the partner's clock as we took it: that is set
+        otherwise than ours."""
+        if abs(off) > ALIGNED_SECONDS:
+            self._late += off
+            self._skew += off
+            self._told = None
+            self._finder.shut_until = min(self._finder.shut_until, now - self._late)
+
     def _refused_by_told(self, sent_at: float, now: float) -> None:
         told = self._told
         if told is None:
             return
         began = told.ends - told.span + self._late
-        if sent_at < self._tried_at or self._late > LATE_MOST:
+        if sent_at < self._tried_at or self._late - self._skew > LATE_MOST:
             return
         if told.left > 0 and 0 <= sent_at - began < 1.0:
             # Right after the window began, as we thought: the partner's clock is behind ours.
