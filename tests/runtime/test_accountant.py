@@ -120,9 +120,9 @@ async def test_what_was_saved_and_spent_is_what_naive_sending_spends(tmp_path: P
     assert sums["changed"][0] < sums["all"][0]
 
 
-async def run(desk: Desk, *caps: Cap) -> Courier:
-    """Deliver one by one, so that each cap is looked at before each request."""
-    delivery = Delivery(wait_seconds=0, batching=False, in_flight=1)
+async def run(desk: Desk, *caps: Cap, batching: bool = False) -> Courier:
+    """Deliver one by one, so that each cap is looked at before each request; or what may leave together."""
+    delivery = Delivery(wait_seconds=0, batching=batching, in_flight=1)
     return await desk.deliver(bind(delivery=delivery, budget=Budget(caps=caps)))
 
 
@@ -165,6 +165,23 @@ async def test_a_holding_cap_keeps_what_is_over_it_for_the_next_day(desk: Desk, 
     reader = await StateReader.open(desk.folder / "braze.db")
     assert await reader.halt() is None
     await reader.close()
+
+
+async def test_what_comes_after_a_held_row_of_its_person_waits_with_it(desk: Desk, clock: HandClock) -> None:
+    """Though both would have left in one request; others in it leave."""
+    cap = Cap(limit=1, per="day", event="Viewed", policy="hold")
+    await desk.stream.append(records(track(1, "u0")))
+    await run(desk, cap, batching=True)
+    events = track(2), track(3, event="Paid"), track(4, "u2", event="Paid"), track(5, event="Left")
+    await desk.stream.append(records(*events))
+    courier = await run(desk, cap, batching=True)
+    assert courier.ledger.waiting == 3
+    names = [[event["name"] for event in body["events"]] for body in desk.wire.bodies()]
+    assert names == [["Viewed"], ["Paid"]]
+    await clock.advance(86_400)
+    await run(desk, cap, batching=True)
+    names = [[event["name"] for event in body["events"]] for body in desk.wire.bodies()]
+    assert names == [["Viewed"], ["Paid"], ["Viewed", "Paid", "Left"]]
 
 
 async def test_a_warning_stops_nothing(desk: Desk) -> None:

@@ -86,13 +86,18 @@ class Accountant:
 
     def screen(self, entries: Sequence[Waiting]) -> Screened | None:
         """Who of these may not leave because a cap is reached; None when all may. A row that left before is
-        let through: whether it arrived is not certain."""
+        let through: whether it arrived is not certain. Whoever comes after a row that waits waits with it."""
         if not self._guard.caps:
             return None
         now_ms = self._clock.now_ms()
         found = Screened([], [], [], 0)
         until_ms = 0
+        waiting: set[str] = set()
         for entry in entries:
+            if not waiting.isdisjoint(entry.people):
+                found.held.append(entry)
+                waiting.update(entry.people)
+                continue
             over = None if entry.attempts else self._guard.verdict(entry.row, now_ms)
             if over is None:
                 found.waiting.append(entry)
@@ -100,6 +105,7 @@ class Accountant:
                 found.dropped.append(LeftOut(entry.row, entry, OVER_BUDGET))
             else:
                 found.held.append(entry)
+                waiting.update(entry.people)
                 if over.until_ms > until_ms:
                     until_ms = over.until_ms
                     since_ms = self._held[0] if self._held is not None else now_ms
