@@ -73,7 +73,7 @@ def test_headers_are_read_in_every_style(headers: Mapping[str, str], expected: H
 def test_the_length_of_a_window_follows_from_its_end(
     reset_at: float, now: float, known: int, span: int
 ) -> None:
-    """The shortest documented one that ends then and holds now; when none does, the shortest that holds it."""
+    """The shortest documented one that ends then and holds now; if none does, the shortest that holds it."""
     assert span_of(reset_at, now, known=known) == span
 
 

@@ -2,18 +2,18 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from tests.runtime.house import Desk, bind, opened, records
+from tests.runtime.house import Desk, Wire, bind, opened, records
 
 from segue.engine.moment import iso
 from segue.engine.plan import BoundDestination
 from segue.engine.points import Spending
 from segue.io.storage.state import StateReader
-from segue.model.delivery import STALE, UNCHANGED, Receipt, read_note
+from segue.model.delivery import STALE, UNCHANGED, Receipt, Request, Response, read_note
 from segue.model.errors import StorageUnavailable
-from segue.model.workspace import Delivery
+from segue.model.workspace import Delivery, Subscription
 from segue.runtime.courier import Courier
 
 START_MS = 1_790_000_000_000
@@ -196,6 +196,64 @@ async def test_what_each_attribute_cost_and_saved_is_told_by_row(desk: Desk) -> 
         await courier.run(until_head=True)
     found = {each.row.message_id: (dict(each.sent), dict(each.saved)) for each in told}
     assert found == {"i1": ({}, {"plan": 1, "city": 1}), "i2": ({"plan": 1}, {}), "i3": ({"city": 1}, {})}
+
+
+ALIAS: dict[str, Any] = {"alias_name": {"@path": "$.anonymousId"}, "alias_label": "device"}
+VISITS = (
+    Subscription(
+        id="log-in",
+        action="identify-user",
+        trigger='type = "identify" and userId != null and anonymousId != null',
+        mapping={"external_id": {"@path": "$.userId"}, "user_alias": ALIAS, "merge_behavior": "merge"},
+    ),
+    Subscription(
+        id="visitors",
+        action="update-user-profile",
+        trigger='type = "identify" and userId = null',
+        mapping={
+            "user_alias": ALIAS,
+            "_update_existing_only": False,
+            "custom_attributes": {"@path": "$.traits"},
+        },
+    ),
+    Subscription(
+        id="people",
+        action="update-user-profile",
+        trigger='type = "identify" and userId != null',
+        mapping={"external_id": {"@path": "$.userId"}, "custom_attributes": {"@path": "$.traits"}},
+    ),
+)
+
+
+class Doorkeeper(Wire):
+    """Refuses one person on any device."""
+
+    async def send(self, request: Request) -> Response:
+        if request.url.endswith("/users/identify") and b'"stranger"' in request.body:
+            return Response(status=400, body=b'{"message":"not them"}')
+        return await super().send(request)
+
+
+@pytest.mark.parametrize("attributes", ["all", "changed"])
+async def test_a_log_in_the_partner_refused_has_joined_nobody(
+    desk: Desk, attributes: Literal["all", "changed"]
+) -> None:
+    """What the one says later and the other said newer is no news of the same person; whoever logs in on the
+    device next becomes one with its visitor."""
+    desk.wire = Doorkeeper(desk.wire.sandbox)
+    destination = bind(VISITS, delivery=Delivery(wait_seconds=0, attributes=attributes))
+
+    def visit(number: int, at: int, **traits: Any) -> dict[str, Any]:
+        event = identify(number, at, "", **traits) | {"anonymousId": "a1"}
+        return {name: value for name, value in event.items() if value != ""}
+
+    await tell(desk, destination, visit(1, 10, theme="dark"))
+    await tell(desk, destination, identify(2, 20, "stranger") | {"anonymousId": "a1"})
+    await tell(desk, destination, identify(3, 5, "stranger", theme="light"))
+    await tell(desk, destination, identify(4, 30, "ada") | {"anonymousId": "a1"})
+    await tell(desk, destination, identify(5, 6, "ada", theme="light"))
+    assert (await desk.wire.profile("stranger"))["custom_attributes"] == {"theme": "light"}
+    assert (await desk.wire.profile("ada"))["custom_attributes"] == {"theme": "dark"}
 
 
 async def test_a_state_that_cannot_be_read_loses_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,8 +147,11 @@ class Memory:
             return pack(entries, None, self._describing.__contains__)
         await self.catch_up()
         await self.load(entry.row for entry in entries)
-        for disturbance in self._disturbances(entry.row for entry in entries):
-            profiles.disturb(disturbance)
+        for entry in entries if self._disturbing else ():
+            # Whom the partner makes one of two shows once it has: until then nothing later of them leaves.
+            if entry.row.action in self._disturbing:
+                for key in self._keys(entry.row):
+                    profiles.forget(key)
         parcel = pack(entries, profiles, self._describing.__contains__, itemized=self.spending is not None)
         if parcel.late or parcel.saved:
             self._meter.delta(self._destination.id, late=parcel.late, points=0, saved=parcel.saved)
@@ -163,8 +166,9 @@ class Memory:
         if points or saved:
             self._meter.delta(self._destination.id, late=0, points=points, saved=saved)
         self._tell(parcel)
-        for entry, outcome in zip(parcel.waiting, found, strict=True) if self._creating else ():
-            if outcome.verdict is Verdict.DELIVERED and entry.row.action in self._creating:
+        telling = self._creating | self._disturbing.keys()
+        for entry, outcome in zip(parcel.waiting, found, strict=True) if telling else ():
+            if outcome.verdict is Verdict.DELIVERED and entry.row.action in telling:
                 self._recalled.append(entry.row)
         return found
 
@@ -177,8 +181,8 @@ class Memory:
             self._recalled.append(row)
 
     async def catch_up(self) -> None:
-        """Take in what was recalled, in its order, and whom events and purchases that have arrived show to be
-        there. Before anything is packed or written."""
+        """Take in what was recalled, in its order, who has become one with whom, and whom events and
+        purchases that have arrived show to be there. Before anything is packed or written."""
         profiles = self._profiles
         while self._recalled and profiles is not None:
             rows, self._recalled = self._recalled, []
