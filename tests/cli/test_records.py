@@ -172,4 +172,6 @@ def test_doctor_names_a_destination_that_is_held(folder: Path, status: int, code
         assert 'the partner says "so it is"' in told["says"]
         assert "1 event waiting, the oldest for" in told["says"]
         assert remedy in told["remedy"]
+        assert ("no process delivers lane" in told["says"]) == (told is stopped)
+        assert ("segue run --roles courier --lanes" in told["remedy"]) == (told is stopped)
         assert "Nothing is lost before 20" in told["remedy"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,9 @@ def test_what_an_event_waits_for_is_told(folder: Path) -> None:
             "waits for an earlier row of u:u1: id-1"
             in segue("trace", "tr-1", folder=folder, SEGUE_PORT=port).out
         )
+        elsewhere = chapter(folder, "tr-1", SEGUE_PORT="1")
+        assert (elsewhere["state"], elsewhere["reason"]) == ("waiting", "RUNS_ELSEWHERE")
+        assert f"its courier is process {os.getpid()}" in elsewhere["message"]
         crowd = [{**TRACK, "userId": f"c{n}", "messageId": f"c{n}"} for n in range(75)]
         post(process, *crowd)
         told = wait_for(folder, "c5", "HALTED", port)
@@ -134,7 +138,7 @@ def test_what_an_event_waits_for_is_told(folder: Path) -> None:
     assert (told["state"], told["reason"]) == ("waiting", "NOT_RUNNING")
     assert told["halt"]["code"] == "UNAUTHORIZED"
     text = segue("trace", "c5", folder=folder).out
-    assert "Segue does not run here now" in text
+    assert "no process delivers it now" in text
     assert "the destination is held by UNAUTHORIZED since 20" in text
     assert "Invalid API key" in text
 

@@ -1,7 +1,7 @@
 """What `segue doctor` looks at: libraries, disk, workspace, process, each destination, the books."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -129,21 +129,22 @@ def _sending(condition: Condition, now_ms: int) -> Finding:
     waits = f"{plural(condition.waiting, 'event')} waiting"
     if condition.oldest_ms:
         waits += f", the oldest for {_span(now_ms - condition.oldest_ms)}"
+    says, remedies = [], []
+    if condition.unserved:
+        lanes = _ranges(condition.unserved)
+        says.append(f"no process delivers lane {lanes} of it")
+        remedies.append(f"Start one: segue run, or segue run --roles courier --lanes {lanes}.")
     halt = condition.halt
-    if halt is None:
+    if halt is not None:
+        until = f", next try in {_span(halt.until_ms - now_ms)}" if halt.until_ms > now_ms else ""
+        says.append(f"{words_of(halt)}{until}")
+        remedies.append(remedy_of(halt, condition.destination))
+    if not says:
         return Finding(name=name, ok=True, says=f"nothing keeps it from sending; {waits}")
-    until = ""
-    if halt.until_ms > now_ms:
-        until = f", next try in {_span(halt.until_ms - now_ms)}"
-    expires = ""
     if condition.expires_ms:
-        expires = f" Nothing is lost before {moment(condition.expires_ms)}, when the log's retention ends."
-    return Finding(
-        name=name,
-        ok=False,
-        says=f"{words_of(halt)}{until}; {waits}",
-        remedy=remedy_of(halt, condition.destination) + expires,
-    )
+        until = moment(condition.expires_ms)
+        remedies.append(f"Nothing is lost before {until}, when the log's retention ends.")
+    return Finding(name=name, ok=False, says="; ".join([*says, waits]), remedy=" ".join(remedies))
 
 
 def _retention(condition: Condition) -> Finding:
@@ -158,6 +159,15 @@ def _retention(condition: Condition) -> Finding:
         ok=False,
         says=says,
         remedy="Raise ingest.retention_hours and ingest.retention_bytes now, then mend the destination.",
+    )
+
+
+def _ranges(lanes: Sequence[int]) -> str:
+    """Lanes as --lanes takes them: 0-3,6."""
+    starts = [lane for lane in lanes if lane - 1 not in lanes]
+    ends = [lane for lane in lanes if lane + 1 not in lanes]
+    return ",".join(
+        f"{start}-{end}" if end > start else str(start) for start, end in zip(starts, ends, strict=True)
     )
 
 

@@ -18,16 +18,18 @@ import msgspec
 
 from segue.catalog.contents import catalogue
 from segue.engine.plan import Plan, prepare
+from segue.io.claim import holder
 from segue.io.log.sqlite import SqliteLog
 from segue.io.storage import revisions
 from segue.io.storage.origins import read_origins
 from segue.io.storage.revisions import Use, in_force
+from segue.io.storage.sqlite import claim_of
 from segue.io.storage.state import Cursor, StateReader
 from segue.model.delivery import Halt
 from segue.model.errors import CorruptBlock, LogUnavailable, MisconfiguredWorkspace, StorageUnavailable
 from segue.model.event import Record
 from segue.runtime.current import Current, at_sandbox
-from segue.runtime.folders import LOG_FOLDER, REVISIONS_FOLDER, STATE_FOLDER
+from segue.runtime.folders import LOG_FOLDER, REVISIONS_FOLDER, STATE_FOLDER, lanes_of
 from segue.runtime.settings import Settings
 
 SOMEWHERE: Final = "http://127.0.0.1:8089"
@@ -40,6 +42,7 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     stem     name of the state's files, without ending
     cursors  how far each lane was settled at the last checkpoint
     origins  where in each lane the destination began
+    holder   process id of the courier that runs on it, "" for none, None where that cannot be told
     """
 
     destination: str
@@ -49,6 +52,12 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     uses: Sequence[Use]
     halt: Halt | None
     origins: Mapping[int, int]
+    holder: str | None = None
+
+    @property
+    def lanes(self) -> frozenset[int] | None:
+        """The lanes it keeps; None for all."""
+        return lanes_of(self.stem)
 
     def is_settled(self, lane: int, offset: int) -> bool:
         """True when the last checkpoint knew the event for done."""
@@ -84,6 +93,11 @@ class Archive:
         """The state that keeps a lane of a destination; None when it has never run."""
         found = [each for each in self.books if each.destination == destination]
         return next((each for each in found if lane in each.cursors), found[0] if found else None)
+
+    def is_served(self, destination: str, lane: int) -> bool:
+        """Whether a process delivers this lane for a destination now; true where nobody can tell."""
+        found = [each for each in self.books if each.destination == destination and each.holder != ""]
+        return any(each.lanes is None or lane in each.lanes for each in found)
 
     async def record(self, lane: int, offset: int) -> Record | None:
         """An event of the log; None when it is not there (any more) or its block is damaged."""
@@ -140,6 +154,7 @@ async def opened(settings: Settings, current: Current) -> AsyncIterator[Archive]
                     uses=await state.revisions(),
                     halt=await state.halt(),
                     origins=await asyncio.to_thread(read_origins, settings.data / STATE_FOLDER, destination),
+                    holder=await asyncio.to_thread(holder, claim_of(path)),
                 )
             )
         yield Archive(settings, current, stream, books)

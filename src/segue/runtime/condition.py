@@ -30,6 +30,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     lost        events the log dropped before they were settled; they will count as expired
     expires_ms  when the oldest waiting event leaves the log by its age, 0 for none waiting
     risk        "" or why waiting events may leave the log before they are delivered: "age" or "size"
+    unserved    lanes with waiting events that no process delivers now
     uncertain   rows that left without an answer, since the beginning, by what was done about them
     """
 
@@ -40,6 +41,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     lost: int = 0
     expires_ms: int = 0
     risk: str = ""
+    unserved: tuple[int, ...] = ()
     uncertain: Mapping[str, int] = {}
 
 
@@ -65,15 +67,20 @@ async def _condition(archive: Archive, destination: str, now_ms: int) -> Conditi
     heads, tails = await archive.stream.heads(), await archive.stream.tails()
     waiting = lost = behind = 0
     oldest_ms = 0
+    unserved = []
     for lane, (head, tail) in enumerate(zip(heads, tails, strict=True)):
         cursor = _next_offset(archive.books_of(destination, lane), lane, head)
         settled = _settled_ahead(archive.books_of(destination, lane), lane)
-        waiting += max(0, head - cursor - settled)
+        waits = max(0, head - cursor - settled)
+        waiting += waits
+        if waits and not archive.is_served(destination, lane):
+            unserved.append(lane)
         lost += max(0, tail - cursor)
         behind += max(cursor, tail) - tail
         if cursor < head:
             at_ms = await _received_ms(archive.stream, lane, max(cursor, tail))
             oldest_ms = min(oldest_ms or at_ms, at_ms) if at_ms else oldest_ms
+    told = msgspec.structs.replace(told, unserved=tuple(unserved))
     if not oldest_ms:
         return msgspec.structs.replace(told, waiting=waiting, lost=lost)
     retention_ms = round(ingest.retention_hours * HOUR_MS)

@@ -19,6 +19,12 @@ def state_path(settings: Settings, destination: str) -> Path:
     return settings.data / STATE_FOLDER / f"{destination}{lanes}.db"
 
 
+def lanes_of(stem: str) -> frozenset[int] | None:
+    """The lanes of a state file by its name without ending; None for all."""
+    _, split, lanes = stem.partition("@")
+    return frozenset(map(int, lanes.split("-"))) if split else None
+
+
 def sdk_folder(settings: Settings) -> Path:
     """Where the installed versions of analytics.js are."""
     return settings.data / SDK_FOLDER

@@ -304,13 +304,17 @@ async def _waiting(told: Chapter, books: Books, place: tuple[int, int], live: Li
     lane, offset = place
     said = await live(told.destination, lane, offset) if told.enabled else None
     if said is None:
-        why = "Segue does not run here now" if told.enabled else "the destination is disabled"
+        reason, why = "NOT_RUNNING", "no process delivers it now"
+        if not told.enabled:
+            why = "the destination is disabled"
+        elif books.holder and (books.lanes is None or lane in books.lanes):
+            reason = "RUNS_ELSEWHERE"
+            why = f"its courier is process {books.holder}, which alone knows what it waits for: ask with the "
+            why += "SEGUE_PORT of that one"
         cursor = books.cursors.get(lane)
         before = offset - cursor.next_offset if cursor is not None else offset
         message = f"{why}; its lane is settled up to {before:,} events before it"
-        return msgspec.structs.replace(
-            told, state="waiting", reason="NOT_RUNNING", message=message, halt=books.halt
-        )
+        return msgspec.structs.replace(told, state="waiting", reason=reason, message=message, halt=books.halt)
     told = msgspec.structs.replace(told, state="waiting", halt=said.halt, delays=said.delays)
     if not said.is_read:
         message = f"it is not read yet: {said.ahead:,} events of its lane come before it"

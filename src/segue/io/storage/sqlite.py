@@ -26,6 +26,11 @@ call per row, a busy event loop would make every row wait for its turn. Few size
 T = TypeVar("T")
 
 
+def claim_of(path: Path) -> Path:
+    """The file whose lock says which process owns a database (`segue.io.claim.holder`)."""
+    return path.with_name(f"{path.name}.lock")
+
+
 class SqliteDatabase:
     """The `segue.io.storage.database.Database` of one machine. Make one with `open`."""
 
@@ -156,7 +161,7 @@ def prepare(path: Path, family: str, *, shared: bool, passing: bool) -> tuple[ap
         if shared:
             return _connect(path), None
         path.parent.mkdir(parents=True, exist_ok=True)
-        claim = None if passing else Claim(path.with_name(path.name + ".lock"), taken)
+        claim = None if passing else Claim(claim_of(path), taken)
     except sqlite.Faults as error:
         raise StorageUnavailable(
             f'the database "{path}" cannot be opened: {sqlite.explain(error)}'
