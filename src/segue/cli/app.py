@@ -10,7 +10,22 @@ from typing import Annotated
 import typer
 
 from segue import __version__
-from segue.cli import brake, cost, dead, demo, drift, hook, look, migrate, records, run, sdk, trace, workspace
+from segue.cli import (
+    brake,
+    cost,
+    dead,
+    demo,
+    drift,
+    erase,
+    hook,
+    look,
+    migrate,
+    records,
+    run,
+    sdk,
+    trace,
+    workspace,
+)
 from segue.cli.show import out, print_error
 from segue.model.errors import SegueError, UnavailableError
 
@@ -24,7 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for chapter in (workspace, run, look, hook, trace, brake, cost, drift, records, demo):
+for chapter in (workspace, run, look, hook, trace, brake, cost, drift, erase, records, demo):
     chapter.add_to(app)
 app.add_typer(dead.app, name="dead")
 app.add_typer(migrate.app, name="import")

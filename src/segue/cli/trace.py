@@ -16,6 +16,7 @@ from segue.cli.workspace import AsJson, Config
 from segue.model.delivery import STALE, TAKEN_UP, UNCHANGED, Attempt, Receipt, read_note, tries
 from segue.runtime import desk
 from segue.runtime.current import read_current
+from segue.runtime.deletions import PREFIX, standings
 from segue.runtime.desk import FilterTruth, SubscriptionPreview, Truth, is_absent
 from segue.runtime.settings import read_settings
 from segue.runtime.sighting import words_of
@@ -49,10 +50,15 @@ def trace(
     it and why, in which request it left, what the partner answered, or why it never left.
 
     Works while Segue runs and when it is stopped, as far back as the log is kept. Exit code 1 when nothing
-    is known of the messageId.
+    is known of the messageId. Given the id of a segue erase, it tells how far that is.
     """
     settings = read_settings(Path(), os.environ, config=config)
     current = read_current(settings, Path(), os.environ)
+    if message_id.startswith(PREFIX) and (found := asyncio.run(standings(settings, current, message_id))):
+        from segue.cli.erase import print_standings  # here: it prints times as this chapter does
+
+        print_standings(found, as_json=as_json)
+        return
     story, refused = asyncio.run(
         desk.trace(settings, current, message_id, destination=destination, scan=scan, progress=progress())
     )

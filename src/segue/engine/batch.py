@@ -73,6 +73,7 @@ class Batcher:
         self._chains: dict[str, list[Waiting]] = {}
         self._again: list[Batch] = []
         self._batches = 0
+        self._has_urgent = False
         self._numbers = itertools.count(1)
         self.rows = 0
         self.in_flight = 0
@@ -89,6 +90,8 @@ class Batcher:
         queue = self._queues.get(travel)
         if queue is None:
             queue = self._queues[travel] = Queue.of(travel)
+            self._queues = dict(sorted(self._queues.items(), key=_queue_rank))
+            self._has_urgent = self._has_urgent or travel.urgent
         entry = Waiting(
             row=row,
             travel=queue.travel,
@@ -150,26 +153,32 @@ class Batcher:
             queue.hurried = queue.rows > 0
 
     def due(self, now: float, most: int, opens_at: OpensAt = _at_once) -> list[Batch]:
-        """Give at most `most` batches that leave now; their rows count as in flight until settled."""
+        """Give at most `most` batches that leave now; their rows count as in flight until settled. Deletions
+        first, dead letters tried again last (`Travel.rank`)."""
         found: list[Batch] = []
-        self._take_again(now, most, found, opens_at)
         hurried = True
-        while hurried and len(found) < most:
-            hurried = False
-            for queue in self._queues.values():
-                if not queue.rows or opens_at(queue.travel) > now:
-                    continue
-                while len(found) < most and queue.rows:
-                    full = queue.is_full
-                    late = queue.due_at() <= now
-                    if not full and not late:
-                        break
-                    batch = self._form(queue, late=late)
-                    if batch is None:
-                        hurried = (late and self._hurry_blockers(queue, now)) or hurried
-                        break
-                    found.append(batch)
+        for is_urgent in (True, False) if self._has_urgent else (False,):
+            self._take_again(now, most, found, opens_at, is_urgent=is_urgent)
+            while hurried and len(found) < most:
+                hurried = False
+                for queue in self._queues.values():
+                    if queue.travel.urgent is is_urgent and queue.rows and opens_at(queue.travel) <= now:
+                        hurried = self._take(queue, now, most, found) or hurried
+            hurried = True
         return found
+
+    def _take(self, queue: Queue, now: float, most: int, found: list[Batch]) -> bool:
+        """Find batches of a queue; true when rows that stand before its own were made due by it."""
+        while len(found) < most and queue.rows:
+            full = queue.is_full
+            late = queue.due_at() <= now
+            if not full and not late:
+                break
+            batch = self._form(queue, late=late)
+            if batch is None:
+                return late and self._hurry_blockers(queue, now)
+            found.append(batch)
+        return False
 
     def next_due(self, now: float, opens_at: OpensAt = _at_once) -> float:
         """When to ask `due` again if nothing else happens; NEVER when only a settlement can help."""
@@ -215,6 +224,7 @@ class Batcher:
             if group:
                 again.append(Batch(self._next_id(), batch.travel, list(group), batch.tries + 1, search))
         self._again = [*self._again, *again] if last else [*again, *self._again]
+        self._again.sort(key=_batch_rank)
 
     def _next_id(self) -> int:
         self._batches += 1
@@ -241,9 +251,14 @@ class Batcher:
             if was_first and entry.is_queued and self.blocker(entry) is None:
                 heappush(queue.free, (entry.number, entry))
 
-    def _take_again(self, now: float, most: int, found: list[Batch], opens_at: OpensAt) -> None:
+    def _take_again(
+        self, now: float, most: int, found: list[Batch], opens_at: OpensAt, *, is_urgent: bool
+    ) -> None:
         kept = []
         for batch in self._again:
+            if batch.travel.urgent is not is_urgent:
+                kept.append(batch)
+                continue
             ready = all(entry.not_before <= now for entry in batch.waiting)
             may = len(found) < most and ready and opens_at(batch.travel) <= now
             if may and not self._is_blocked(batch):
@@ -321,6 +336,14 @@ class Batcher:
                 other.hurried = True
                 changed = True
         return changed
+
+
+def _queue_rank(each: tuple[Travel, Queue]) -> int:
+    return each[0].rank
+
+
+def _batch_rank(batch: Batch) -> int:
+    return batch.travel.rank
 
 
 _STONE: Final = Row(

@@ -13,6 +13,7 @@ class Travel(msgspec.Struct, frozen=True, cache_hash=True):
             array a request may hold; () when it holds one
     each    `items` bounds each array of a request, not all together
     ordered the partner applies the objects of a request one after the other
+    urgent  a deletion: it goes before all else
     revived a dead letter tried again: it gives way to live traffic where the limit is short
     """
 
@@ -23,9 +24,15 @@ class Travel(msgspec.Struct, frozen=True, cache_hash=True):
     bytes: int = 4 * 1024 * 1024
     pool: str = ""
     revived: bool = False
+    urgent: bool = False
     pack: tuple[tuple[str, int], ...] = ()
     each: bool = False
     ordered: bool = True
+
+    @property
+    def rank(self) -> int:
+        """Who goes first where not all can: the lowest."""
+        return 0 if self.urgent else 2 if self.revived else 1
 
     def place(self, row: Row) -> int:
         """The place of a row's array in a request that holds several; 0 for the only one."""

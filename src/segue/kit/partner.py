@@ -95,6 +95,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     names     keys of an event's ``integrations`` object that speak of it (the slug and title count too)
     presets   "ours" and "published" sets, in order
     erase     None when the partner cannot delete
+    deletion  the action people to be deleted travel as, an object for each; no subscription can have it
     choices   how to list the values of dynamic fields, by the name the field gives
     quotas    documented rate limits, by the pool requests count against
     account   settings that together say whose limits these are
@@ -117,6 +118,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     names: Sequence[str] = ()
     presets: Mapping[str, Sequence[Preset]] = {}
     erase: Erase | None = None
+    deletion: Action | None = None
     choices: Mapping[str, Choices] = {}
     quotas: Mapping[str, Quota] = {}
     account: tuple[str, ...] = ()
@@ -130,6 +132,13 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     check: Check | None = None
     audit: Audit | None = None
     witness: Callable[[Settings], Request] | None = None
+
+    def carried(self, slug: str) -> Action | None:
+        """The action a row is of: one a subscription can have, or the deletion."""
+        if self.deletion is not None and slug == self.deletion.slug:
+            return self.deletion
+        found = self.action(slug)
+        return found[0] if found is not None else None
 
     def action(self, slug: str) -> tuple[Action, str | None] | None:
         """Find an action by any of its slugs, with the sync mode a new subscription under that slug

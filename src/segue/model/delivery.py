@@ -166,6 +166,14 @@ STALE: Final = "STALE_ATTRIBUTES"
 """The partner has acknowledged a value of a later event."""
 
 
+DELETED: Final = "PERSON_DELETED"
+"""The event came in before somebody asked for the person to be deleted."""
+
+COMMAND_LANE: Final = 1023
+"""Stands for the lane in what comes of no event but of a command; the offset is then the command's number. No
+log has so many lanes."""
+
+
 def left_out(code: str, attributes: Iterable[str]) -> str:
     """A receipt's note: which attributes a row travelled without, and why.
 

@@ -86,7 +86,8 @@ class Accountant:
 
     def screen(self, entries: Sequence[Waiting]) -> Screened | None:
         """Who of these may not leave because a cap is reached; None when all may. A row that left before is
-        let through: whether it arrived is not certain. Whoever comes after a row that waits waits with it."""
+        let through: whether it arrived is not certain. So is a deletion. Whoever comes after a row that waits
+        waits with it."""
         if not self._guard.caps:
             return None
         now_ms = self._clock.now_ms()
@@ -98,7 +99,7 @@ class Accountant:
                 found.held.append(entry)
                 waiting.update(entry.people)
                 continue
-            over = None if entry.attempts else self._guard.verdict(entry.row, now_ms)
+            over = None if entry.attempts or entry.travel.urgent else self._guard.verdict(entry.row, now_ms)
             if over is None:
                 found.waiting.append(entry)
             elif over.policy == "drop":

@@ -18,12 +18,12 @@ from segue.engine.parcel import LeftOut
 from segue.engine.plan import BoundDestination
 from segue.engine.route import Routed
 from segue.io.storage.journal import Found, Journal, RowKey, Settled, Turn
-from segue.model.delivery import DeadLetter, Receipt, Row, Uncertain, tries
+from segue.model.delivery import COMMAND_LANE, DeadLetter, Receipt, Row, Uncertain, tries
 from segue.model.errors import CorruptBlock
 from segue.model.event import Record
 from segue.runtime.accountant import Accountant
+from segue.runtime.bidding import Bidding
 from segue.runtime.memory import NO_LANE, Memory
-from segue.runtime.revival import Revival
 
 UNCERTAIN: Final = "UNCERTAIN"
 IN_DOUBT: Final = "it left in request {request} and no answer is known: it may or may not have arrived"
@@ -42,7 +42,7 @@ class Bookkeeper:
         ledger: Ledger,
         journal: Journal,
         found: Found,
-        revival: Revival,
+        bidding: Bidding,
         batcher: Batcher,
         memory: Memory,
         accountant: Accountant,
@@ -53,7 +53,8 @@ class Bookkeeper:
         self._doubt = dict(found.uncertain)
         self._counted = found.counted
         self._doubted = dict(found.doubted)
-        self._revival = revival
+        self._bidding = bidding
+        self._revival = bidding.revival
         self._batcher = batcher
         self._memory = memory
         self._accountant = accountant
@@ -128,7 +129,9 @@ class Bookkeeper:
         """Begin a checkpoint: what it does not hold of single rows goes on in the journal."""
         read_to = self.ledger.read_to
         self._settled = {
-            key: verdict for key, verdict in self._settled.items() if key.offset >= read_to(key.lane)
+            key: verdict
+            for key, verdict in self._settled.items()
+            if key.lane == COMMAND_LANE or key.offset >= read_to(key.lane)
         }
         parts = [part for parts in self._parts.values() for part in parts]
         unread: tuple[list[tuple[RowKey, Settled]], ...] = ([], [])
@@ -252,6 +255,11 @@ class Bookkeeper:
         left_out, died = (verdict.reason, "") if verdict.is_left_out else ("", verdict.reason)
         if self._revival.settle(row, died, self.ledger, minute, left_out=left_out):
             return
+        if row.lane == COMMAND_LANE:
+            self._bidding.eraser.settle(row, died)
+            if not is_counted:
+                self.ledger.count(minute, row.subscription, "rows_dead" if died else "rows_delivered", died)
+            return
         place = (row.lane, row.offset)
         opened = self._open[place]
         self.ledger.settle(opened, row.subscription, died, minute, left_out=left_out, is_counted=is_counted)
@@ -318,8 +326,8 @@ def policy_of(destination: BoundDestination, action: str) -> str:
 
 def is_repeatable(destination: BoundDestination, action: str) -> bool:
     """True when sending a row of the action twice leaves the partner as if it had been sent once."""
-    found = destination.page.action(action)
-    return found is not None and found[0].repeatable
+    found = destination.page.carried(action)
+    return found is not None and found.repeatable
 
 
 def _verdict(ended: Ended, request: int) -> Settled:

@@ -16,25 +16,26 @@ import structlog
 from segue.engine.batch import Batcher
 from segue.engine.delay import Waits, waits
 from segue.engine.ledger import Ledger, Place
+from segue.engine.parcel import LeftOut
 from segue.engine.plan import BoundDestination
 from segue.engine.retry import Hold
 from segue.engine.route import Routed, people_of, travel
 from segue.io.log.stream import Log
 from segue.io.storage.journal import Journal
 from segue.io.storage.state import Checkpoint, Cursor, State
-from segue.model.delivery import Halt
+from segue.model.delivery import DELETED, Halt
 from segue.model.errors import BrokenError, CorruptBlock, UnavailableError
 from segue.model.event import Event, Record
 from segue.runtime.accountant import Accountant
 from segue.runtime.barriers import Barriers
+from segue.runtime.bidding import Bidding
 from segue.runtime.bookkeeper import Bookkeeper
-from segue.runtime.brake import Brake
 from segue.runtime.clock import Clock, first_of
 from segue.runtime.dispatcher import Dispatcher, Meter, Sender
+from segue.runtime.eraser import Departure
 from segue.runtime.memory import Memory
 from segue.runtime.pacing import Account, Accounts
 from segue.runtime.reader import Entry, Reader, fresh
-from segue.runtime.revival import Revival
 from segue.runtime.routing import route_record
 
 MOST_WAITING_ROWS: Final = 20_000
@@ -83,16 +84,15 @@ class Courier:
         self._meter = meter
         self.lanes = tuple(range(stream.lanes)) if lanes is None else tuple(lanes)
         self._reader = Reader(stream, self.lanes)
-        self._revival = Revival(stream, state)
         self._batcher = Batcher()
         self.memory = Memory(destination, state, meter)
         self.barriers = Barriers(destination.id, stream, self.lanes, journal, self._batcher)
         self.accountant = Accountant(destination, state, clock, meter)
         self.memory.spending = self.accountant.spent
-        self._brake = Brake(destination.id, state)
+        self._bidding = Bidding(destination.id, stream, state, self.lanes, self.memory)
         account = account or Accounts(clock).of(destination)
         self.dispatcher = Dispatcher(
-            self._batcher, sender, clock, meter, self.memory, self.accountant, account, self._brake
+            self._batcher, sender, clock, meter, self.memory, self.accountant, account, self._bidding.brake
         )
         self._books: Bookkeeper | None = None
         self._is_resuming = False
@@ -134,8 +134,7 @@ class Courier:
 
     def waits(self, lane: int, offset: int) -> Waits:
         """Why an event that is not settled waits."""
-        now = self._clock.monotonic()
-        return waits(self._batcher, self.ledger, lane, offset, now, self.halt)
+        return waits(self._batcher, self.ledger, lane, offset, self._clock.monotonic(), self.halt)
 
     @property
     def retries(self) -> int:
@@ -175,14 +174,15 @@ class Courier:
             )
         await self.memory.start(found)
         await self.accountant.start()
-        await self._brake.start()
+        await self._bidding.start(self.destination)
         self._books = Bookkeeper(
-            ledger, journal, found, self._revival, self._batcher, self.memory, self.accountant
+            ledger, journal, found, self._bidding, self._batcher, self.memory, self.accountant
         )
         self.dispatcher.books = self._books
         self.dispatcher.requests = max(int(await self._state.value("requests") or b"0"), found.requests)
         self._halt = await self._state.halt()
         self._checkpoint_at = self._clock.monotonic() + self._checkpoint_seconds
+        self._admit(self._bidding.ready())
 
     def stop(self) -> None:
         """Ask the loop to finish: what waits is sent at once, unless the destination is held."""
@@ -234,23 +234,15 @@ class Courier:
         started = self._clock.monotonic()
         self._checkpoint_at = started + self._checkpoint_seconds
         self._since_checkpoint = 0
-        minute = self._minute()
-        for row, how, people, tried in await self._revival.take(self.destination, self.ledger, minute):
-            if not self._is_resuming or not self.books.remembers(row, self.destination, self._clock.now_ms()):
-                self._batcher.add(row, how, self.memory.people(row, people), started, tried)
+        self._admit(await self._bidding.take(self.destination, self.ledger, self._clock.now_ms()))
         await self.barriers.look(started)
-        asked = await self._state.commands()
-        mending, refreshed = await self.memory.take(asked)
-        obeyed = [*refreshed, *self._brake.take(asked)]
-        for departure in mending:
-            self._batcher.add(*departure, started)
         await self.memory.catch_up()
         halt = self.halt
-        is_moved = self.ledger.dirty or self._revival.is_dirty or self.memory.is_dirty or bool(obeyed)
+        is_moved = self.ledger.dirty or self._bidding.is_dirty or self.memory.is_dirty
         if not is_moved and halt == self._halt:
             return
         entries = self.ledger.entries()
-        revived, commands = self._revival.entries()
+        asked = self._bidding.entries()
         profiles, epoch = self.memory.changed()
         costs = self.accountant.entries()
         turn = self.books.turn()
@@ -264,8 +256,9 @@ class Courier:
                     receipts=entries.receipts,
                     dead=entries.dead,
                     uncertain=entries.doubts,
-                    revived=revived,
-                    done_commands=[*commands, *obeyed],
+                    revived=asked.revived,
+                    done_commands=asked.done_commands,
+                    commands=asked.commands,
                     counts=entries.counts,
                     profiles=profiles,
                     costs=costs,
@@ -276,7 +269,7 @@ class Courier:
                         "halt": msgspec.json.encode(halt) if halt is not None else b"",
                         **epoch,
                         **self.barriers.frontier(self.ledger),
-                        **self._brake.values,
+                        **asked.values,
                     },
                     now_ms=self._clock.now_ms(),
                 )
@@ -294,7 +287,7 @@ class Courier:
         self.accountant.written(costs)
         if self.ledger.residual:
             log.error("conservation_broken", destination=self.id, count=self.ledger.residual)
-        self._revival.written(revived, commands)
+        self._bidding.written(asked)
         self._meter.checkpoint(self.id, self._clock.monotonic() - started)
 
     def _is_finished(self) -> bool:
@@ -317,7 +310,8 @@ class Courier:
             if self._stopping or self._batcher.rows >= MOST_WAITING_ROWS:
                 self._batcher.hurry()
             return False
-        minute = self._minute()
+        now_ms = self._clock.now_ms()
+        minute = now_ms // 60_000
         if not self._found:
             try:
                 self._found = await self._reader.next(self.ledger, minute)
@@ -325,6 +319,7 @@ class Courier:
                 self._reader.skip(error.lane, self.books.skip_corrupt(self.id, error, minute))
                 return True
         if not self._found:
+            self._bidding.eraser.read_to(now_ms * 1_000_000)
             return False
         if not self._fresh:
             self._fresh = await fresh(self._state, self.destination.config.source, self._found)
@@ -354,6 +349,7 @@ class Courier:
             else:
                 ledger.close("skipped", "OTHER_SOURCE", minute)
             self.barriers.read(lane, record.order)
+        self._bidding.eraser.read_to(entries[-1][2].order)
         self._since_checkpoint += len(entries)
 
     def _take_in(
@@ -370,6 +366,9 @@ class Courier:
         for row, subscription in routed.rows:
             if self._is_resuming and self.books.remembers(row, self.destination, now_ms):
                 continue
+            if self._bidding.eraser.is_late(row.person, record.order):
+                self.books.leave_out(LeftOut(row, None, DELETED), now_ms)
+                continue
             names = self.memory.people(row, people)
             may_screen = self.memory.screens and not self._batcher.is_waiting(names)
             left_out = self.memory.screen(row) if may_screen else None
@@ -378,8 +377,12 @@ class Courier:
             else:
                 self._batcher.add(row, travel(row, subscription), names, now)
 
-    def _minute(self) -> int:
-        return self._clock.now_ms() // 60_000
+    def _admit(self, departures: Sequence[Departure]) -> None:
+        """Give the batcher rows that somebody asked for."""
+        now = self._clock.monotonic()
+        for row, how, people, tried in departures:
+            if not self._is_resuming or not self.books.remembers(row, self.destination, self._clock.now_ms()):
+                self._batcher.add(row, how, self.memory.people(row, people), now, tried)
 
     async def _rest(self) -> None:
         """Wait for an answer, a new event, the next batch, the end of a hold or the next checkpoint."""

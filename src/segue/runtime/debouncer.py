@@ -7,7 +7,7 @@ The rule is `segue.engine.debounce`; here people are loaded and what changed is 
 that after a crash memory and position are of one moment. A destination that does not debounce costs nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -25,18 +25,28 @@ _decode: Final = msgspec.msgpack.Decoder(Said).decode
 
 
 class Debouncer:
-    """One destination's memory of what people said."""
+    """One destination's memory of what people said.
+
+    is_late  whether an event of somebody, by its ingest order, came in before they were to be deleted: it is
+             not remembered
+    """
 
     def __init__(self, destination: BoundDestination, state: State) -> None:
         self._is_on = destination.config.delivery.debounce
         self._state = state
+        self.is_late: Callable[[str, int], bool] = _never
         self._said: dict[str, Said | None] = {}
-        self._changed: dict[str, Said] = {}
-        self._writing: dict[str, Said] = {}
+        self._changed: dict[str, Said | None] = {}
+        self._writing: dict[str, Said | None] = {}
 
     def replace(self, destination: BoundDestination) -> None:
         """Go on with a new revision of the destination."""
         self._is_on = destination.config.delivery.debounce
+
+    def forget(self, people: Iterable[str]) -> None:
+        """Somebody is to be deleted: whatever they say next is new."""
+        for person in people if self._is_on else ():
+            self._said[person] = self._changed[person] = None
 
     async def sift(
         self,
@@ -46,7 +56,12 @@ class Debouncer:
         """The same with repeats filtered. Raises StorageUnavailable before anything is remembered."""
         if not self._is_on:
             return routed
-        digests = [summary(each[0]) if each is not None and each[1].rows else b"" for each in routed]
+        digests = [
+            summary(each[0])
+            if each is not None and each[1].rows and not self.is_late(record.person, record.order)
+            else b""
+            for (_, _, record), each in zip(entries, routed, strict=True)
+        ]
         await self._load({entry[2].person for entry, digest in zip(entries, digests, strict=True) if digest})
         sifted: list[tuple[Event, Routed] | None] = []
         for (_, offset, record), each, digest in zip(entries, routed, digests, strict=True):
@@ -63,7 +78,10 @@ class Debouncer:
     def changed(self) -> dict[str, bytes]:
         """What a checkpoint writes; `written` must follow."""
         self._writing, self._changed = {**self._writing, **self._changed}, {}
-        return {person: msgspec.msgpack.encode(said) for person, said in self._writing.items()}
+        return {
+            person: msgspec.msgpack.encode(said) if said is not None else b""
+            for person, said in self._writing.items()
+        }
 
     def written(self, *, ok: bool = True) -> None:
         """Learn whether the checkpoint took place."""
@@ -78,3 +96,7 @@ class Debouncer:
         found = await self._state.repeats(missing) if missing else {}
         for person in missing:
             self._said[person] = _decode(found[person]) if person in found else None
+
+
+def _never(person: str, order: int) -> bool:
+    return False

@@ -245,10 +245,9 @@ class Dispatcher:
     async def _post(
         self, destination: BoundDestination, batch: Batch, parcel: Parcel, number: int, permit: Permit
     ) -> tuple[Response, Sequence[Outcome], bool]:
-        found = destination.page.action(batch.travel.action)
-        if found is None:
+        action, rows = destination.page.carried(batch.travel.action), parcel.rows
+        if action is None:
             raise BrokenError(f'{destination.page.title} has no action "{batch.travel.action}" any more')
-        action, rows = found[0], parcel.rows
         request = action.build(rows, destination.settings)
         self.books.leave(number, batch.rows, parcel.people)
         response = await self._sender.send(request)

@@ -78,6 +78,12 @@ LINES: Final = (
         "destination_paused", "info", "Somebody paused the destination; nothing leaves until it is resumed."
     ),
     Line("destination_resumed", "info", "Somebody ended the pause."),
+    Line("erasure", "info", "Somebody asked for people to be deleted; they leave before all else."),
+    Line(
+        "erasure_not_possible",
+        "warning",
+        "People cannot be deleted at this kind of partner; the call is over.",
+    ),
     Line("event_not_routed", "error", "A defect met one event; it is a dead letter and the others go on."),
     Line("request_not_made", "error", "A defect of a page met a batch; its rows are dead letters."),
     Line(
@@ -119,7 +125,7 @@ KEYS: Final[Mapping[str, str]] = {
     "lane": "lane of the log",
     "library": "the library that speaks",
     "line": "line of a file",
-    "message_id": "the messageId of one event",
+    "message_id": "the messageId of one event, or the id of a deletion",
     "offset": "offset in a lane",
     "pid": "process id",
     "place": "place in the workspace file",

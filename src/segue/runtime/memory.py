@@ -65,7 +65,10 @@ class Memory:
         self._meter = meter
         actions = destination.page.actions
         self._describing = frozenset(action.slug for action in actions if action.attributes is not None)
-        self._disturbing = {action.slug: action.disturbs for action in actions if action.disturbs is not None}
+        deletion = (destination.page.deletion,) if destination.page.deletion is not None else ()
+        self._disturbing = {
+            action.slug: action.disturbs for action in (*actions, *deletion) if action.disturbs is not None
+        }
         self._creating = _creating(destination)
         self._shape = shape_of(destination)
         self.debouncer = Debouncer(destination, state)

@@ -228,4 +228,7 @@ WHO_MOST: Final = 1 << 20
 
 
 def _priority(travel: Travel) -> Priority:
-    return Priority.REPLAY if travel.revived else Priority.LIVE
+    return _PRIORITIES[travel.rank]
+
+
+_PRIORITIES: Final = (Priority.DELETION, Priority.LIVE, Priority.REPLAY)

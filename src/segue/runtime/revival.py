@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from segue.engine import intake
+from segue.engine import erasure, intake
 from segue.engine.dead import bury, letter_id, unbury
 from segue.engine.ledger import Ledger
 from segue.engine.plan import BoundDestination
@@ -18,7 +18,7 @@ from segue.engine.route import people_of, position, route, travel
 from segue.engine.travel import Travel
 from segue.io.log.stream import Log
 from segue.io.storage.state import Command, State
-from segue.model.delivery import TAKEN_UP, Attempt, DeadLetter, Row
+from segue.model.delivery import COMMAND_LANE, TAKEN_UP, Attempt, DeadLetter, Row
 from segue.model.errors import CorruptBlock
 from segue.model.event import Record
 
@@ -208,6 +208,8 @@ class Revival:
     ) -> None:
         """The letter is gone; the event is no longer dead when it was the last one of it."""
         self._removed.append(letter.id)
+        if letter.lane == COMMAND_LANE:
+            return  # of no event
         others = await self._state.dead_letters(message_id=letter.message_id)
         if not any(
             (other.lane, other.offset) == (letter.lane, letter.offset) and other.id not in self._removed
@@ -223,10 +225,12 @@ def travel_of(row: Row, destination: BoundDestination) -> Travel:
     subscription = destination.by_id.get(row.subscription)
     if subscription is not None:
         return replace(travel(row, subscription), revived=True)
-    found = destination.page.action(row.action)
-    if found is None:
+    action = destination.page.carried(row.action)
+    if action is None:
         return Travel(row.action, row.context, revived=True)
-    batch, pool = found[0].batch, found[0].pool
+    if action is destination.page.deletion:
+        return erasure.travel_of(action)
+    batch, pool = action.batch, action.pool
     return Travel(row.action, row.context, batch.items, batch.wait_seconds, batch.bytes, pool, revived=True)
 
 

@@ -18,7 +18,7 @@ from segue.engine.consent import ON_DEVICE
 from segue.engine.delay import Delay, Waits
 from segue.engine.filter import Deed, Judged
 from segue.engine.preview import SubscriptionPreview, preview
-from segue.model.delivery import DeadLetter, Halt, Receipt, Uncertain
+from segue.model.delivery import COMMAND_LANE, DeadLetter, Halt, Receipt, Uncertain
 from segue.model.errors import CorruptBlock
 from segue.model.event import Event, Record
 from segue.runtime.archive import Archive, Books
@@ -119,7 +119,7 @@ async def tell(
     """
     places: set[tuple[int, int]] = set()
     for books in archive.books:
-        places.update(await books.state.places(message_id))
+        places.update(place for place in await books.state.places(message_id) if place[0] != COMMAND_LANE)
     scanned = 0
     if not places and scan:
         found, scanned = await _scan(archive, message_id, progress)

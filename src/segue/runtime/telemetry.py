@@ -107,7 +107,7 @@ METRICS: Final = (
     _counter("rows_delivered", "rows", "destination", "Rows (event and subscription) the partner took.",
              "Several for one event when several subscriptions match."),
     _counter("rows_filtered", "rows", "destination reason",
-             "Rows not sent because the partner has it all, by reason: UNCHANGED or STALE_ATTRIBUTES.",
+             "Rows not sent, by reason: UNCHANGED, STALE_ATTRIBUTES (the partner has it) or PERSON_DELETED.",
              "UNCHANGED is what delta sending saves; STALE_ATTRIBUTES comes of events that arrive late."),
     _counter("rows_dead", "rows", "destination reason", "Rows given up, by reason.",
              "See events_dead."),

@@ -54,6 +54,7 @@ BRAZE_CLASSIC: Final = Destination(
     actions=ACTIONS,
     presets={"ours": FIXED, "published": FIXED},
     erase=erase,
+    deletion=deletion.deletion(erase),
     audit=replace(audit.AUDIT, request=lambda people, settings: audit.request(people, connection(settings))),
     quotas=limits.QUOTAS,
     pack=rest.pack("identify", "track", "page", "group"),

@@ -109,6 +109,7 @@ BRAZE: Final = Destination(
     witness=rest.witness,
     presets={"ours": presets.OURS, "published": presets.PUBLISHED},
     erase=deletion.erase,
+    deletion=deletion.deletion(deletion.erase),
     audit=audit.AUDIT,
     choices={
         "campaigns": listings.CAMPAIGNS,

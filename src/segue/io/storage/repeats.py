@@ -25,10 +25,13 @@ def load(session: Session, people: Sequence[str]) -> dict[str, bytes]:
 
 
 def write(session: Session, bodies: Mapping[str, bytes], now_ms: int) -> None:
-    """Replace what these people said last."""
+    """Replace what these people said last; b"" forgets it."""
+    gone = [(person,) for person, body in bodies.items() if not body]
+    for cells in gone:
+        session.execute("DELETE FROM repeat WHERE person = ?", cells)
     session.insert(
         "INSERT INTO repeat(person, touched_ms, body) VALUES",
-        [(person, now_ms, body) for person, body in bodies.items()],
+        [(person, now_ms, body) for person, body in bodies.items() if body],
         then="ON CONFLICT(person) DO UPDATE SET touched_ms = excluded.touched_ms, body = excluded.body",
     )
 

@@ -24,10 +24,10 @@ from segue.io.storage import dead, doubts, expenses, profiles, repeats, revision
 from segue.io.storage.buckets import HOUR_MS
 from segue.io.storage.database import Database, Session
 from segue.io.storage.receipts import Receipts
-from segue.io.storage.seen import LANES_MOST, Id, Seen, position
+from segue.io.storage.seen import Id, Seen, position
 from segue.io.storage.sqlite import SqliteDatabase
 from segue.model.cost import Cost, CostKey
-from segue.model.delivery import CountKey, DeadLetter, Halt, Receipt, Uncertain
+from segue.model.delivery import COMMAND_LANE, CountKey, DeadLetter, Halt, Receipt, Uncertain
 from segue.model.errors import MisconfiguredError
 
 FAMILY = "state"
@@ -71,9 +71,9 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     revived        ids of dead letters that are being retried or were dropped; removed before `dead` is added
     counts, costs  added to what is there
     values         small named values, replaced; b"" removes one
-    done_commands  ids of commands carried out
+    done_commands  ids of commands carried out; commands: id -> the arguments of one from now on
     profiles       person -> what is known of them, replaced; b"" forgets one
-    repeats        person -> what their last identify said, replaced
+    repeats        person -> what their last identify said, replaced; b"" forgets it
     """
 
     now_ms: int
@@ -86,6 +86,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     costs: Mapping[CostKey, Cost] = {}
     values: Mapping[str, bytes] = {}
     done_commands: Sequence[int] = ()
+    commands: Mapping[int, Mapping[str, Any]] = {}
     profiles: Mapping[str, bytes] = {}
     repeats: Mapping[str, bytes] = {}
 
@@ -295,8 +296,10 @@ class State(StateReader):
 
     async def _commit(self, checkpoint: Checkpoint) -> None:
         for lane in checkpoint.cursors:
-            if not 0 <= lane < LANES_MOST:
-                raise MisconfiguredError(f"lane {lane} is out of range: a log has at most {LANES_MOST} lanes")
+            if not 0 <= lane < COMMAND_LANE:
+                raise MisconfiguredError(
+                    f"lane {lane} is out of range: a log has at most {COMMAND_LANE} lanes"
+                )
 
         async with self._committing:
             written = False
@@ -308,7 +311,7 @@ class State(StateReader):
 
     def _write(self, session: Session, checkpoint: Checkpoint) -> None:
         for receipt in checkpoint.receipts:
-            if receipt.result == "suppressed":  # it never came as far as `fresh`
+            if receipt.result == "suppressed" or receipt.lane == COMMAND_LANE:  # it never came to `fresh`
                 self._seen.note(receipt.message_id, receipt.lane, receipt.offset, receipt.settled_ms)
         self._seen.write(session)
         session.insert(
@@ -332,6 +335,9 @@ class State(StateReader):
                 session.execute("INSERT INTO value(name, body) VALUES (?, ?)", (name, body))
         profiles.write(session, checkpoint.profiles, checkpoint.now_ms)
         repeats.write(session, checkpoint.repeats, checkpoint.now_ms)
+        for number, arguments in checkpoint.commands.items():
+            body = msgspec.msgpack.encode(arguments)
+            session.execute("UPDATE command SET arguments = ? WHERE id = ?", (body, number))
         for number in checkpoint.done_commands:
             session.execute("DELETE FROM command WHERE id = ?", (number,))
 
