@@ -16,14 +16,13 @@ import structlog
 from segue.engine.batch import Batcher
 from segue.engine.delay import Waits, waits
 from segue.engine.ledger import Ledger, Place
-from segue.engine.parcel import LeftOut
 from segue.engine.plan import BoundDestination
 from segue.engine.retry import Hold
 from segue.engine.route import Routed, people_of, travel
 from segue.io.log.stream import Log
 from segue.io.storage.journal import Journal
 from segue.io.storage.state import Checkpoint, Cursor, State
-from segue.model.delivery import DELETED, Halt
+from segue.model.delivery import Halt
 from segue.model.errors import BrokenError, CorruptBlock, UnavailableError
 from segue.model.event import Event, Record
 from segue.runtime.accountant import Accountant
@@ -366,12 +365,9 @@ class Courier:
         for row, subscription in routed.rows:
             if self._is_resuming and self.books.remembers(row, self.destination, now_ms):
                 continue
-            if self._bidding.eraser.is_late(row.person, record.order):
-                self.books.leave_out(LeftOut(row, None, DELETED), now_ms)
-                continue
-            names = self.memory.people(row, people)
-            may_screen = self.memory.screens and not self._batcher.is_waiting(names)
-            left_out = self.memory.screen(row) if may_screen else None
+            names, left_out = self.memory.people(row, people), self._bidding.eraser.screen(row)
+            if left_out is None and self.memory.screens and not self._batcher.is_waiting(names):
+                left_out = self.memory.screen(row)
             if left_out is not None:
                 self.books.leave_out(left_out, now_ms)
             else:

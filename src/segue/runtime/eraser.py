@@ -17,10 +17,11 @@ import msgspec
 import structlog
 
 from segue.engine.erasure import Erasure, travel_of
+from segue.engine.parcel import LeftOut
 from segue.engine.plan import BoundDestination
 from segue.engine.travel import Travel
 from segue.io.storage.state import Command, State
-from segue.model.delivery import Attempt, Row
+from segue.model.delivery import DELETED, Attempt, Row
 from segue.model.event import lane_of, person_key
 
 ERASE: Final = "erase"
@@ -121,6 +122,10 @@ class Eraser:
     def is_late(self, person: str, order: int) -> bool:
         """Whether an event of somebody came in before they were to be deleted."""
         return order < self._orders.get(person, 0)
+
+    def screen(self, row: Row) -> LeftOut | None:
+        """Say that a row is of an event that is late."""
+        return LeftOut(row, None, DELETED) if self.is_late(row.person, row.order) else None
 
     def settle(self, row: Row, died: str) -> None:
         """Somebody is done with."""
