@@ -5,6 +5,7 @@ from collections import Counter
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.engine.rows import row as a_row
 
 from segue.engine.ledger import Ledger, OpenEvent, Place
 from segue.model.delivery import DeadLetter, Receipt
@@ -161,6 +162,36 @@ def test_a_crash_at_any_checkpoint_loses_and_repeats_nothing_that_was_settled() 
         assert kept_places == {0: Place(size)}
         events = sum(n for (result, _), n in kept_totals.items() if not result.startswith("rows_"))
         assert events == size
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_rows_taken_together_count_as_rows_taken_one_by_one(data: st.DataObject) -> None:
+    """Events of one to three rows, some with a dead letter or a row that died, in requests of any size."""
+    events = data.draw(st.lists(st.tuples(st.integers(1, 3), st.booleans(), st.booleans()), max_size=6))
+    books = ledger(), ledger()
+    for book in books:
+        for offset, (rows, is_unmapped, has_died) in enumerate(events):
+            book.take(0, offset)
+            opened = book.open(0, offset, rows + has_died, (letter(offset),) if is_unmapped else ())
+            if has_died:
+                book.settle(opened, "x", "BAD_REQUEST", 5)
+    together, one_by_one = books
+    left = data.draw(
+        st.permutations([offset for offset, (rows, *_) in enumerate(events) for _ in range(rows)])
+    )
+    while left:
+        size = data.draw(st.integers(1, len(left)))
+        rows = [a_row(offset, action="ab"[offset % 2]) for offset in left[:size]]
+        unfinished = []
+        for index, row in enumerate(rows):
+            one_by_one.settle(one_by_one.opened(0, row.offset), row.subscription, "", 5)
+            unfinished += [index] if one_by_one.is_open(0, row.offset) else []
+        assert together.deliver(rows, 5) == unfinished
+        assert (together.totals(), together.waiting) == (one_by_one.totals(), one_by_one.waiting)
+        del left[:size]
+    assert together.entries() == one_by_one.entries()
+    assert together.residual == 0
 
 
 @settings(max_examples=60, deadline=None)

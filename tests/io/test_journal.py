@@ -30,6 +30,20 @@ def test_what_was_answered_is_settled_and_what_was_not_is_uncertain(tmp_path: Pa
     assert found.uncertain == {key(2): 2}
 
 
+def test_a_request_that_was_taken_whole_settles_each_of_its_rows(tmp_path: Path) -> None:
+    """The rows are those that left, in their order; one of them had been in doubt."""
+    journal, _ = Journal.open(tmp_path / "braze", 0)
+    journal.leave(1, [key(1)])
+    journal.settle(1, [], [key(1)])
+    journal.leave(2, [key(0), key(1)])
+    journal.deliver(2, 201, [0, 3])
+    assert not journal.uncertain
+    _, found = Journal.open(tmp_path / "braze", 0)
+    assert found.settled == {key(0): fine(2, 0), key(1): fine(2, 3)}
+    assert not found.uncertain
+    assert found.doubted == {key(1): 1}
+
+
 def test_doubt_outlives_a_start_that_numbers_its_requests_the_same(tmp_path: Path) -> None:
     """Killed twice without a checkpoint in between: what the first life left in doubt is not forgotten when
     the second sends something else under the same number, and the highest number is told."""
@@ -207,11 +221,14 @@ def test_any_history_reads_back_as_it_was(tmp_path: Path) -> None:
                 number = chance.choice(list(flying))
                 rows = flying.pop(number)
                 what = chance.choice(["fine", "again", "doubt"])
-                journal.settle(
-                    number,
-                    [(row, fine(number)) for row in rows] if what == "fine" else [],
-                    doubt=rows if what == "doubt" else [],
-                )
+                if what == "fine" and chance.random() < 0.5:
+                    journal.deliver(number, 201, [0] * len(rows))
+                else:
+                    journal.settle(
+                        number,
+                        [(row, fine(number)) for row in rows] if what == "fine" else [],
+                        doubt=rows if what == "doubt" else [],
+                    )
                 if what == "fine":
                     settled |= set(rows)
                     doubt -= set(rows)

@@ -141,6 +141,25 @@ def _ended_alike(one: Attempt, other: Attempt) -> bool:
     return (one.status, one.code, one.message) == (other.status, other.code, other.message)
 
 
+def arrived(entry: Waiting, request: str, status: int, now_ms: int) -> Receipt:
+    """The receipt of a row the partner took."""
+    row = entry.row
+    return Receipt(
+        lane=row.lane,
+        offset=row.offset,
+        message_id=row.message_id,
+        subscription=row.subscription,
+        action=row.action,
+        result="delivered",
+        request=request,
+        position=entry.position,
+        status=status,
+        attempts=1 + (tries(entry.attempts) if entry.attempts else 0),
+        settled_ms=now_ms,
+        notes=entry.notes,
+    )
+
+
 def receipt(ended: Ended, request: str, now_ms: int) -> Receipt:
     """The receipt of a row that is done with."""
     row = ended.entry.row

@@ -198,6 +198,13 @@ class Batcher:
         self.rows -= 1
         self._unchain(entry)
 
+    def settle_all(self, entries: Sequence[Waiting]) -> None:
+        """The same of every row of a request."""
+        self.rows -= len(entries)
+        for entry in entries:
+            self._land(entry)
+            self._unchain(entry)
+
     def _unchain(self, entry: Waiting) -> None:
         for person in entry.people:
             chain = self._chains[person]

@@ -69,10 +69,17 @@ class Costs:
 
         carried  objects in it: fewer than those of the rows when some travelled together
         """
-        objects = sum(len(row.items) for row in rows)
-        folded = objects - carried
         share = MILLION // len(rows)
-        for row in rows:
+        folded = sum([len(row.items) for row in rows]) - carried
+        if not folded:
+            alike: dict[tuple[str, str], list[Row]] = {}
+            for row in rows:
+                alike.setdefault((row.subscription, row.event or row.kind), []).append(row)
+            for those in alike.values():
+                cost = self._at(those[0], "", day)
+                cost.objects += sum([len(row.items) for row in those])
+                cost.micro_requests += share * len(those)
+        for row in rows if folded else ():
             cost = self._at(row, "", day)
             mine = len(row.items)
             spared = min(mine, folded) if folded > 0 else 0

@@ -12,12 +12,12 @@ events, so the two sides can disagree, and `residual` says by how much. It must 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from segue.model.delivery import CountKey, DeadLetter, Receipt, Uncertain
+from segue.model.delivery import CountKey, DeadLetter, Receipt, Row, Uncertain
 
 RESULTS: Final = ("delivered", "filtered", "suppressed", "duplicate", "dead", "expired", "skipped")
 """What an event can end as at one destination; the row counts are kept beside them as rows_…."""
@@ -170,8 +170,34 @@ class Ledger:
             self._count(minute, "", result, event.died or (event.left_out if is_filtered else ""), 1)
         self.dirty = True
 
+    def deliver(self, rows: Sequence[Row], minute: int) -> list[int]:
+        """The partner took these rows, each of an open event: the same as settling them one by one. Gives the
+        indexes of those whose events stay open."""
+        opened, unfinished, done = self._open, [], 0
+        for index, row in enumerate(rows):
+            events = opened[row.lane]
+            event = events[row.offset]
+            if event.outstanding == 1 and not event.died:  # nearly always
+                del events[row.offset]
+                done += 1
+                continue
+            if event.outstanding > 1:
+                unfinished.append(index)
+            self.settle(event, row.subscription, "", minute, is_counted=True)
+        self._count(minute, "", "delivered", "", done)
+        for subscription, n in Counter([row.subscription for row in rows]).items():
+            self._count(minute, subscription, "rows_delivered", "", n)
+        return unfinished
+
+    def opened(self, lane: int, offset: int) -> OpenEvent:
+        """An event whose rows are still on the way."""
+        return self._open[lane][offset]
+
     def write(self, receipt: Receipt) -> None:
         self._receipts.append(receipt)
+
+    def write_all(self, receipts: Iterable[Receipt]) -> None:
+        self._receipts.extend(receipts)
 
     def doubt(self, doubt: Uncertain) -> None:
         """A row may or may not have arrived: count it, and keep which one it is."""

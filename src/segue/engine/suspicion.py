@@ -54,8 +54,9 @@ class Suspicion:
         if entries:
             self._is_crowd, self._failing = False, frozenset()
         for entry in entries:
-            entry.troubles = entry.suspected = 0
-            entry.failed_at = -1
+            if entry.troubles:
+                entry.troubles = entry.suspected = 0
+                entry.failed_at = -1
 
     def judge(self, entries: Sequence[Waiting], outcome: Outcome, *, sent: bool) -> Judgement:
         """Say what a request that met trouble of the partner's means. sent: the partner may have seen it."""

@@ -3,7 +3,7 @@
 accountant = Accountant(destination, state, clock, meter); await accountant.start()
 verdict = accountant.screen(batch.waiting)     # who may not leave because a cap is reached
 accountant.request(rows, carried)              # a request reached the partner
-accountant.took(row); accountant.spent(spending)   # what it took, and what attributes cost
+accountant.took(rows); accountant.spent(spending)   # what it took, and what attributes cost
 entries = accountant.entries(); …checkpoint…; accountant.written(entries)
 """
 
@@ -125,11 +125,17 @@ class Accountant:
             for row in rows:
                 self._spend(name_of(row), 0, share, now_ms)
 
-    def took(self, row: Row) -> None:
-        """The partner took a row."""
-        price = self._prices.get(row.action)
-        if price is not None and (points := price(row)):
-            now_ms = self._clock.now_ms()
+    def took(self, rows: Sequence[Row]) -> None:
+        """The partner took these rows."""
+        found: dict[tuple[str, str], tuple[Row, int]] = {}  # subscription, event -> one of the rows, points
+        prices = self._prices
+        for row in rows:
+            price = prices.get(row.action)
+            if price is not None and (points := price(row)):
+                alike = (row.subscription, row.event or row.kind)
+                found[alike] = (row, points + (found[alike][1] if alike in found else 0))
+        now_ms = self._clock.now_ms()
+        for row, points in found.values():
             self._costs.took(row, points, now_ms // DAY_MS)
             self._spend(name_of(row), points, 0, now_ms)
 
@@ -152,7 +158,7 @@ class Accountant:
             meter = PointMeter(found[0].attributes)
             for item in row.items:
                 self.spent(Spending(row, meter.by_attribute(orjson.loads(item)), _UNSENT))
-        self.took(row)
+        self.took([row])
 
     def entries(self) -> dict[CostKey, Cost]:
         """What the next checkpoint adds to the book."""

@@ -9,16 +9,25 @@ from typing import Final
 
 import structlog
 
-from segue.engine.aftermath import Ended, receipt
+from segue.engine.aftermath import Ended, arrived, receipt
 from segue.engine.batch import Batcher
 from segue.engine.dead import bury
-from segue.engine.ledger import Ledger, OpenEvent
+from segue.engine.ledger import Ledger
 from segue.engine.line import Waiting
 from segue.engine.parcel import LeftOut
 from segue.engine.plan import BoundDestination
 from segue.engine.route import Routed
 from segue.io.storage.journal import Found, Journal, RowKey, Settled, Turn
-from segue.model.delivery import COMMAND_LANE, DeadLetter, Receipt, Row, Uncertain, tries
+from segue.model.delivery import (
+    COMMAND_LANE,
+    DeadLetter,
+    Outcome,
+    Receipt,
+    Row,
+    Uncertain,
+    Verdict,
+    tries,
+)
 from segue.model.errors import CorruptBlock
 from segue.model.event import Record
 from segue.runtime.accountant import Accountant
@@ -58,12 +67,11 @@ class Bookkeeper:
         self._batcher = batcher
         self._memory = memory
         self._accountant = accountant
-        self._open: dict[tuple[int, int], OpenEvent] = {}
         self._parts: dict[tuple[int, int], list[tuple[RowKey, Settled]]] = {}  # done, of events still open
 
     def open(self, lane: int, offset: int, record: Record, routed: Routed) -> None:
         """An event has rows: keep it open until they are settled."""
-        self._open[lane, offset] = self.ledger.open(
+        self.ledger.open(
             lane, offset, len(routed.rows), routed.dead, received_ms=record.received_ms, order=record.order
         )
 
@@ -194,6 +202,32 @@ class Bookkeeper:
         for each in ended:
             self._end(each, request, now_ms)
 
+    def delivered(self, request: int, entries: Sequence[Waiting], status: int, now_ms: int) -> None:
+        """A request was answered, and the partner took every row in it: the same as `answered`, at once."""
+        rows = [entry.row for entry in entries]
+        if not {row.lane for row in rows}.isdisjoint((NO_LANE, COMMAND_LANE)):  # of no event
+            fine = Outcome(verdict=Verdict.DELIVERED, status=status)
+            self.answered(request, [Ended(entry, fine, entry.position) for entry in entries], (), {}, now_ms)
+            return
+        self.journal.deliver(request, status, [entry.position for entry in entries])
+        self._batcher.settle_all(entries)
+        name, minute = str(request), now_ms // 60_000
+        self.ledger.write_all([arrived(entry, name, status, now_ms) for entry in entries])
+        self._accountant.took(rows)
+        if self._revival.is_busy:
+            entries = [
+                entry for entry in entries if not self._revival.settle(entry.row, "", self.ledger, minute)
+            ]
+            rows = [entry.row for entry in entries]
+        unfinished = self.ledger.deliver(rows, minute)
+        for index, entry in enumerate(entries) if unfinished or self._parts else ():
+            place = (entry.row.lane, entry.row.offset)
+            if index in unfinished:
+                verdict = Settled(request, entry.position, status)
+                self._parts.setdefault(place, []).append((row_key(entry.row), verdict))
+            else:
+                self._parts.pop(place, None)
+
     def count_doubt(self, row: Row, request: int, policy: str, now_ms: int) -> None:
         """Count a row that may have arrived without an answer, once; policy: what becomes of it."""
         if self.journal.count(row_key(row)):
@@ -222,7 +256,7 @@ class Bookkeeper:
             letter = bury(row, ended.reason, ended.message, attempts=ended.entry.attempts, died_ms=now_ms)
             self.ledger.bury(letter, now_ms // 60_000, had_row=True)
         else:
-            self._accountant.took(row)
+            self._accountant.took([row])
         self._settle_event(row, _verdict(ended, request), now_ms // 60_000)
 
     def _settle_known(self, row: Row, verdict: Settled, now_ms: int) -> None:
@@ -261,12 +295,11 @@ class Bookkeeper:
                 self.ledger.count(minute, row.subscription, "rows_dead" if died else "rows_delivered", died)
             return
         place = (row.lane, row.offset)
-        opened = self._open[place]
+        opened = self.ledger.opened(*place)
         self.ledger.settle(opened, row.subscription, died, minute, left_out=left_out, is_counted=is_counted)
         if opened.outstanding:
             self._parts.setdefault(place, []).append((row_key(row), verdict))
         else:
-            del self._open[place]
             self._parts.pop(place, None)
 
     def _note(

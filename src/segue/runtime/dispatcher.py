@@ -268,6 +268,13 @@ class Dispatcher:
         is_stuck: bool,
     ) -> None:
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        fine = outcomes[0]
+        is_plain = response.status and not response.error and batch.search is None
+        if is_plain and fine.verdict is Verdict.DELIVERED and outcomes.count(fine) == len(outcomes):
+            self._judge(batch, response, None, is_stuck=is_stuck)
+            self.books.delivered(number, batch.waiting, fine.status, now_ms)
+            self._passed(destination)
+            return
         trouble = next((each for each in outcomes if each.verdict is Verdict.HOLD), None)
         in_doubt = response.sent and (bool(response.error) or response.status == TIMED_OUT)
         policies = _policies(destination, batch)
@@ -297,11 +304,16 @@ class Dispatcher:
         is_held = trouble is not None and judgement in ("hold", "hold-halved")
         if trouble is not None and is_held:
             self._hold(destination, trouble, number, again)
-        elif trouble is None and response.status and (self.hold.is_held or self.hold.is_ramping):
-            if self.hold.is_held:
-                log.info("destination_released", destination=destination.id)
-            self.hold = self.hold.after_success()
+        elif trouble is None and response.status:
+            self._passed(destination)
         self._batcher.put_back(batch, aftermath.again, last=is_held)
+
+    def _passed(self, destination: BoundDestination) -> None:
+        """A request was answered by a partner in good health: a hold ends."""
+        if self.hold.is_held:
+            log.info("destination_released", destination=destination.id)
+        if self.hold.is_held or self.hold.is_ramping:
+            self.hold = self.hold.after_success()
 
     def _hold(
         self, destination: BoundDestination, trouble: Outcome, number: int, again: Sequence[Waiting]

@@ -63,6 +63,11 @@ class Revival:
         """True when the next checkpoint has something of ours to write."""
         return bool(self._landed or self._removed or self._done)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether rows of letters are on their way."""
+        return bool(self._retries)
+
     def entries(self) -> tuple[list[str], list[int]]:
         """(ids of letters that are no longer dead, ids of commands that are done) for the checkpoint."""
         return list(self._removed), list(self._done)
@@ -110,7 +115,7 @@ class Revival:
         False when the row is not one of a letter. Ask here first: the event of a letter may be open still,
         waiting for other rows.
         """
-        retry = self._retries.pop(_key(row), None)
+        retry = self._retries.pop(_key(row), None) if self._retries else None
         if retry is None:
             return False
         retry.outstanding -= 1

@@ -21,7 +21,8 @@ _QUANTITY: Final = b'"quantity":'
 
 def price(row: Row) -> int:
     """Data points of a row's events and purchases, once Braze took them."""
-    return sum(map(_of_purchase if row.context == "purchases" else of_object, row.items))
+    of_item, items = _of_purchase if row.context == "purchases" else of_object, row.items
+    return of_item(items[0]) if len(items) == 1 else sum(map(of_item, items))
 
 
 def of_object(item: bytes) -> int:

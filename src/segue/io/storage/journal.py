@@ -82,8 +82,18 @@ class _Answered(msgspec.Struct, frozen=True, array_like=True, tag="a"):
     counted: bool = False
 
 
+class _Delivered(msgspec.Struct, frozen=True, array_like=True, tag="d"):
+    """The partner took every row that left in a request. positions: of their first objects in it."""
+
+    request: int
+    status: int
+    positions: list[int]
+
+
+_Entry = _Left | _Answered | _Delivered
+
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(_Left | _Answered).decode
+_decode: Final = msgspec.msgpack.Decoder(_Entry).decode
 
 
 class Turn(msgspec.Struct, eq=False):
@@ -170,6 +180,14 @@ class Journal:
         self._doubt.update(dict.fromkeys(answered.doubt, request))
         self._write(answered)
 
+    def deliver(self, request: int, status: int, positions: Iterable[int]) -> None:
+        """The partner took every row that left in the request, in the order they left in."""
+        left = self._flying.pop(request)
+        for key in left.keys if self._doubt else ():
+            self._doubt.pop(key, None)
+            self._counted.discard(key)
+        self._write(_Delivered(request, status, list(positions)))
+
     def decide(self, key: RowKey, verdict: Settled) -> None:
         """A row is no longer in doubt: somebody decided what becomes of it."""
         self.settle(0, [(key, verdict)])
@@ -225,12 +243,12 @@ class Journal:
         """Release the file. What it says stays."""
         os.close(self._handle)
 
-    def _write(self, entry: _Left | _Answered) -> None:
+    def _write(self, entry: _Entry) -> None:
         self._append(self._handle, entry)
         if self._turn is not None:
             self._append(self._turn.handle, entry)
 
-    def _append(self, handle: int, entry: _Left | _Answered) -> None:
+    def _append(self, handle: int, entry: _Entry) -> None:
         body = _encode(entry)
         try:
             os.write(handle, _FRAME.pack(len(body), zlib.crc32(body)) + body)
@@ -259,7 +277,11 @@ def _read(content: bytes) -> tuple[Found, int]:
             flying[entry.request] = entry.keys
             people.update(entry.people)
             continue
-        flying.pop(entry.request, None)
+        keys = flying.pop(entry.request, [])
+        if isinstance(entry, _Delivered):
+            at_positions = zip(keys, entry.positions, strict=True)
+            rows = [(key, Settled(entry.request, place, entry.status)) for key, place in at_positions]
+            entry = _Answered(entry.request, rows, [])
         for key, verdict in entry.rows:
             request = doubt.pop(key, None)
             if request is not None and key not in counted:
