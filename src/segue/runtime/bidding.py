@@ -57,6 +57,7 @@ class Bidding:
     async def start(self, destination: BoundDestination) -> None:
         """Take up what was kept, and what must be known before anything is read or sent."""
         await self.brake.start()
+        await self.revival.start()
         await self.eraser.start()
         self._erase(destination, await self._state.commands())
 
@@ -94,7 +95,7 @@ class Bidding:
             revived=revived,
             done_commands=[*retried, *self._obeyed, *erased.done],
             commands=erased.progress,
-            values={**self.brake.values, **erased.values},
+            values={**self.brake.values, **self.revival.values, **erased.values},
             retried=retried,
             erased=erased,
         )

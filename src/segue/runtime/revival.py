@@ -4,7 +4,7 @@ A retried letter stays in the book as dead until its row is settled, so a crash 
 the command is done when all its letters are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -28,6 +28,9 @@ IMPORT: Final = "import"
 NAMES: Final = (RETRY, DROP, IMPORT)
 FILTERS: Final = ("subscription", "reason", "message_id", "person")
 PAGE: Final = 500
+
+MAIMED: Final = "maimed"
+"""Name of the state's value: (lane, offset) of events of which letters were dropped and others are left."""
 
 Departure = tuple[Row, Travel, tuple[str, ...], tuple[Attempt, ...]]
 """A row to send, how it travels, whose order it keeps, and what was tried before."""
@@ -57,6 +60,7 @@ class Revival:
         self._landed: list[_Retry] = []
         self._removed: list[str] = []
         self._done: list[int] = []
+        self._maimed: set[tuple[int, int]] = set()  # events that stay dead whatever becomes of other letters
 
     @property
     def is_dirty(self) -> bool:
@@ -77,6 +81,16 @@ class Revival:
         del self._removed[: len(removed)]
         del self._done[: len(done)]
 
+    async def start(self) -> None:
+        """Take up what was kept of the last run."""
+        body = await self._state.value(MAIMED)
+        self._maimed = set(msgspec.msgpack.decode(body, type=list[tuple[int, int]])) if body else set()
+
+    @property
+    def values(self) -> dict[str, bytes]:
+        """What a checkpoint keeps."""
+        return {MAIMED: msgspec.msgpack.encode(sorted(self._maimed)) if self._maimed else b""}
+
     async def take(self, destination: BoundDestination, ledger: Ledger, minute: int) -> list[Departure]:
         """Carry out new commands; gives the rows that leave again."""
         while self._landed:
@@ -91,17 +105,19 @@ class Revival:
                 continue
             if command.name == IMPORT:
                 for packed in command.arguments["letters"]:
-                    ledger.bury(_unpack(packed), minute, had_row=True)
+                    letter = _unpack(packed)
+                    ledger.bury(letter, minute, had_row=True)
+                    self._maimed.discard((letter.lane, letter.offset))
                 self._done.append(command.id)
                 continue
             letters = await self._letters(command.arguments)
             if command.name == DROP:
-                self._removed += [letter.id for letter in letters if letter.id not in self._retries]
+                await self._drop([each for each in letters if not self._is_retried(each)], ledger)
                 self._done.append(command.id)
                 continue
             self._open[command.id] = 0
             for letter in letters:
-                if not any(retry.letter.id == letter.id for retry in self._retries.values()):
+                if not self._is_retried(letter):
                     departures += await self._retry(letter, command, destination, ledger, minute)
             if not self._open[command.id]:
                 self._finish(command.id)
@@ -144,6 +160,30 @@ class Revival:
     def _finish(self, command: int) -> None:
         del self._open[command]
         self._done.append(command)
+
+    def _is_retried(self, letter: DeadLetter) -> bool:
+        return any(retry.letter.id == letter.id for retry in (*self._retries.values(), *self._landed))
+
+    async def _drop(self, letters: Sequence[DeadLetter], ledger: Ledger) -> None:
+        """Forget letters. An event of which others are left, or may come, stays dead, also once those are
+        delivered."""
+        self._removed += [letter.id for letter in letters]
+        for letter in letters:
+            place = (letter.lane, letter.offset)
+            if letter.lane == COMMAND_LANE:
+                continue  # of no event
+            if ledger.is_open(*place) or await self._others(letter):
+                self._maimed.add(place)
+            else:
+                self._maimed.discard(place)
+
+    async def _others(self, letter: DeadLetter) -> bool:
+        """Whether letters of the same event are left."""
+        found = await self._state.dead_letters(message_id=letter.message_id)
+        return any(
+            (other.lane, other.offset) == (letter.lane, letter.offset) and other.id not in self._removed
+            for other in found
+        )
 
     async def _letters(self, arguments: Mapping[str, Any]) -> list[DeadLetter]:
         if "ids" in arguments:
@@ -211,17 +251,19 @@ class Revival:
     async def _resurrect(
         self, letter: DeadLetter, result: str, reason: str, ledger: Ledger, minute: int
     ) -> None:
-        """The letter is gone; the event is no longer dead when it was the last one of it."""
+        """The letter is gone; the event is no longer dead when it was the last one of it, and none was
+        dropped."""
         self._removed.append(letter.id)
         if letter.lane == COMMAND_LANE:
             return  # of no event
-        others = await self._state.dead_letters(message_id=letter.message_id)
-        if not any(
-            (other.lane, other.offset) == (letter.lane, letter.offset) and other.id not in self._removed
-            for other in others
-        ):
-            ledger.count(minute, "", "dead", letter.reason, -1)
-            ledger.count(minute, "", result, reason)
+        if await self._others(letter):
+            return
+        place = (letter.lane, letter.offset)
+        if place in self._maimed:
+            self._maimed.discard(place)
+            return
+        ledger.count(minute, "", "dead", letter.reason, -1)
+        ledger.count(minute, "", result, reason)
 
 
 def travel_of(row: Row, destination: BoundDestination) -> Travel:
