@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.runtime.house import Desk, bind, opened, records
+from tests.runtime.house import Desk, bind, killed, opened, records
 
 from segue.engine.caps import OVER_BUDGET
 from segue.engine.cost import DAY_MS
@@ -164,6 +164,25 @@ async def test_a_holding_cap_keeps_what_is_over_it_for_the_next_day(desk: Desk, 
     assert courier.halt is None
     reader = await StateReader.open(desk.folder / "braze.db")
     assert await reader.halt() is None
+    await reader.close()
+
+
+async def test_what_a_cap_dropped_stays_dropped_after_a_kill(desk: Desk, clock: HandClock) -> None:
+    """Though the next day has begun and the cap is open again: what came after it has left."""
+    cap = Cap(limit=1, per="day", event="Viewed", policy="drop")
+    delivery = Delivery(wait_seconds=0, batching=False, in_flight=1)
+    destination = bind(delivery=delivery, budget=Budget(caps=(cap,)))
+    await desk.stream.append(records(track(1)))
+    await desk.deliver(destination)
+    await desk.stream.append(records(track(2), track(3, event="Paid")))
+    async with desk.courier(destination) as courier:
+        await killed(courier, desk, 2)
+    await clock.advance(86_400)
+    courier = await desk.deliver(destination)
+    assert [event["name"] for body in desk.wire.bodies() for event in body["events"]] == ["Viewed", "Paid"]
+    assert (courier.ledger.totals()["filtered", OVER_BUDGET], courier.ledger.residual) == (1, 0)
+    reader = await StateReader.open(desk.folder / "braze.db")
+    assert [(each.result, each.reason) for each in await reader.receipts("t2")] == [("filtered", OVER_BUDGET)]
     await reader.close()
 
 

@@ -174,8 +174,15 @@ class Bookkeeper:
                 notes=left_out.notes,
             )
         )
-        verdict = Settled(0, 0, 0, left_out.reason, is_left_out=True)
-        self._settle_event(row, verdict, now_ms // 60_000)
+        self._settle_event(row, _left_out(left_out), now_ms // 60_000)
+
+    def drop(self, dropped: Sequence[LeftOut], now_ms: int) -> None:
+        """There is no budget for these rows. That is journaled: after a crash there may be one again, and
+        later rows of their people have gone. Raises StorageUnavailable, and then nothing has happened."""
+        if dropped:
+            self.journal.settle(0, [(row_key(each.row), _left_out(each)) for each in dropped])
+        for each in dropped:
+            self.leave_out(each, now_ms)
 
     def answered(
         self,
@@ -261,6 +268,7 @@ class Bookkeeper:
 
     def _settle_known(self, row: Row, verdict: Settled, now_ms: int) -> None:
         minute = now_ms // 60_000
+        died = bool(verdict.reason) and not verdict.is_left_out
         self.ledger.write(
             Receipt(
                 lane=row.lane,
@@ -268,19 +276,19 @@ class Bookkeeper:
                 message_id=row.message_id,
                 subscription=row.subscription,
                 action=row.action,
-                result="dead" if verdict.reason else "delivered",
+                result="dead" if died else "filtered" if verdict.is_left_out else "delivered",
                 reason=verdict.reason,
-                request=str(verdict.request),
+                request=str(verdict.request or ""),
                 position=verdict.position,
                 status=verdict.status,
                 settled_ms=now_ms,
             )
         )
-        if verdict.reason:
+        if died:
             history = self._revival.history(row)
             letter = bury(row, verdict.reason, verdict.message, attempts=history, died_ms=now_ms)
             self.ledger.bury(letter, minute, had_row=True)
-        else:
+        elif not verdict.is_left_out:
             self._accountant.recalled(row)
         self._settle_event(row, verdict, minute)
 
@@ -361,6 +369,10 @@ def is_repeatable(destination: BoundDestination, action: str) -> bool:
     """True when sending a row of the action twice leaves the partner as if it had been sent once."""
     found = destination.page.carried(action)
     return found is not None and found.repeatable
+
+
+def _left_out(left_out: LeftOut) -> Settled:
+    return Settled(0, 0, 0, left_out.reason, is_left_out=True)
 
 
 def _verdict(ended: Ended, request: int) -> Settled:

@@ -189,8 +189,7 @@ class Dispatcher:
         if found is None:
             return batch
         now_ms = self._clock.now_ms()
-        for left_out in found.dropped:
-            self.books.leave_out(left_out, now_ms)
+        self.books.drop(found.dropped, now_ms)
         if found.held:
             not_before = self._clock.monotonic() + max(0, found.until_ms - now_ms) / 1000
             for entry in found.held:
