@@ -1,14 +1,17 @@
 """Requests of a command wait for the budget that couriers use."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 from tests.engine.limited_partner import START
 from tests.runtime.house import bind
 from tests.runtime.turns import Process
 
 from segue.engine.pool import Permit, Priority
 from segue.model.delivery import Request, Response
+from segue.model.errors import UnavailableError
 from segue.runtime.clock import HandClock
 from segue.runtime.errand import errand
 from segue.runtime.pacing import account_name
@@ -21,10 +24,11 @@ class Wire:
     """Answers everything, and remembers how often."""
 
     sent = 0
+    headers: Mapping[str, str] = {}
 
     async def send(self, request: Request) -> Response:
         self.sent += 1
-        return Response(status=201)
+        return Response(status=201, headers=self.headers)
 
 
 async def test_a_request_waits_for_the_budget_a_courier_has_used_up(tmp_path: Path) -> None:
@@ -45,6 +49,23 @@ async def test_a_request_waits_for_the_budget_a_courier_has_used_up(tmp_path: Pa
         assert wire.sent == 0
         await clock.advance(21)
         assert (await sending).status == 201
+    assert wire.sent == 1
+
+
+async def test_a_request_that_would_wait_for_long_says_so_instead(tmp_path: Path) -> None:
+    """Somebody sits at the terminal: how long, and of which limit."""
+    clock, wire = HandClock(round(START * 1000)), Wire()
+    async with errand(
+        read_settings(tmp_path, {}, data=tmp_path), bind(), clock, wire, patience_seconds=60
+    ) as sender:
+        wire.headers = {
+            "x-ratelimit-limit": "1",
+            "x-ratelimit-remaining": "0",
+            "x-ratelimit-reset": "1790002800",
+        }
+        await sender.send(REQUEST)
+        with pytest.raises(UnavailableError, match=r'"pool" is used up, and free again in 2,8\d\d seconds'):
+            await sender.send(REQUEST)
     assert wire.sent == 1
 
 

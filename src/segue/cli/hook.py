@@ -45,7 +45,7 @@ def hook(
         print_table(shown)
         return
     typed = {key: read_input(page, key, text) for key, text in map(_split, given)}
-    understood, outputs = asyncio.run(run_hook(current, destination, page, typed))
+    understood, outputs = asyncio.run(run_hook(settings, current, destination, page, typed))
     stored = {found: {"inputs": understood, "outputs": outputs}}
     if as_json:
         print_json(stored)

@@ -58,7 +58,9 @@ def try_event(
     current = read_current(settings, Path(), os.environ)
     now_ms = SystemClock().now_ms()
     made = desk.try_event(current, _read(file), source=source, destination=destination, now_ms=now_ms)
-    answers = asyncio.run(desk.send_journey(made)) if send else [[] for _ in made.destinations]
+    answers = (
+        asyncio.run(desk.send_journey(settings, current, made)) if send else [[] for _ in made.destinations]
+    )
     if as_json:
         print_json(journey.as_data(made, answers))
     else:
@@ -203,7 +205,7 @@ def choices(
     payload = dict(each.split("=", 1) for each in given or () if "=" in each)
     from segue.runtime.choices import choices as ask_choices
 
-    found, problem = asyncio.run(ask_choices(current, destination, name, payload))
+    found, problem = asyncio.run(ask_choices(settings, current, destination, name, payload))
     if as_json:
         print_json(
             {"choices": [{"value": value, "label": label} for value, label in found], "problem": problem}

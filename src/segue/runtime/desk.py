@@ -33,7 +33,7 @@ from segue.model.errors import (
 from segue.model.event import KIND_BIT, Event, Record
 from segue.model.workspace import Source
 from segue.runtime.archive import opened as archived
-from segue.runtime.clock import Clock
+from segue.runtime.clock import Clock, SystemClock
 from segue.runtime.current import Current
 from segue.runtime.enquiry import waits
 from segue.runtime.folders import LOG_FOLDER, STATE_FOLDER
@@ -146,14 +146,18 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
 
 
-async def send_journey(journey: Journey) -> list[list[Answer]]:
-    """Really send what a preview would have sent, one after the other; the answers of each destination."""
-    from segue.io.outside.http import Sender  # here: most questions need no HTTP client
+async def send_journey(settings: Settings, current: Current, journey: Journey) -> list[list[Answer]]:
+    """Really send what a preview would have sent, one after the other and within the rate budget; the answers
+    of each destination. Raises UnavailableError when that is used up for long."""
+    from segue.runtime.errand import PATIENCE_SECONDS, errand  # here: most questions send nothing
 
     answers: list[list[Answer]] = []
-    async with Sender() as sender:
-        for destination in journey.destinations:
-            answers.append([])
+    for destination in journey.destinations:
+        answers.append([])
+        if not destination.requests:
+            continue
+        bound = current.plan.everything[destination.id]
+        async with errand(settings, bound, SystemClock(), patience_seconds=PATIENCE_SECONDS) as sender:
             for request, (row, subscription) in zip(destination.requests, destination.sends, strict=True):
                 response = await sender.send(request)
                 [outcome] = subscription.action.read(response, [row])

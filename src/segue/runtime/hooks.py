@@ -1,7 +1,7 @@
 """What can be done at the partner when a mapping is saved: choose a catalog, or make one.
 
 name, hook = find_hook(current, "braze", "upsert-catalog-item")
-given, outputs = await run_hook(current, "braze", hook, {"operation": "select", …})
+given, outputs = await run_hook(settings, current, "braze", hook, {"operation": "select", …})
 outputs  ->  {"catalog_name": "tea"}        # goes into the mapping, under the hook's name
 """
 
@@ -9,13 +9,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from segue.io.outside.http import Sender
 from segue.kit.action import Hook
 from segue.kit.coerce import Coercer
 from segue.kit.conditions import describe
 from segue.kit.field import TEXT_TYPES, Conditions, Field
 from segue.model.errors import InvalidPayload, MisconfiguredError
+from segue.runtime.clock import SystemClock
 from segue.runtime.current import Current
+from segue.runtime.errand import PATIENCE_SECONDS, errand
+from segue.runtime.settings import Settings
 
 
 def find_hook(current: Current, destination: str, action: str, name: str = "") -> tuple[str, Hook]:
@@ -63,24 +65,25 @@ def read_input(hook: Hook, key: str, text: str) -> Any:
 
 
 async def run_hook(
-    current: Current, destination: str, hook: Hook, inputs: Mapping[str, Any]
+    settings: Settings, current: Current, destination: str, hook: Hook, inputs: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Do it: what was understood of the inputs, and the outputs to store.
 
-    Raises MisconfiguredError for inputs that do not fit and for what the partner refuses, in its words.
+    Raises MisconfiguredError for inputs that do not fit and for what the partner refuses, in its words, and
+    UnavailableError when the rate limit is used up for long.
     """
     strange = [key for key in inputs if key not in hook.fields]
     if strange:
         raise MisconfiguredError(
             f'"{hook.label}" has no input {", ".join(strange)}; its inputs are {", ".join(hook.fields)}'
         )
-    settings = current.plan.destinations[destination].settings
+    bound = current.plan.destinations[destination]
     try:
         given = _understood(hook, inputs)
-        request = hook.request(given, settings)
+        request = hook.request(given, bound.settings)
         if request is None:
             return given, hook.read(given, None)
-        async with Sender() as sender:
+        async with errand(settings, bound, SystemClock(), patience_seconds=PATIENCE_SECONDS) as sender:
             return given, hook.read(given, await sender.send(request))
     except InvalidPayload as error:
         raise MisconfiguredError(f"{hook.label}: {error}") from error
