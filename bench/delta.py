@@ -19,6 +19,8 @@ from bench import day
 from bench.result import Result, Table
 from segue.catalog.braze.attributes import SHAPE
 from segue.engine.delta import Fate, Profiles, Update
+from segue.engine.glance import digest
+from segue.engine.profile import decode
 from segue.io.storage.state import Checkpoint, State
 
 PEOPLE: Final = 1_000_000
@@ -104,14 +106,18 @@ def item(number: int, orders: int = 0) -> bytes:
 
 
 async def fill(state: State) -> None:
-    """Everybody has been told the same once."""
+    """Everybody has been told the same once, each with their own id."""
     profiles = Profiles(SHAPE, changed_only=True)
     profiles.load(profiles.missing(["external_id:user-0"]), {})
     [prepared] = profiles.prepare([Update(item(0), NOW_MS, NOW_MS)]).objects
     profiles.settle(prepared, Fate.APPLIED)
     [body] = profiles.changed().values()
+    profile = decode(body, 0)
     for start in range(0, PEOPLE, PIECE):
-        bodies = dict.fromkeys((f"external_id:user-{number}" for number in range(start, start + PIECE)), body)
+        bodies = {}
+        for number in range(start, start + PIECE):
+            profile.said = digest(item(number))
+            bodies[f"external_id:user-{number}"] = profile.encode()
         await state.commit(Checkpoint(profiles=bodies, now_ms=NOW_MS))
 
 

@@ -29,12 +29,13 @@ import msgspec
 import orjson
 
 from segue.engine import kinship
-from segue.engine.fold import Fold, Wish, fold, is_operation, single
-from segue.engine.moment import iso
+from segue.engine.fold import Fold, Wish, fold, single
+from segue.engine.glance import Tellings, Words, digest
+from segue.engine.lateness import cut
 from segue.engine.person import Identity
 from segue.engine.points import Meter
-from segue.engine.profile import Departure, Dropped, Prepared, Profile, Touch, forgotten, newest
-from segue.engine.reduction import GONE, Reduction, reduced, stale_parts, unchanged, unreduced, without
+from segue.engine.profile import Departure, Dropped, Prepared, Profile, Touch, forgotten
+from segue.engine.reduction import Reduction, reduced, unreduced
 from segue.engine.roster import Roster
 from segue.kit.attributes import AttributeShape, Disturbance, JsonObject
 from segue.model.delivery import STALE, UNCHANGED
@@ -98,6 +99,7 @@ class Profiles:
         self._ahead_ms = ahead_ms
         self._item_bytes = item_bytes
         self._roster = Roster(most_people, epoch)
+        self._tellings = Tellings()
 
     @property
     def epoch(self) -> int:
@@ -139,40 +141,45 @@ class Profiles:
 
         Only for a person with nothing waiting or on its way: whoever waits may change what is known.
         """
-        wish = self._read(0, update)
-        if not wish.person:
+        key = self.person(update.item)
+        if not key:
             return None
-        profile = self._roster[wish.person]
+        profile = self._roster[key]
         if profile.flying:
             return None
-        if wish.when >= profile.latest and not profile.kin:
-            if (dropped := self._unchanged(profile, wish)) is not None:
-                return dropped
-        elif self._cut(profile, wish, []):
+        if (dropped := self._repeated(profile, key, 0, update)) is not None:
+            return dropped
+        wish = self._read(0, update, key)
+        if self._cut(profile, wish, []):
             return self._dropped(wish, STALE)
         reduction = self._reduce(profile, single(wish))
         if reduction.object is not None:
             return None
-        self._confirm(wish.person, profile, reduction, wish.when)
+        self._confirm(profile, [wish], reduction, wish.when)
         return self._dropped(wish, UNCHANGED, reduction)
 
     def prepare(self, updates: Sequence[Update]) -> Departure:
         """Make the objects of one request, never more than updates; they count as on their way until
         `settle`. Everybody must have been loaded."""
         departure = Departure()
-        people: dict[str, list[Wish]] = {}
+        people: dict[str, list[int]] = {}
         for index, update in enumerate(updates):
-            wish = self._read(index, update)
-            people.setdefault(wish.person, []).append(wish)
-        for key, wishes in people.items():
+            people.setdefault(self.person(update.item), []).append(index)
+        for key, indexes in people.items():
             if not key:
                 departure.objects += [
-                    Prepared(person="", item=wish.item, members=(wish.index,)) for wish in wishes
+                    Prepared(person="", item=updates[index].item, members=(index,)) for index in indexes
                 ]
                 continue
-            if len(wishes) > 1:
-                wishes.sort(key=_by_time)
-            self._depart(self._roster[key], wishes, departure)
+            profile, first = self._roster[key], indexes[0]
+            if len(indexes) == 1:
+                dropped = self._repeated(profile, key, first, updates[first])
+                if dropped is not None:
+                    departure.dropped.append(dropped)
+                    continue
+            wishes = [self._read(index, updates[index], key) for index in indexes]
+            wishes.sort(key=_by_time)
+            self._depart(profile, wishes, departure)
         return departure
 
     def settle(self, prepared: Prepared, fate: Fate) -> None:
@@ -188,18 +195,17 @@ class Profiles:
             profile.exists = True
             self._roster.change([prepared.person])
         knows = is_applied and profile.exists and not prepared.is_void and not profile.kin
-        self._apply(prepared.person, profile, prepared.touched, fate, knows=knows)
+        self._apply(prepared.person, profile, prepared.touched, fate, knows=knows, words=prepared.words)
 
     def presume(self, update: Update) -> None:
         """An update was or may have been applied and will not leave again: what it touched is forgotten, and
         counts as sent."""
-        wish = self._read(0, update)
-        if wish.person:
-            profile = self._roster[wish.person]
+        if key := self.person(update.item):
+            wish, profile = self._read(0, update, key), self._roster[key]
             touched = unreduced(single(wish), self._shape, self.meter).touched
             profile.latest = max(profile.latest, wish.when)
             self._overtake(profile, touched, wish.when)
-            self._apply(wish.person, profile, touched, Fate.APPLIED, knows=False)
+            self._apply(key, profile, touched, Fate.APPLIED, knows=False)
 
     def prove(self, item: bytes) -> None:
         """An object about somebody loaded was acknowledged: they are there, if it proves that."""
@@ -235,19 +241,35 @@ class Profiles:
 
     # -- below
 
-    def _read(self, index: int, update: Update) -> Wish:
-        item = orjson.loads(update.item)
+    def _read(self, index: int, update: Update, key: str) -> Wish:
+        control = self._identity.control(key)
+        return Wish(
+            index, key, update.item, orjson.loads(update.item), self._when(update), control, update.alone
+        )
+
+    def _when(self, update: Update) -> int:
         limit = update.received_ms + self._ahead_ms
-        when = update.event_ms if update.event_ms <= limit else update.received_ms
-        key, control = self._identity.split(item)
-        return Wish(index, key, update.item, item, when, control, update.alone)
+        return update.event_ms if update.event_ms <= limit else update.received_ms
+
+    def _repeated(self, profile: Profile, key: str, index: int, update: Update) -> Dropped | None:
+        """An update in the words of the last one, all of which is there; None when it may be another."""
+        if profile.said == 0 or profile.flying or profile.kin or not self.changed_only:
+            return None
+        when = self._when(update)
+        if when < profile.latest or profile.said != digest(update.item):
+            return None
+        if (told := self._tellings.find(profile.telling)) is None:
+            wish = self._read(index, update, key)
+            names = tuple([name for name in wish.object if name not in wish.control])
+            told = self._tellings.of(names, self.meter.by_attribute(wish.object))
+            profile.telling = told.telling
+        profile.move(when)
+        self._roster.change((key,))
+        return Dropped(index, UNCHANGED, told.names, told.costs)
 
     def _depart(self, profile: Profile, wishes: list[Wish], departure: Departure) -> None:
         if len(wishes) == 1 and wishes[0].when >= profile.latest and not profile.kin:  # nearly always
-            if (dropped := self._unchanged(profile, wishes[0])) is not None:
-                departure.dropped.append(dropped)
-            else:
-                self._send(profile, single(wishes[0]), departure)
+            self._send(profile, single(wishes[0]), departure)
             return
         kept = []
         for wish in wishes:
@@ -269,46 +291,7 @@ class Profiles:
         """Leave out what is older than what was sent; true when nothing is left of the update."""
         if wish.when >= profile.latest and not profile.kin:
             return False
-        sources = [profile, *self._roster.kin(profile).values()]
-        if all(wish.when >= source.latest for source in sources):
-            return False
-        shape = self._shape
-        kept: JsonObject = {}
-        for name, value in wish.object.items():
-            left = value
-            has_clock = not (
-                name in wish.control or name in shape.untimed or is_operation(name, value, shape)
-            )
-            for source in sources if has_clock else ():
-                entry = source.seen(name)
-                stale = stale_parts(name, left, entry, wish, shape) if entry is not None else None
-                if entry is None or stale is None:
-                    continue
-                sentence = f"older than what was sent at {iso(newest(entry))}"
-                notes += [(f"{name}.{path}", sentence) for path in sorted(stale)] or [(name, sentence)]
-                left = without(name, left, stale, shape)
-                if left is GONE:
-                    break
-            if left is not GONE:
-                kept[name] = left
-        if not notes:
-            return False
-        wish.object, wish.is_cut = kept, True
-        # A profile that may not be there yet is still to be made.
-        return kept.keys() <= wish.control and (profile.exists or not shape.proves(kept))
-
-    def _unchanged(self, profile: Profile, wish: Wish) -> Dropped | None:
-        """An update that is newer than all that is known, and says nothing else; None when it may."""
-        if not self.changed_only or profile.flying:
-            return None
-        costs = unchanged(profile, wish, self._shape, self.meter)
-        if costs is None:
-            return None
-        profile.latest = wish.when
-        self._roster.change((wish.person,))
-        return Dropped(
-            wish.index, UNCHANGED, [name for name in wish.object if name not in wish.control], costs
-        )
+        return cut(wish, profile, self._roster.kin(profile).values(), self._shape, notes)
 
     def _reduce(self, profile: Profile, folded: Fold) -> Reduction:
         if self.changed_only:
@@ -321,7 +304,7 @@ class Profiles:
         reduction = self._reduce(profile, folded)
         latest = max(folded.when, *folded.clocks.values()) if folded.clocks else folded.when
         if reduction.object is None:
-            self._confirm(first.person, profile, reduction, latest)
+            self._confirm(profile, wishes, reduction, latest)
             alone = reduction if len(wishes) == 1 else None
             departure.dropped += [self._dropped(wish, UNCHANGED, alone) for wish in wishes]
             return
@@ -349,6 +332,7 @@ class Profiles:
             whole=whole,
             touched=reduction.touched,
             proves=shape.proves(reduction.object),
+            words=self._words(wishes, reduction),
         )
         departure.objects.append(prepared)
         profile.flying = [*profile.flying, prepared]
@@ -356,27 +340,41 @@ class Profiles:
         if profile.kin:
             self._overtake(profile, reduction.touched, latest)
 
-    def _confirm(self, person: str, profile: Profile, reduction: Reduction, latest: int) -> None:
+    def _confirm(self, profile: Profile, wishes: Sequence[Wish], reduction: Reduction, latest: int) -> None:
         """Everything said is there already, and is now as new as this."""
         profile.latest = max(profile.latest, latest)
-        self._apply(person, profile, reduction.touched, Fate.APPLIED, knows=True)
+        words = None if profile.kin else self._words(wishes, reduction)
+        person = wishes[0].person
+        self._apply(person, profile, reduction.touched, Fate.APPLIED, knows=True, words=words)
 
     def _overtake(self, profile: Profile, touched: Mapping[str, Touch], latest: int) -> None:
         """Tell the kin that these attributes may be theirs."""
         found = self._roster.kin(profile)
         for kin in found.values():
             kin.latest = max(kin.latest, latest)
+            entries = kin.opened()
             for name, touch in touched.items():
-                kin.entries[name] = forgotten(touch.after(kin.entries.get(name)))
+                entries[name] = forgotten(touch.after(entries.get(name)))
             for prepared in kin.flying:
                 prepared.is_void = True
         self._roster.change(found)
 
     def _apply(
-        self, person: str, profile: Profile, touched: Mapping[str, Touch], fate: Fate, *, knows: bool
+        self,
+        person: str,
+        profile: Profile,
+        touched: Mapping[str, Touch],
+        fate: Fate,
+        *,
+        knows: bool,
+        words: Words | None = None,
     ) -> None:
-        """Write down what the arrival of an object means, or forget what it touched."""
-        profile.learn(touched, is_applied=fate is Fate.APPLIED, knows=knows)
+        """Write down what the arrival of an object means, or forget what it touched.
+
+        words  of the update, when its arrival means that all its values are there
+        """
+        if not (knows and words is not None and profile.recall(words, touched)):
+            profile.learn(touched, is_applied=fate is Fate.APPLIED, knows=knows)
         if touched:
             self._roster.change((person,))
 
@@ -385,6 +383,13 @@ class Profiles:
         said = orjson.loads(wish.item) if wish.is_cut else wish.object
         costs = alone.whole if alone is not None and not wish.is_cut else self.meter.by_attribute(said)
         return Dropped(wish.index, reason, [name for name in said if name not in wish.control], costs)
+
+    def _words(self, wishes: Sequence[Wish], reduction: Reduction) -> Words | None:
+        """Of the one update all of whose values are there once it has arrived."""
+        if not reduction.lasts or len(wishes) > 1 or wishes[0].is_cut:
+            return None
+        told = self._tellings.of(tuple(reduction.touched), reduction.whole)
+        return digest(wishes[0].item), told.telling
 
     def _costs(self, wish: Wish) -> Mapping[str, int]:
         return self.meter.by_attribute(orjson.loads(wish.item) if wish.is_cut else wish.object)

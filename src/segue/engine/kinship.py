@@ -73,9 +73,10 @@ def _join(roster: Roster, shape: AttributeShape, key: str, kept: str, slot: str)
         return
     if profile.exists:
         _take_over(roster, shape, key, kept)
-        profile.entries, holder.exists = {}, True
+        profile.opened().clear()
+        holder.exists = True
         if slot:
-            holder.slots = holder.slots | {slot: key}
+            holder.slots = {**holder.slots, slot: key}
     if kept not in profile.kin:
         profile.kin = (*profile.kin, kept)[-MOST_KIN:]
     roster.change([key, kept])
@@ -84,11 +85,12 @@ def _join(roster: Roster, shape: AttributeShape, key: str, kept: str, slot: str)
 def _take_over(roster: Roster, shape: AttributeShape, gone: str, kept: str) -> None:
     """Take over the clocks of what the kept one lacks."""
     source, target = roster[gone], roster[kept]
+    entries = target.opened()
     for name, entry in source.entries.items():
-        held = target.entries.get(name)
+        held = entries.get(name)
         is_carried = name not in shape.fixed or name in shape.carried
         if is_carried and not is_null(entry) and (held is None or is_null(held)):
-            target.entries[name] = forgotten(entry)
+            entries[name] = forgotten(entry)
             target.latest = max(target.latest, source.latest)
     roster.change([kept])
 
@@ -99,7 +101,7 @@ def _inherit(roster: Roster, gone: str, kept: str, slots: Mapping[str, str]) -> 
     for slot, key in slots.items():
         profile = roster[key]
         if holder.slots.get(slot, key) == key:
-            holder.slots = holder.slots | {slot: key}
+            holder.slots = {**holder.slots, slot: key}
             profile.kin = tuple(kept if kin == gone else kin for kin in profile.kin)
         else:
             profile.erase()

@@ -18,15 +18,14 @@ class Identity:
 
     def __init__(self, shape: AttributeShape) -> None:
         control = shape.flags | frozenset(shape.identifiers)
-        self._names = [(name, f"{name}:", control) for name in shape.identifiers]
-        self._names += [(name, f"{name}:", control | frozenset(shape.lookups)) for name in shape.lookups]
-        self._nobody = ("", control)
+        self._control = dict.fromkeys(shape.identifiers, control)
+        self._control |= dict.fromkeys(shape.lookups, control | frozenset(shape.lookups))
         who = msgspec.defstruct(
             "Who",
-            [(f"name_{at}", Any, None) for at in range(len(self._names))],
-            rename={f"name_{at}": name for at, (name, _, _) in enumerate(self._names)},
+            [(f"name_{at}", Any, None) for at in range(len(self._control))],
+            rename={f"name_{at}": name for at, name in enumerate(self._control)},
         )
-        self._fields = [(f"name_{at}", name) for at, (name, _, _) in enumerate(self._names)]
+        self._fields = [(f"name_{at}", name) for at, name in enumerate(self._control)]
         self._decode = msgspec.json.Decoder(who).decode
 
     def read(self, item: bytes) -> str:
@@ -40,14 +39,14 @@ class Identity:
 
     def key(self, item: JsonObject) -> str:
         """The person's key; "" when the object names nobody."""
-        return self.split(item)[0]
+        for name in self._control:
+            if (value := item.get(name)) and (text := _text(value)):
+                return f"{name}:{text}"
+        return ""
 
-    def split(self, item: JsonObject) -> tuple[str, frozenset[str]]:
-        """The person's key, and which members say who and how rather than what."""
-        for name, before, control in self._names:
-            if name in item and (text := _text(item[name])):
-                return before + text, control
-        return self._nobody
+    def control(self, key: str) -> frozenset[str]:
+        """Which members of an object about this person say who and how rather than what."""
+        return self._control[key.partition(":")[0]]
 
 
 def _text(value: Any) -> str:

@@ -59,15 +59,6 @@ class Meter:
                 found[name] = points
         return found
 
-    def of_held(self, name: str, value: Any) -> int:
-        """Data points of an attribute's value that the partner stored as sent."""
-        if name in self._free:
-            return 0
-        kind = type(value)
-        if kind is str or name in self._metered:
-            return 1
-        return of_leaves(value) if kind is dict else of_custom(value, self._shape) if kind is list else 1
-
     def of_value(self, value: Any) -> int:
         """Data points of a custom attribute's value; 0 for what the partner may not store."""
         return of_custom(value, self._shape) if self._shape.storable(value) else 0
@@ -90,9 +81,10 @@ def of_custom(value: Any, shape: AttributeShape) -> int:
 
 def of_leaves(value: JsonObject) -> int:
     """Keys at all levels of an object, those that only hold other objects not counted; at least 1."""
-    count = 0
+    count = len(value)
     for part in value.values():
-        count += of_leaves(part) if type(part) is dict else 1
+        if type(part) is dict:
+            count += of_leaves(part) - 1
     return count or 1
 
 

@@ -9,21 +9,29 @@ Per attribute an entry, by how much is known of it:
     (clock, parts, value, True)   some of its members; there may be others
 
 Clocks are event times in milliseconds since the epoch.
+
+Most updates say what the last one said. So a profile keeps the digest of the last update all of whose
+attributes are known to be there, and one clock for them; while nothing else happens only that clock moves,
+and what was written down stays closed.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, cast
 
 import msgspec
 import xxhash
 
 from segue.engine.difference import is_branch, merged, same
+from segue.engine.glance import Words
 from segue.kit.attributes import JsonObject
 
 Entry = tuple[Any, ...]
 
 NEVER: Final = -(1 << 62)
 """The clock of an attribute that was never set whole."""
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Whole(msgspec.Struct, frozen=True, gc=False):
@@ -95,6 +103,7 @@ class Prepared(msgspec.Struct, eq=False, kw_only=True):
     points   data points it costs; saved: those it costs less than its updates would have
     costs    attribute -> data points; None when they were not counted
     whole    likewise, of each of its updates had it been sent whole
+    words    of the one update all of whose attributes are known to be there once it has arrived
     """
 
     person: str
@@ -107,6 +116,7 @@ class Prepared(msgspec.Struct, eq=False, kw_only=True):
     touched: dict[str, Touch] = {}
     proves: bool = False
     is_void: bool = False
+    words: Words | None = None
 
 
 class Dropped(msgspec.Struct, frozen=True, gc=False):
@@ -117,7 +127,7 @@ class Dropped(msgspec.Struct, frozen=True, gc=False):
 
     index: int
     reason: str
-    names: list[str]
+    names: Sequence[str]
     costs: Mapping[str, int]
 
     @property
@@ -144,15 +154,64 @@ class Profile(msgspec.Struct, eq=False):
     slots   which of those names is theirs for certain, by slot; nobody else's of that slot is
     latest  no clock is later
     flying  objects on their way
+    said    digest of the last update all of whose attributes are there as it says, and as new as `clock`;
+            0 when there is none
+    telling  what it says (`segue.engine.glance`)
     """
 
-    entries: dict[str, Entry] = {}
+    _entries: dict[str, Entry] | None = None
     exists: bool = False
     epoch: int = 0
     kin: tuple[str, ...] = ()
     latest: int = NEVER
-    flying: list[Prepared] = []
-    slots: dict[str, str] = {}
+    slots: Mapping[str, str] = NOTHING
+    flying: Sequence[Prepared] = ()
+    said: int = 0
+    clock: int = NEVER
+    telling: int = 0
+    _body: msgspec.Raw | None = None
+    _common: Sequence[str] = ()
+    _is_behind: bool = False
+
+    @property
+    def entries(self) -> Mapping[str, Entry]:
+        """What is known of each attribute; `opened` gives it to be changed."""
+        entries, clock = self._entries, self.clock
+        if entries is None:
+            entries = self._entries = _DECODE_ENTRIES(self._body) if self._body is not None else {}
+            self._common = [name for name, entry in entries.items() if entry[0] is None]
+        elif not self._is_behind:
+            return entries
+        for name in self._common:
+            entries[name] = (clock, *entries[name][1:])
+        self._is_behind = False
+        return entries
+
+    def opened(self) -> dict[str, Entry]:
+        """The entries, to be changed: the last update may not be all there any more."""
+        entries = cast(dict[str, Entry], self.entries)
+        self.said, self.telling, self._common, self._body = 0, 0, (), None
+        return entries
+
+    def move(self, when: int) -> None:
+        """The last update was told again; no clock may be later."""
+        self.clock = self.latest = when
+        self._is_behind = self._entries is not None
+
+    def recall(self, words: Words, touched: Mapping[str, Touch]) -> bool:
+        """An update that lasts has arrived, and touched this; false when something newer did, or something
+        is not known any more, and `learn` must find out what is left of it."""
+        entries, latest = self.entries, self.latest
+        new: dict[str, Entry] = {}
+        for name, touch in touched.items():
+            if type(touch) is Whole and touch.clock == latest:
+                new[name] = (latest, None, touch.value)
+            elif type(touch) is not Still or touch.clock != latest or len(entries.get(name, ())) != 3:
+                return False
+        self.opened().update(new)
+        (self.said, self.telling), self._common = words, tuple(touched)
+        self.move(latest)
+        return True
 
     def seen(self, name: str) -> Entry | None:
         """An attribute as it will be when everything on its way has arrived."""
@@ -166,7 +225,7 @@ class Profile(msgspec.Struct, eq=False):
     def learn(self, touched: Mapping[str, Touch], *, is_applied: bool, knows: bool) -> None:
         """Take in what became of what an object touched: applied, or forgotten; knows: its values are there
         for certain."""
-        entries = self.entries
+        entries = self.opened()
         clock: Entry = (NEVER,)
         for name, touch in touched.items():
             entry, kind = entries.get(name), type(touch)
@@ -193,23 +252,35 @@ class Profile(msgspec.Struct, eq=False):
 
     def forget(self) -> None:
         """Keep the clocks only, also of what is on its way."""
-        self.entries = {name: forgotten(entry) for name, entry in self.entries.items()}
+        entries = self.opened()
+        for name, entry in entries.items():
+            entries[name] = forgotten(entry)
         for prepared in self.flying:
             prepared.is_void = True
 
     def erase(self) -> None:
         """Keep nothing."""
-        self.entries, self.exists, self.kin, self.latest = {}, False, (), NEVER
-        self.slots = {}
+        self.opened().clear()
+        self.exists, self.kin, self.latest, self.slots = False, (), NEVER, NOTHING
         for prepared in self.flying:
             prepared.touched, prepared.is_void = {}, True
 
     def encode(self) -> bytes:
         """As bytes; none for a person nothing is known of."""
-        if not (self.entries or self.exists or self.kin or self.slots):
-            return b""
-        body = (self.epoch, self.exists, self.kin, self.latest, self.entries)
-        return _ENCODE((*body, self.slots) if self.slots else body)
+        if self._body is None:
+            entries = self._entries or {}
+            if not (entries or self.exists or self.kin or self.slots):
+                return b""
+            if not self.said:
+                self.clock = clock = self.latest
+                self._common = [name for name, entry in entries.items() if entry[0] == clock]
+            written = entries.copy()
+            for name in self._common:
+                written[name] = (None, *entries[name][1:])
+            self._body = msgspec.Raw(_ENCODE(written))
+        known = (self.epoch, self.exists, self.kin, self.latest, self._body, self.slots or {})
+        behind = self.latest - self.clock
+        return _ENCODE((*known, behind, self.said, self.telling) if self.said else (*known, behind))
 
 
 def decode(body: bytes, epoch: int) -> Profile:
@@ -218,12 +289,16 @@ def decode(body: bytes, epoch: int) -> Profile:
         return Profile(epoch=epoch)
     found = _DECODE(body)
     profile = Profile(
-        found.entries,
+        None,
         found.exists,
         epoch,
         found.kin,
         found.latest,
-        slots=found.slots,
+        found.slots or NOTHING,
+        said=found.said,
+        telling=found.telling,
+        clock=found.latest - found.behind,
+        _body=found.entries,
     )
     if found.epoch != epoch:
         profile.forget()
@@ -231,14 +306,18 @@ def decode(body: bytes, epoch: int) -> Profile:
 
 
 class _Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A profile as it is written; the last is left out when it is empty."""
+    """A profile as it is written. In its entries, None stands for the common clock, which is `behind` the
+    latest. Older bodies end before the slots, or before what follows them."""
 
     epoch: int
     exists: bool
     kin: tuple[str, ...]
     latest: int
-    entries: dict[str, tuple[Any, ...]]
+    entries: msgspec.Raw
     slots: dict[str, str] = {}
+    behind: int = 0
+    said: int = 0
+    telling: int = 0
 
 
 def forgotten(entry: Entry) -> Entry:
@@ -284,3 +363,4 @@ def _parts(entry: Entry) -> dict[str, int]:
 _CONTAINERS: Final = frozenset({dict, list})
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _DECODE: Final = msgspec.msgpack.Decoder(_Body).decode
+_DECODE_ENTRIES: Final = msgspec.msgpack.Decoder(dict[str, tuple[Any, ...]]).decode

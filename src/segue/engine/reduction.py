@@ -11,8 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from segue.engine import points
-from segue.engine.difference import edited, is_branch, is_objects, news, patch, pruned, same
-from segue.engine.fold import Fold, Wish, is_merging, is_operation, parts_of
+from segue.engine.difference import edited, is_branch, is_objects, news, patch
+from segue.engine.fold import Fold, is_merging, is_operation, parts_of
 from segue.engine.profile import (
     Entry,
     Operation,
@@ -23,14 +23,10 @@ from segue.engine.profile import (
     Whole,
     hashed,
     is_held,
-    newest,
 )
 from segue.kit.attributes import AttributeShape, JsonObject
 
 _CONTAINERS: Final = frozenset({dict, list})
-
-GONE: Final = object()
-"""Stands for a value nothing is left of; null is a value."""
 
 
 class Reduction(msgspec.Struct, frozen=True):
@@ -40,6 +36,7 @@ class Reduction(msgspec.Struct, frozen=True):
     touched   attribute -> what its arrival means
     is_whole  nothing was left out or said otherwise
     costs     attribute -> data points of what is sent; whole: likewise of all that was asked for
+    lasts     once it has arrived, every value asked for is known to be there and may be left out next time
     """
 
     object: JsonObject | None
@@ -47,6 +44,7 @@ class Reduction(msgspec.Struct, frozen=True):
     is_whole: bool = False
     costs: Mapping[str, int] = {}
     whole: Mapping[str, int] = {}
+    lasts: bool = False
 
 
 class _Nested(msgspec.Struct):
@@ -83,35 +81,6 @@ def unreduced(fold: Fold, shape: AttributeShape, meter: points.Meter) -> Reducti
     return Reduction(fold.object, touched, True, costs, costs)
 
 
-def unchanged(
-    profile: Profile, wish: Wish, shape: AttributeShape, meter: points.Meter
-) -> dict[str, int] | None:
-    """The data points, by attribute, of an update that says nothing new, whose values are now as new as it;
-    None when it may say something. The quick way for the commonest update: what `reduced` would find out."""
-    entries, control, always = profile.entries, wish.control, shape.always
-    held: list[tuple[str, Entry]] = []
-    costs: dict[str, int] = {}
-    for name, value in wish.object.items():
-        if name not in control:
-            entry = entries.get(name)
-            if entry is None or len(entry) != 3 or name in always:
-                return None
-            known = entry[2]
-            kind = type(known)
-            if kind is not type(value) or known != value or (kind in _CONTAINERS and not same(known, value)):
-                return None
-            held.append((name, entry))
-        if cost := meter.of_held(name, value):
-            costs[name] = cost
-    if not held:
-        return None
-    when = wish.when
-    for name, entry in held:
-        if when > entry[0]:
-            entries[name] = (when, entry[1], entry[2])
-    return costs
-
-
 def reduced(
     profile: Profile, fold: Fold, shape: AttributeShape, meter: points.Meter, *, keep_values: bool
 ) -> Reduction:
@@ -122,9 +91,8 @@ def reduced(
     always = shape.always
     sent: JsonObject = {}
     touched: dict[str, Touch] = {}
-    held: dict[str, int] = {}
     nested: list[_Nested] = []
-    asked, is_partial = 0, False
+    asked, lasts = 0, True
     when, clocks_differ = fold.when, bool(fold.clocks)
     still = Still(when)
     for name, value in fold.object.items():
@@ -133,24 +101,23 @@ def reduced(
             asked += 1
             continue
         entry = look(name)
-        if entry is not None and len(entry) == 3 and is_held(entry, value) and name not in always:
-            touched[name] = Still(fold.clock(name)) if clocks_differ else still
-            if type(entry[2]) is bytes:
-                held |= meter.by_attribute({name: value})
-            elif cost := meter.of_held(name, value):
-                held[name] = cost
-            continue
         kind = type(value)
+        if entry is not None and len(entry) == 3 and name not in always:
+            known = entry[2]
+            if (known == value and type(known) is kind and kind not in _CONTAINERS) or is_held(entry, value):
+                touched[name] = Still(fold.clock(name)) if clocks_differ else still
+                continue
         is_container = kind is dict or kind is list
         is_fixed = name in shape.fixed
         if name in shape.untimed:
             sent[name] = value
+            lasts = False
         elif is_container and (merging or name in shape.entries) and (
             (parts := parts_of(name, value, shape, merging)) is not None
         ):  # fmt: skip
             clocks = fold.clocks_of(name, parts)
             new = value if is_fixed else _news(entry, value)
-            is_partial = is_partial or new is not value
+            lasts = False
             if not new:
                 touched[name] = Still(parts=clocks)
                 continue
@@ -159,6 +126,7 @@ def reduced(
         elif is_container and not is_fixed and is_operation(name, value, shape):
             sent[name] = value
             touched[name] = Operation()
+            lasts = False
         else:
             sent[name] = value
             # A value that may not be there as sent is known again by its hash, and nothing is built on it.
@@ -167,52 +135,18 @@ def reduced(
             keep = value if is_kept else hashed(value)
             # Merging something empty, or something that may be dropped, does not replace what is there.
             replaces = is_fixed or not merging or kind is not dict
+            lasts = lasts and replaces and name not in always
             touched[name] = Whole(fold.clock(name) if clocks_differ else when, keep, replaces)
             if is_container and not is_fixed:
                 nested.append(_nested(name, entry, value, shape))
-    costs = meter.by_attribute(sent)
-    whole = meter.by_attribute(fold.object) if is_partial else held | costs
+    whole = meter.by_attribute(fold.object)
     if len(sent) == asked and (touched or profile.exists):
-        return Reduction(None, touched, whole=whole)
+        return Reduction(None, touched, whole=whole, lasts=lasts)
     is_whole = len(sent) == len(fold.object) and not merging
     if nested and _say_cheaply(sent, nested, fold, shape, merging):
         is_whole = False
-        costs = meter.by_attribute(sent)
-    return Reduction(sent, touched, is_whole, costs, whole)
-
-
-def stale_parts(
-    name: str, value: Any, entry: Entry, wish: Wish, shape: AttributeShape
-) -> frozenset[str] | None:
-    """Which parts of a value are older than what was sent: none of them (None), all of it (empty), or
-    those at these paths."""
-    parts = parts_of(name, value, shape, is_merging(wish.object, shape))
-    if parts is None:
-        return frozenset() if newest(entry) > wish.when else None
-    if entry[0] > wish.when:
-        return frozenset()
-    clocks = entry[1] or {} if len(entry) > 1 else {}
-    newer = [path for path, clock in clocks.items() if clock > wish.when]
-    overlap = _is_same if name in shape.entries else _is_within
-    return frozenset(path for path in parts if any(overlap(path, other) for other in newer)) or None
-
-
-def without(name: str, value: Any, stale: frozenset[str], shape: AttributeShape) -> Any:
-    """A value without its stale parts; GONE when nothing is left of it."""
-    if not stale:
-        return GONE
-    member = shape.entries.get(name)
-    if member is not None:
-        return [entry for entry in value if entry[member] not in stale] or GONE
-    return pruned(value, stale) or GONE
-
-
-def _is_same(path: str, other: str) -> bool:
-    return path == other
-
-
-def _is_within(path: str, other: str) -> bool:
-    return path == other or path.startswith(other + ".") or other.startswith(path + ".")
+    costs = whole if is_whole else meter.by_attribute(sent)
+    return Reduction(sent, touched, is_whole, costs, whole, lasts)
 
 
 def _news(entry: Entry | None, value: JsonObject) -> JsonObject:

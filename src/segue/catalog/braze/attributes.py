@@ -6,6 +6,7 @@ Source  Braze docs, "User attributes object", "Object custom attributes", "Array
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ from segue.kit.attributes import AttributeShape, Disturbance, JsonObject, ListEd
 TEXT_LIMIT: Final = 255
 SIZE_LIMIT: Final = 102_400
 """Bytes of one array or object."""
+
+FEW: Final = 16
+"""Members of an object that is small whatever their names and texts are."""
 
 SHORT: Final = 60
 """Elements of a list that is small whatever texts it holds: a character takes six bytes at most."""
@@ -144,7 +148,7 @@ def _list(value: list[Any]) -> bool:
 
 def _object(value: JsonObject) -> bool:
     if not operates(value):
-        return _nested(value, 1) and _is_small(value)
+        return _is_plain(value) or (_nested(value, 1) and _is_small(value))
     if "inc" in value:
         return type(value["inc"]) is int
     if value.keys() <= _EDITS:
@@ -180,6 +184,18 @@ def _nested(value: Any, depth: int) -> bool:
     return value is not None
 
 
+def _is_plain(value: JsonObject) -> bool:
+    """Whether an object is surely stored as sent: few members, and none of them an object or a list."""
+    if len(value) > FEW:
+        return False
+    for key, part in value.items():
+        kind = type(part)
+        if ((kind is not str or len(part) > TEXT_LIMIT) and kind not in _NUMBERS) or not _is_key(key):
+            return False
+    return True
+
+
+@lru_cache(4096)
 def _is_key(key: str) -> bool:
     return 0 < len(key) <= TEXT_LIMIT and not ("." in key or "$" in key or " " in key)
 
@@ -205,4 +221,5 @@ _CHECKS: Final[Mapping[type, Callable[[Any], bool]]] = {
     dict: _object,
 }
 _EDITS: Final = EDITS.words
-_SCALARS: Final = frozenset({bool, int, float, str})
+_NUMBERS: Final = frozenset({bool, int, float})
+_SCALARS: Final = _NUMBERS | {str}

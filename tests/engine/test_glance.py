@@ -1,0 +1,220 @@
+"""The glance that says "nothing new" finds what a look at each attribute finds, and leaves the same state."""
+
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.engine.attribute_history import KNOTTY, NOW_MS, REFUSED
+
+from segue.catalog.braze.attributes import SHAPE, alias_disturbs, identify_disturbs, merge_disturbs
+from segue.engine.delta import Fate, Profiles, Update
+from segue.engine.profile import Prepared, decode
+from segue.kit.attributes import JsonObject
+
+PERSON: JsonObject = {"external_id": "u"}
+ALIAS: JsonObject = {"user_alias": {"alias_label": "anonymous_id", "alias_name": "x"}}
+VISITOR: JsonObject = {**ALIAS, "_update_existing_only": False}
+OTHER: JsonObject = {"external_id": "v"}
+KEYS = ("external_id:u", "external_id:v", "user_alias:anonymous_id\x1fx", "email:a@b.c")
+
+SAID: tuple[JsonObject, ...] = (
+    {"p": 1, "q": "a"},
+    {"q": "a", "p": 1},
+    {"p": 1},
+    {"p": 2, "q": "a", "first_name": "Ann"},
+    {"p": None, "facebook": {"id": "f"}},
+    {"o": {"a": 1, "b": 2}, "l": [1, 2]},
+    {"o": {"a": 1}, "l": [{"id": 1, "n": 1}], "email": "a@b.c"},
+    {"p": 1, "o": {"a": 1}, "_merge_objects": True},
+    {"p": 1, "long": "x" * 300, "odd": {"a b": 1}},
+    {"p": 1, "_update_existing_only": True},
+    {"p": 1, "visits": {"inc": 1}},
+    {"p": 1, "email_subscribe": "subscribed"},
+    {"p": 1, "push_tokens": [{"app_id": "a", "token": "t"}]},
+    {"p": 1, "subscription_groups": [{"subscription_group_id": "g", "subscription_state": "subscribed"}]},
+    {"p": 1, REFUSED: 1},
+)
+
+whos = st.sampled_from([*[PERSON] * 6, VISITOR, VISITOR, OTHER, {"email": "a@b.c"}])
+whats = st.one_of(st.sampled_from(SAID), st.fixed_dictionaries({"l": st.sampled_from(KNOTTY)}))
+fates = st.sampled_from([Fate.APPLIED, Fate.APPLIED, Fate.APPLIED, *Fate])
+
+
+def told_of(said: list[JsonObject]) -> st.SearchStrategy[list[tuple[Any, ...]]]:
+    """Steps in which people say only this, over and over."""
+    updates = st.tuples(whos, st.sampled_from(said), st.integers(-2, 3))  # the last: how far the clock moves
+    tell = st.one_of(
+        st.tuples(st.just("request"), st.lists(updates, min_size=1, max_size=2), fates),
+        st.tuples(st.sampled_from(["screen", "leave"]), updates),
+    )
+    step = st.one_of(
+        *(tell, tell, tell),
+        st.tuples(st.just("arrive"), fates),
+        st.tuples(st.sampled_from(["restart", "restart", "refresh", "identify", "alias", "merge"])),
+        st.tuples(st.sampled_from(["forget", "erase"]), st.sampled_from(KEYS)),
+        st.tuples(st.just("presume"), updates),
+    )
+    return st.lists(step, max_size=20)
+
+
+histories = st.lists(whats, min_size=1, max_size=3).flatmap(told_of)
+
+
+@dataclass
+class Side:
+    """One of two who are told the same; `spaces` after each object keep it from being the last one's twin."""
+
+    options: dict[str, Any]
+    has_glance: bool
+    clock: int = NOW_MS
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    flying: list[Prepared] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.profiles = Profiles(SHAPE, **self.options)
+        self.spaces = count(1)
+
+    def update(self, drawn: tuple[JsonObject, JsonObject, int]) -> Update:
+        who, what, later = drawn
+        self.clock += later
+        item = orjson.dumps({**who, **what})
+        return Update(item if self.has_glance else item + b" " * next(self.spaces), self.clock, self.clock)
+
+    def load(self) -> None:
+        while wanted := self.profiles.missing(KEYS):
+            self.profiles.load(wanted, self.bodies)
+
+    def take(self, step: tuple[Any, ...]) -> Any:
+        """What is seen of a step from outside."""
+        self.load()
+        profiles = self.profiles
+        match step:
+            case "request", drawn, fate:
+                while self.flying:
+                    profiles.settle(self.flying.pop(0), Fate.APPLIED)
+                found = self.leave([self.update(each) for each in drawn])
+                while self.flying:
+                    profiles.settle(self.flying.pop(0), fate)
+                return found
+            case "screen", drawn:
+                return seen(profiles.screen(self.update(drawn)))
+            case "leave", drawn:
+                return self.leave([self.update(drawn)])
+            case "arrive", fate:
+                if self.flying:
+                    profiles.settle(self.flying.pop(0), fate)
+            case ("restart",):
+                while self.flying:
+                    profiles.settle(self.flying.pop(0), Fate.APPLIED)
+                self.bodies |= profiles.changed()
+                self.profiles = Profiles(SHAPE, epoch=profiles.epoch, **self.options)
+            case ("refresh",):
+                profiles.refresh()
+            case ("identify",):
+                profiles.disturb(identify_disturbs({**PERSON, **ALIAS}))
+            case ("alias",):
+                profiles.disturb(alias_disturbs({**PERSON, **ALIAS["user_alias"]}))
+            case ("merge",):
+                profiles.disturb(merge_disturbs({"identifier_to_merge": OTHER, "identifier_to_keep": PERSON}))
+            case "forget", key:
+                profiles.forget(key)
+            case "erase", key:
+                profiles.erase(key)
+            case "presume", drawn:
+                profiles.presume(self.update(drawn))
+        return None
+
+    def leave(self, told: list[Update]) -> Any:
+        departure = self.profiles.prepare(told)
+        self.flying += departure.objects
+        objects = [
+            (orjson.loads(prepared.item), prepared.members, prepared.points, prepared.saved)
+            for prepared in departure.objects
+        ]
+        return objects, sorted(map(seen, departure.dropped)), departure.notes
+
+    def state(self) -> Any:
+        """What is known of everybody, as it would be read after a restart."""
+        self.load()
+        self.bodies |= self.profiles.changed()
+        self.profiles.written()
+        found = {}
+        for key, body in self.bodies.items():
+            profile = decode(body, self.profiles.epoch)
+            whole = (profile.exists, profile.kin, profile.latest, dict(profile.slots), dict(profile.entries))
+            found[key] = (whole, self.profiles.known(key))
+        return found
+
+
+def seen(dropped: Any) -> Any:
+    return dropped and (dropped.index, dropped.reason, sorted(dropped.names), dict(dropped.costs))
+
+
+@settings(max_examples=600, deadline=None)
+@given(histories, st.booleans(), st.booleans())
+def test_a_glance_finds_what_a_whole_look_finds(
+    told: list[tuple[Any, ...]], keep_values: bool, looks_often: bool
+) -> None:
+    """Whatever happened before: the same decisions, points, notes and state as without it."""
+    options = {"changed_only": True, "keep_values": keep_values}
+    quick, thorough = Side(options, has_glance=True), Side(options, has_glance=False)
+    for step in told:
+        assert quick.take(step) == thorough.take(step)
+        if looks_often:
+            assert quick.state() == thorough.state()
+    assert quick.state() == thorough.state()
+
+
+def test_what_was_told_whole_is_recognised_after_a_restart() -> None:
+    """And only a clock moves in what is written down: the attributes stay as they were, byte for byte."""
+    side = Side({"changed_only": True}, has_glance=True)
+    said = (PERSON, {"p": 1, "o": {"a": 1}}, 1)
+    side.take(("request", [said], Fate.APPLIED))
+    before = side.state()
+    body = side.bodies["external_id:u"]
+    side.take(("restart",))
+    assert decode(body, 0).said != 0
+    assert side.take(("screen", said)) == (0, "UNCHANGED", ["o", "p"], {"o": 1, "p": 1})
+    after = side.state()
+    assert after != before
+    assert msgspec.msgpack.decode(side.bodies["external_id:u"])[4] == msgspec.msgpack.decode(body)[4]
+
+
+OLD = [
+    pytest.param(
+        (0, True, (), 7, {"p": (5, None, 1), "o": (7, {"o.a": 6}, {"a": 1}, True), "q": (3,)}), id="first"
+    ),
+    pytest.param((0, True, ("external_id:v",), 7, {"p": (7,)}, {"anonymous_id": "x"}), id="with slots"),
+]
+
+
+@pytest.mark.parametrize("body", OLD)
+def test_what_an_older_segue_wrote_is_read(body: tuple[Any, ...]) -> None:
+    """Bodies that end before the slots, or before the common clock."""
+    _, exists, kin, latest, entries, *slots = body
+    profile = decode(msgspec.msgpack.encode(body), 0)
+    assert (profile.exists, profile.kin, profile.latest, dict(profile.entries)) == (
+        exists,
+        kin,
+        latest,
+        entries,
+    )
+    assert dict(profile.slots) == (slots[0] if slots else {})
+    again = decode(profile.encode(), 0)
+    assert (dict(again.entries), again.latest, dict(again.slots)) == (entries, latest, dict(profile.slots))
+
+
+def test_what_is_on_its_way_may_change_what_was_told_before() -> None:
+    """The words of the last update that arrived say something new after others that left since."""
+    side = Side({"changed_only": True}, has_glance=True)
+    first = (PERSON, {"p": 1}, 1)
+    side.take(("request", [first], Fate.APPLIED))
+    side.take(("leave", (PERSON, {"p": 2}, 1)))
+    objects, dropped, _ = side.take(("leave", first))
+    assert [item for item, *_ in objects] == [{**PERSON, "p": 1}]
+    assert dropped == []
