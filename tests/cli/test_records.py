@@ -143,6 +143,7 @@ def test_nothing_uncertain_is_said_too(furnished: Path) -> None:
     ("status", "code", "remedy"),
     [
         (401, "UNAUTHORIZED", "a REST API key that is valid"),
+        (429, "TOO_MANY_REQUESTS", "The partner's rate limit is reached; it goes on by itself."),
         (503, "SERVICE_UNAVAILABLE", "status page"),
     ],
 )
@@ -156,6 +157,8 @@ def test_doctor_names_a_destination_that_is_held(folder: Path, status: int, code
 
     with beside(folder) as process:
         fault = {"status": status, "path": "/users/track", "body": {"message": "so it is"}}
+        if status == 429:  # once is a limit met; four times running, as often as Braze asks for, is trouble
+            fault |= {"header_style": "retry-after", "wait_seconds": 1}
         control(process.addresses.sandbox, "POST", "/faults", fault)
         port = post(process, TRACK)
         wait_for(folder, "tr-1", "HALTED", port)

@@ -261,7 +261,7 @@ class Halt(msgspec.Struct, frozen=True, kw_only=True):
     looks, also after a stop; none is kept while it sends.
 
     kind      "held" (the partner has trouble), "paused" (by hand), "circuit" (too many failures in a row),
-              "capped" (a budget of the operator's is used up)
+              "capped" (a budget of the operator's is used up), "limited" (the partner's rate limit is)
     code      a delivery code, or a word where there is none; message: the partner's words, shortened
     since_ms  when it began; until_ms: earliest next try, 0 when nobody can say; milliseconds since the epoch
     """

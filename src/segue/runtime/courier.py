@@ -128,7 +128,7 @@ class Courier:
 
     @property
     def halt(self) -> Halt | None:
-        """The same as told to whoever asks; None while it sends."""
+        """The same as told to whoever asks; None while it sends, or waits for a rate limit."""
         return self.dispatcher.halt or self.accountant.halt
 
     def waits(self, lane: int, offset: int) -> Waits:
@@ -236,7 +236,7 @@ class Courier:
         self._admit(await self._bidding.take(self.destination, self.ledger, self._clock.now_ms()))
         await self.barriers.look(started)
         await self.memory.catch_up()
-        halt = self.halt
+        halt = self.halt or self.dispatcher.limit
         is_moved = self.ledger.dirty or self._bidding.is_dirty or self.memory.is_dirty
         if not is_moved and halt == self._halt:
             return

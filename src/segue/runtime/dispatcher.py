@@ -78,6 +78,7 @@ class Dispatcher:
         self.requests = 0
         self.retries = 0
         self.in_flight = 0
+        self._limited_ms = 0
         self.wake = asyncio.Event()
         self._batcher = batcher
         self._sender = sender
@@ -138,9 +139,28 @@ class Dispatcher:
     def is_shut(self) -> bool:
         """Whether everything that could leave has to wait for a rate limit, and for long: at a stop nobody
         waits for that, and it is kept."""
+        return self._opens_in(SOON_SECONDS) is not None
+
+    @property
+    def limit(self) -> Halt | None:
+        """The rate limit that everything that could leave waits for, when it does for long: for whoever asks
+        why nothing leaves. None while something may, or soon."""
+        seconds = self._opens_in(LONG_SECONDS)
+        if seconds is None:
+            self._limited_ms = 0
+            return None
+        now_ms = self._clock.now_ms()
+        self._limited_ms = self._limited_ms or now_ms
+        until_ms = -(-(now_ms + seconds * 1000) // TELLING_MS) * TELLING_MS  # the same at the next look
+        return Halt(kind="limited", code=LIMITED, since_ms=self._limited_ms, until_ms=int(until_ms))
+
+    def _opens_in(self, least: float) -> float | None:
+        """In how many seconds a limit opens that all rows which could leave wait for; None when one may leave
+        within `least` seconds, or none could."""
         now = self._clock.monotonic()
-        soon = now + SOON_SECONDS
-        return self._batcher.next_due(now) <= soon < self._batcher.next_due(now, self._account.opens_at)
+        opens_at = self._batcher.next_due(now, self._account.opens_at)
+        is_shut = self._batcher.next_due(now) <= now + SOON_SECONDS and now + least < opens_at < NEVER
+        return opens_at - now if is_shut else None
 
     def dispatch(self, destination: BoundDestination, requests: asyncio.TaskGroup) -> None:
         """Let everything leave that may."""
@@ -367,3 +387,9 @@ Source  Braze docs, "API errors", read 2026-11-23: 502 failed before the server,
 
 LATER_SECONDS: Final = 0.05
 SOON_SECONDS: Final = 5.0
+
+LONG_SECONDS: Final = 30.0
+"""A limit that opens later is told to whoever asks; shorter windows open and shut all the time."""
+
+TELLING_MS: Final = 10_000
+LIMITED: Final = "TOO_MANY_REQUESTS"

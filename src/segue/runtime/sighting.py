@@ -146,6 +146,8 @@ def words_of(halt: Halt) -> str:
         return f"paused by hand {since}"
     if halt.kind == "capped":
         return f"keeping rows back for a cap {since}: {halt.message}"
+    if halt.kind == "limited":
+        return f"waiting for the partner's rate limit {since}, until {moment(halt.until_ms)}"
     said = f' (the partner says "{halt.message}")' if halt.message else ""
     return f"held by {halt.code} {since}{said}"
 
@@ -155,7 +157,15 @@ def remedy_of(halt: Halt, destination: str) -> str:
     if halt.kind == "paused":
         return f"It was paused by hand: segue resume {destination} lets it go on."
     if halt.kind == "capped":
-        return "A budget of yours is used up: raise it, or wait for the next month. segue cost shows it."
+        return (
+            "A cap of yours is used up: raise it in budget.caps of the workspace file and start Segue again, "
+            f"or wait until {moment(halt.until_ms)}. segue cost shows what is spent."
+        )
+    if halt.kind == "limited":
+        return (
+            "It goes on by itself then. If that happens often, make fewer and fuller requests (packing: "
+            "person, attributes: changed), or ask the partner for a higher limit."
+        )
     if halt.code in _HALTS:
         return _HALTS[halt.code].format(destination=destination)
     return (
