@@ -243,8 +243,9 @@ def _print_subscription(
     for field, sentence in subscription.notes:
         at = f"{printable(field)}: " if field else ""
         out.print(f"      {at}{printable(sentence)}", markup=False, soft_wrap=True)
+    has_parts = any(receipt.part for receipt in receipts)
     for receipt in receipts:
-        _print_receipt(receipt)
+        _print_receipt(receipt, has_parts=has_parts)
     for doubt in chapter.uncertain:
         if doubt.subscription == subscription.id:
             out.print(
@@ -266,10 +267,10 @@ def _print_subscription(
             print_attempts(delay.attempts, "        ")
 
 
-def _print_receipt(receipt: Receipt) -> None:
-    words = [
-        f"{receipt.result}{f' {receipt.reason}' if receipt.reason else ''} at {moment(receipt.settled_ms)}"
-    ]
+def _print_receipt(receipt: Receipt, *, has_parts: bool = False) -> None:
+    part = f"part {receipt.part + 1} " if has_parts else ""
+    ended = f"{receipt.result} {receipt.reason}".strip()
+    words = [f"{part}{ended} at {moment(receipt.settled_ms)}"]
     if receipt.request:
         words.append(f"request {receipt.request}, position {receipt.position}")
     if receipt.status:

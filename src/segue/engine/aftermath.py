@@ -157,6 +157,7 @@ def arrived(entry: Waiting, request: str, status: int, now_ms: int) -> Receipt:
         attempts=1 + (tries(entry.attempts) if entry.attempts else 0),
         settled_ms=now_ms,
         notes=entry.notes,
+        part=row.part,
     )
 
 
@@ -177,4 +178,5 @@ def receipt(ended: Ended, request: str, now_ms: int) -> Receipt:
         attempts=(tries(ended.entry.attempts) if ended.entry.attempts else 0) + (not ended.reason),
         settled_ms=now_ms,
         notes=ended.entry.notes,
+        part=row.part,
     )

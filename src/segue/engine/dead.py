@@ -6,6 +6,8 @@ downstream can mistake it for something new.
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from segue.model.delivery import Attempt, DeadLetter, Row
 
 
@@ -39,6 +41,14 @@ def bury(
         parts=row.parts,
         attempts=tuple(attempts),
         died_ms=died_ms,
+    )
+
+
+def siblings(letters: Sequence[DeadLetter]) -> tuple[DeadLetter, ...]:
+    """Letters of one event, which counts as dead by the reason of the first."""
+    return tuple(
+        letter if letter.reason == letters[0].reason else replace(letter, counted=letters[0].reason)
+        for letter in letters
     )
 
 

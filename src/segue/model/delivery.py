@@ -140,6 +140,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     result   "delivered" | "filtered" | "suppressed" | "duplicate" | "dead"
     reason   a code: why it was filtered or died; "" when delivered
     request  id of the request it left in; position  index of its first object in that request's array
+    part     which of the subscription's rows it is; 0 for the first, and in what an older Segue wrote
     notes    what was left out of the row because of what the partner has already, a line each (`left_out`);
              a row left out whole is "filtered" with the code as its reason, and its notes name the attributes
     """
@@ -157,6 +158,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 1
     settled_ms: int = 0
     notes: tuple[str, ...] = ()
+    part: int = 0
 
 
 UNCHANGED: Final = "UNCHANGED"
@@ -217,6 +219,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     id      stable: destination, lane, offset, subscription and part
     reason  a code; message says it in words with the field and the rule
     items   what would have been sent; empty when the event could not be mapped
+    counted  the reason its event counts as dead by, where that is another
     """
 
     id: str
@@ -239,6 +242,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     parts: int = 1
     attempts: tuple[Attempt, ...] = ()
     died_ms: int = 0
+    counted: str = ""
 
 
 class CountKey(NamedTuple):

@@ -63,7 +63,7 @@ class Bidding:
 
     async def take(self, destination: BoundDestination, ledger: Ledger, now_ms: int) -> list[Departure]:
         """Carry out new commands; gives the rows that leave. Raises StorageUnavailable: ask again."""
-        self._ready += await self.revival.take(destination, ledger, now_ms // 60_000)
+        self._ready += await self.revival.take(destination, ledger, now_ms)
         asked = await self._state.commands()
         mending, refreshed = await self._memory.take(asked)
         self._ready += [(*departure, ()) for departure in mending]

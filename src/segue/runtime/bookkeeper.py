@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from segue.engine.aftermath import Ended, arrived, receipt
 from segue.engine.batch import Batcher
-from segue.engine.dead import bury
+from segue.engine.dead import bury, siblings
 from segue.engine.ledger import Ledger
 from segue.engine.line import Waiting
 from segue.engine.parcel import LeftOut
@@ -20,7 +21,7 @@ from segue.engine.route import Routed
 from segue.io.storage.journal import Found, Journal, RowKey, Settled, Turn
 from segue.model.delivery import (
     COMMAND_LANE,
-    DeadLetter,
+    Attempt,
     Outcome,
     Receipt,
     Row,
@@ -69,16 +70,19 @@ class Bookkeeper:
         self._accountant = accountant
         self._parts: dict[tuple[int, int], list[tuple[RowKey, Settled]]] = {}  # done, of events still open
 
-    def open(self, lane: int, offset: int, record: Record, routed: Routed) -> None:
+    def open(self, lane: int, offset: int, record: Record, routed: Routed, now_ms: int) -> None:
         """An event has rows: keep it open until they are settled."""
+        letters = siblings(routed.dead)
         self.ledger.open(
-            lane, offset, len(routed.rows), routed.dead, received_ms=record.received_ms, order=record.order
+            lane, offset, len(routed.rows), letters, received_ms=record.received_ms, order=record.order
         )
+        for letter in letters:
+            self._note(lane, offset, record.message_id, "dead", letter.reason, now_ms, letter.subscription)
 
     def close(self, lane: int, offset: int, message_id: str, routed: Routed, now_ms: int) -> None:
         """An event has no rows: it is filtered, or dead with all its letters."""
         minute = now_ms // 60_000
-        for letter in routed.dead:
+        for letter in siblings(routed.dead):
             self.ledger.bury(letter, minute, had_row=False)
             self._note(lane, offset, message_id, "dead", letter.reason, now_ms, letter.subscription)
         if routed.dead:
@@ -172,6 +176,7 @@ class Bookkeeper:
                 attempts=tries(entry.attempts) if entry is not None else 0,
                 settled_ms=now_ms,
                 notes=left_out.notes,
+                part=row.part,
             )
         )
         self._settle_event(row, _left_out(left_out), now_ms // 60_000)
@@ -260,8 +265,7 @@ class Bookkeeper:
             return
         self.ledger.write(receipt(ended, str(request), now_ms))
         if ended.reason:
-            letter = bury(row, ended.reason, ended.message, attempts=ended.entry.attempts, died_ms=now_ms)
-            self.ledger.bury(letter, now_ms // 60_000, had_row=True)
+            self._bury(row, ended.reason, ended.message, ended.entry.attempts, now_ms)
         else:
             self._accountant.took([row])
         self._settle_event(row, _verdict(ended, request), now_ms // 60_000)
@@ -282,15 +286,24 @@ class Bookkeeper:
                 position=verdict.position,
                 status=verdict.status,
                 settled_ms=now_ms,
+                part=row.part,
             )
         )
         if died:
-            history = self._revival.history(row)
-            letter = bury(row, verdict.reason, verdict.message, attempts=history, died_ms=now_ms)
-            self.ledger.bury(letter, minute, had_row=True)
+            self._bury(row, verdict.reason, verdict.message, self._revival.history(row), now_ms)
         elif not verdict.is_left_out:
             self._accountant.recalled(row)
         self._settle_event(row, verdict, minute)
+
+    def _bury(self, row: Row, reason: str, message: str, attempts: Sequence[Attempt], now_ms: int) -> None:
+        """A row is dead. Its event counts as dead by the first reason there was."""
+        counted = self._revival.counted(row)
+        if not counted and self.ledger.is_open(row.lane, row.offset):
+            counted = self.ledger.opened(row.lane, row.offset).died
+        letter = bury(row, reason, message, attempts=attempts, died_ms=now_ms)
+        if counted not in ("", reason):
+            letter = replace(letter, counted=counted)
+        self.ledger.bury(letter, now_ms // 60_000, had_row=True)
 
     def _settle_event(self, row: Row, verdict: Settled, minute: int, *, is_counted: bool = False) -> None:
         """One row is done with; is_counted: an earlier checkpoint has it in its counts already."""
@@ -334,24 +347,6 @@ class Bookkeeper:
                 settled_ms=now_ms,
             )
         )
-
-
-def broken(
-    destination: str, lane: int, offset: int, record: Record, error: Exception, now_ms: int
-) -> DeadLetter:
-    """The dead letter of an event a defect of ours met."""
-    row = Row(
-        destination=destination,
-        subscription="",
-        action="",
-        lane=lane,
-        offset=offset,
-        order=record.order,
-        person=record.person,
-        message_id=record.message_id,
-        kind=record.kind,
-    )
-    return bury(row, "INTERNAL", f"{type(error).__name__}: {error}", died_ms=now_ms)
 
 
 def row_key(row: Row) -> RowKey:

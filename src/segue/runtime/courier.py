@@ -359,7 +359,7 @@ class Courier:
         if not routed.rows:
             self.books.close(lane, offset, record.message_id, routed, now_ms)
             return
-        self.books.open(lane, offset, record, routed)
+        self.books.open(lane, offset, record, routed, now_ms)
         people = people_of(event, record.person)
         self.barriers.raise_for(people, record.order, now)
         for row, subscription in routed.rows:

@@ -18,7 +18,7 @@ from segue.engine.route import people_of, position, route, travel
 from segue.engine.travel import Travel
 from segue.io.log.stream import Log
 from segue.io.storage.state import Command, State
-from segue.model.delivery import COMMAND_LANE, TAKEN_UP, Attempt, DeadLetter, Row
+from segue.model.delivery import COMMAND_LANE, TAKEN_UP, Attempt, DeadLetter, Receipt, Row
 from segue.model.errors import CorruptBlock
 from segue.model.event import Record
 
@@ -37,16 +37,19 @@ Departure = tuple[Row, Travel, tuple[str, ...], tuple[Attempt, ...]]
 
 
 class _Retry(msgspec.Struct):
-    """One letter being retried. outstanding: rows not settled; died: any of them dead again; left_out: why
-    one of them had nothing left to send, arrived: whether one of them had."""
+    """One letter being retried.
+
+    outstanding  rows not settled
+    ended        (subscription, result, reason) of what it became so far; counted when all of it is settled
+    dead         ids of letters that took its place
+    """
 
     letter: DeadLetter
     command: int
     history: tuple[Attempt, ...] = ()
     outstanding: int = 1
-    died: bool = False
-    left_out: str = ""
-    arrived: bool = False
+    ended: list[tuple[str, str, str]] = []
+    dead: list[str] = []
 
 
 class Revival:
@@ -91,11 +94,13 @@ class Revival:
         """What a checkpoint keeps."""
         return {MAIMED: msgspec.msgpack.encode(sorted(self._maimed)) if self._maimed else b""}
 
-    async def take(self, destination: BoundDestination, ledger: Ledger, minute: int) -> list[Departure]:
+    async def take(self, destination: BoundDestination, ledger: Ledger, now_ms: int) -> list[Departure]:
         """Carry out new commands; gives the rows that leave again."""
+        minute = now_ms // 60_000
         while self._landed:
             landed = self._landed[-1]
-            reason = "" if landed.arrived else landed.left_out
+            left_out = [reason for _, _, reason in landed.ended]
+            reason = left_out[0] if all(left_out) else ""
             result = "filtered" if reason else "delivered"
             await self._resurrect(landed.letter, result, reason, ledger, minute)
             self._landed.pop()
@@ -118,7 +123,7 @@ class Revival:
             self._open[command.id] = 0
             for letter in letters:
                 if not self._is_retried(letter):
-                    departures += await self._retry(letter, command, destination, ledger, minute)
+                    departures += await self._retry(letter, command, destination, ledger, now_ms)
             if not self._open[command.id]:
                 self._finish(command.id)
         return departures
@@ -135,17 +140,14 @@ class Revival:
         if retry is None:
             return False
         retry.outstanding -= 1
-        retry.died = retry.died or bool(died)
-        if not died:
-            retry.arrived = retry.arrived or not left_out
-            retry.left_out = retry.left_out or left_out
-            ledger.count(
-                minute, row.subscription, "rows_filtered" if left_out else "rows_delivered", left_out
-            )
-            ledger.count(minute, row.subscription, "rows_dead", retry.letter.reason, -1)
+        result = "rows_dead" if died else "rows_filtered" if left_out else "rows_delivered"
+        retry.ended.append((row.subscription, result, died or left_out))
+        if died:
+            retry.dead.append(_key(row))
         if retry.outstanding:
             return True
-        if not retry.died:
+        self._replace(retry, ledger, minute)
+        if not retry.dead:
             self._landed.append(retry)
         self._open[retry.command] -= 1
         if not self._open[retry.command]:
@@ -156,6 +158,20 @@ class Revival:
         """What was tried before with the letter this row is made of; () for a row that is not one's."""
         retry = self._retries.get(_key(row))
         return retry.history if retry is not None else ()
+
+    def counted(self, row: Row) -> str:
+        """The reason the event of the letter this row is made of counts as dead by; "" for other rows."""
+        retry = self._retries.get(_key(row))
+        return _reason(retry.letter) if retry is not None else ""
+
+    def _replace(self, retry: _Retry, ledger: Ledger, minute: int) -> None:
+        """Count what a letter became in its place. Letters with other ids take its place for good: taken up
+        again, it would send what arrived once more."""
+        ledger.count(minute, retry.letter.subscription, "rows_dead", retry.letter.reason, -1)
+        for subscription, result, reason in retry.ended:
+            ledger.count(minute, subscription, result, reason)
+        if retry.dead and retry.letter.id not in retry.dead:
+            self._removed.append(retry.letter.id)
 
     def _finish(self, command: int) -> None:
         del self._open[command]
@@ -204,8 +220,9 @@ class Revival:
         command: Command,
         destination: BoundDestination,
         ledger: Ledger,
-        minute: int,
+        now_ms: int,
     ) -> list[Departure]:
+        minute = now_ms // 60_000
         history = _history(letter, command.asked_ms)
         if letter.items:
             row = unbury(letter)
@@ -226,14 +243,21 @@ class Revival:
         routed = route(event, destination, at)
         rows = [row for row, _ in routed.rows if letter.subscription in ("", row.subscription)]
         again = [dead for dead in routed.dead if letter.subscription in ("", dead.subscription)]
+        retry = _Retry(letter, command.id, history, outstanding=len(rows))
         for dead in again:
-            kept = msgspec.structs.replace(dead, attempts=history, died_ms=letter.died_ms)
+            counted = _reason(letter) if _reason(letter) != dead.reason else ""
+            kept = replace(dead, attempts=history, died_ms=letter.died_ms, counted=counted)
             ledger.bury(kept, minute, had_row=True)
+            ledger.write(_receipt(kept, "dead", dead.reason, now_ms))
+            retry.ended.append((dead.subscription, "rows_dead", dead.reason))
+            retry.dead.append(dead.id)
         if not rows:
             if not again:
+                retry.ended.append((letter.subscription, "rows_filtered", routed.reason))
+                ledger.write(_receipt(letter, "filtered", routed.reason, now_ms))
                 await self._resurrect(letter, "filtered", routed.reason, ledger, minute)
+            self._replace(retry, ledger, minute)
             return []
-        retry = _Retry(letter, command.id, history, outstanding=len(rows), died=bool(again))
         self._open[command.id] += 1
         self._retries |= {_key(row): retry for row in rows}
         people = people_of(event, record.person)
@@ -262,7 +286,7 @@ class Revival:
         if place in self._maimed:
             self._maimed.discard(place)
             return
-        ledger.count(minute, "", "dead", letter.reason, -1)
+        ledger.count(minute, "", "dead", _reason(letter), -1)
         ledger.count(minute, "", result, reason)
 
 
@@ -282,6 +306,26 @@ def travel_of(row: Row, destination: BoundDestination) -> Travel:
 
 
 _unpack = msgspec.msgpack.Decoder(DeadLetter).decode
+
+
+def _reason(letter: DeadLetter) -> str:
+    """The reason the letter's event counts as dead by."""
+    return letter.counted or letter.reason
+
+
+def _receipt(letter: DeadLetter, result: str, reason: str, now_ms: int) -> Receipt:
+    """What became of a letter that was mapped anew and has no row."""
+    return Receipt(
+        lane=letter.lane,
+        offset=letter.offset,
+        message_id=letter.message_id,
+        subscription=letter.subscription,
+        action=letter.action,
+        result=result,
+        reason=reason,
+        attempts=0,
+        settled_ms=now_ms,
+    )
 
 
 def _history(letter: DeadLetter, asked_ms: int) -> tuple[Attempt, ...]:

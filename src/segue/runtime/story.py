@@ -340,12 +340,12 @@ def state_of(receipts: Sequence[Receipt], letters: Sequence[DeadLetter]) -> str:
     """What an event counts as at one destination, by what was written down; "" when nothing was.
 
     A letter that was retried and arrived leaves a receipt of its death and a later one of its delivery, so
-    for each subscription the last receipt counts.
+    for each row, a part of what a subscription made of the event, the last receipt counts.
     """
-    last = {receipt.subscription: receipt for receipt in receipts}
-    whole = last.get("")
+    last = {(receipt.subscription, receipt.part): receipt for receipt in receipts}
+    whole = last.get(("", 0))
     if whole is not None and whole is not receipts[-1]:
-        del last[""]  # it died before it had rows, and has them since somebody retried it
+        del last["", 0]  # it died before it had rows, and has them since somebody retried it
     results = {receipt.result for receipt in last.values()} | ({"dead"} if letters else set())
     return next((each for each in RANK if each in results), "")
 

@@ -23,6 +23,10 @@ COLUMNS: Final = """(
 
 LARGEST: Final = 1 << 62
 
+_PART_BITS: Final = 16
+_POSITION: Final = (1 << _PART_BITS) - 1
+"""The column "position" holds the index in a request, below, and which part of the event it was, above."""
+
 Label = tuple[str, str, str, str, int]
 """subscription, action, result, reason, status."""
 
@@ -53,7 +57,7 @@ class Receipts:
                 receipt.settled_ms,
                 labels.get(label) or self._add_label(session, label),
                 _request_number(session, receipt.request),
-                receipt.position,
+                receipt.part << _PART_BITS | receipt.position,
                 receipt.attempts,
             )
             day = self.days.number(receipt.settled_ms)
@@ -95,7 +99,8 @@ class Receipts:
                             reason=reason,
                             status=status,
                             request=_request_name(session, request),
-                            position=index,
+                            position=index & _POSITION,
+                            part=index >> _PART_BITS,
                             attempts=attempts,
                             settled_ms=settled_ms,
                             notes=self.notes.at(session, number, (here, settled_ms, label, request, index)),
