@@ -8,6 +8,8 @@ import pytest
 from tests.cli.house import IDENTIFY, TRACK, WORKSPACE, beside, control, segue, settled, workspace
 from tests.cli.test_trace import post, wait_for
 
+from segue.io.storage.journal import Journal, RowKey
+
 
 def why(folder: Path, *arguments: str, code: int = 0) -> Any:
     """What `segue why --json` says."""
@@ -131,6 +133,21 @@ def test_the_uncertain_set_is_listed_with_what_was_done(folder: Path) -> None:
     assert "no answer is known" in segue("trace", "tr-1", folder=folder).out
     doctor = {one["name"]: one for one in segue("doctor", "--json", folder=folder).json["findings"]}
     assert f"1 {policy}" in doctor["uncertain set of braze"]["says"]
+
+
+def test_what_a_hard_stop_left_open_is_listed_with_the_policy_to_come(lived_in: Path) -> None:
+    """Rows of a request that had no answer yet: nothing is decided before the next start."""
+    event = segue("trace", "tr-1", "--json", folder=lived_in).json["events"][0]
+    [journal] = (lived_in / "segue-data" / "state").glob("braze.*.journal")
+    stem, generation, _ = journal.name.split(".")
+    opened, _ = Journal.open(journal.with_name(stem), int(generation))
+    opened.leave(99, [RowKey(event["lane"], event["offset"], "track-calls", 0)])
+    opened.close()
+    [one] = segue("uncertain", "--json", folder=lived_in).lines
+    assert (one["became"], one["doubt"]["policy"], one["doubt"]["request"]) == ("waiting", "open", 99)
+    text = segue("uncertain", folder=lived_in).out
+    assert "braze: delivery.uncertain is resend" in text
+    assert text.split("\n")[-2].split()[1:] == ["braze", "tr-1", "track-calls", "99", "open", "waiting"]
 
 
 def test_nothing_uncertain_is_said_too(furnished: Path) -> None:

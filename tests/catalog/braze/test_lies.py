@@ -7,7 +7,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from tests.catalog.braze.pages import SETTINGS, row
+from tests.catalog.braze.pages import SETTINGS, page, row, shaped
 from tests.io.test_http import answer, head_of, serving
 
 from segue.catalog.braze import rest
@@ -87,6 +87,81 @@ async def test_a_lie_has_one_outcome_for_each_row(lie: str) -> None:
     assert [outcome.verdict.value for outcome in found] == expected
     if expected == BOTH:
         assert all(outcome.message for outcome in found), response
+
+
+U1 = {"external_id": "u1"}
+ALIAS = {"alias_name": "ada", "alias_label": "shop"}
+TO_U1 = {"recipients": [{"external_user_id": "u1"}], "broadcast": False}
+TEA = {"product_id": "tea", "price": 1, "currency": "USD"}
+MAPPED: dict[str, dict[str, Any]] = {
+    "update-user-profile": {**U1, "email": "ada@example.com"},
+    "track-event": {**U1, "name": "Read", "time": "2026-11-24T10:00:00Z"},
+    "track-purchase": {**U1, "time": "2026-11-24T10:00:00Z", "products": [TEA]},
+    "create-alias": {**U1, **ALIAS},
+    "identify-user": {**U1, "user_alias": ALIAS},
+    "merge-users": {"identifier_to_merge": {"external_id": "old"}, "identifier_to_keep": U1},
+    "trigger-campaign": {"campaign_id": "c", **TO_U1},
+    "trigger-canvas": {"canvas_id": "c", **TO_U1},
+    "upsert-catalog-item": {"item": {"name": "tea"}, "item_id": "tea"},
+}
+"""A payload of each kind of request there is."""
+
+ABOUT_NOBODY: dict[str, bytes] = {
+    "errors as texts": b'{"message":"success","errors":["bad",7,null]}',
+    "an error without keys": b'{"message":"success","errors":[{}]}',
+    "ids of the wrong type": b'{"message":"success","errors":[{"id":[],"index":"1","parameter_values":{}}]}',
+    "an index out of range": b'{"message":"success","errors":[{"input_array":"events","index":9}]}',
+}
+UNREADABLE: dict[str, bytes] = {
+    "HTML": b"<html><body>All is well</body></html>",
+    "nothing": b"",
+    "JSON cut short": b'{"message":"success","errors":[{"ty',
+    "JSON that is no object": b'["success"]',
+}
+
+
+def read(slug: str, response: Response) -> list[Outcome]:
+    """What an action reads in an answer for the rows of one request: two, where two may travel together."""
+    action = page(slug)
+    made = shaped(slug, MAPPED[slug])
+    rows = [row(slug, *made.items, context=made.context, offset=n) for n in range(min(2, action.batch.items))]
+    action.build(rows, SETTINGS)
+    found = list(action.read(response, rows))
+    assert len(found) == len(rows)
+    return found
+
+
+@pytest.mark.parametrize("slug", MAPPED)
+def test_no_action_believes_a_lie(slug: str) -> None:
+    """A message that is no success refuses the request; a redirect and trouble in HTML hold the destination,
+    whatever the status of an answer that cannot be read says is done, with a word about it."""
+    is_alone = page(slug).batch.items == 1
+    refused = {"rejected" if is_alone else "batch-rejected"}
+
+    def verdicts(status: int, body: bytes) -> set[str]:
+        return {outcome.verdict.value for outcome in read(slug, Response(status=status, body=body))}
+
+    assert verdicts(201, b'{"message":"fatal error message"}') == refused
+    assert verdicts(201, b'{"message":"success"}') == verdicts(201, b'{"message":"Queued"}') == {"delivered"}
+    for name, body in ABOUT_NOBODY.items():
+        # A request with one object in it is the only one that an error can be about.
+        expected = {"rejected"} if is_alone else {"delivered"}
+        assert verdicts(201, body) == expected, name
+    for name, body in UNREADABLE.items():
+        found = read(slug, Response(status=201, body=body))
+        assert {outcome.verdict.value for outcome in found} == {"delivered"}, name
+        assert all("could not be read" in outcome.message for outcome in found), name
+        assert verdicts(400, body) == refused, name
+        assert verdicts(302, body) == verdicts(503, body) == {"hold"}, name
+
+
+def test_a_catalog_item_named_in_an_accepted_answer_is_refused() -> None:
+    """As an object of any other request is; the other one is delivered."""
+    rows = [row("upsert-catalog-item", {"id": name}, context="PUT c") for name in ("tea", "cup")]
+    error = {"id": "invalid-fields", "message": "no such field", "parameter_values": ["cup"]}
+    body = json.dumps({"message": "success", "errors": [error]}).encode()
+    tea, cup = page("upsert-catalog-item").read(Response(status=202, body=body), rows)
+    assert (tea.verdict.value, cup.verdict.value, cup.message) == ("delivered", "rejected", "no such field")
 
 
 async def test_a_bomb_is_not_unpacked() -> None:

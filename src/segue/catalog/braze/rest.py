@@ -200,7 +200,7 @@ def read_named(
     named, unnamed = _blame(answer, rows, array, alone)
     message = message_of(answer)
     status = response.status
-    if 200 <= status < 300 and not _is_failure(message):
+    if 200 <= status < 300 and not is_failure(message):
         if not answer:
             unnamed = UNREADABLE
         if not named and not unnamed:
@@ -214,8 +214,13 @@ def read_named(
         code = status_code(status if status >= 400 else 400)
         fallen = Outcome(verdict=verdict, status=status, code=code, message=message or unnamed)
         return [_refused(status, named[id(row)]) if id(row) in named else fallen for row in rows]
+    return of_status(response, rows, message)
+
+
+def of_status(response: Response, rows: Sequence[Row], message: str) -> list[Outcome]:
+    """What the status alone says of all rows, and how long Braze asks to wait."""
     outcome = read_status(response, rows, message=message)[0]
-    if 300 <= status < 400:
+    if 300 <= response.status < 400:
         # A redirect says that the endpoint is wrong, not the events: they wait until it is mended.
         outcome = msgspec.structs.replace(outcome, verdict=Verdict.HOLD)
     outcome = msgspec.structs.replace(outcome, wait_seconds=wait_asked(response))
@@ -286,7 +291,8 @@ def _by_array(rows: Sequence[Row]) -> Iterator[tuple[str, Sequence[Row]]]:
             yield name, members
 
 
-def _is_failure(message: str) -> bool:
+def is_failure(message: str) -> bool:
+    """Whether the message of a 2xx says that the request was refused after all."""
     # "queued" is what older docs show for answers during maintenance.
     return bool(message) and message.lower() not in ("success", "queued")
 

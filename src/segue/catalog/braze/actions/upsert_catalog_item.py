@@ -20,7 +20,6 @@ from segue.kit.action import (
     Shaped,
     Shaping,
     SyncModes,
-    read_status,
 )
 from segue.kit.field import Field, when
 from segue.model.delivery import Outcome, Payload, Request, Response, Row, Verdict
@@ -78,14 +77,18 @@ def build(rows: Sequence[Row], settings: Settings) -> Request:
 
 def read(response: Response, rows: Sequence[Row]) -> list[Outcome]:
     """One outcome per row. The items an error names are refused; as Braze then took none, the others leave
-    again. A catalog that does not exist refuses all; an item to delete that is not there is done."""
-    errors = rest.body_of(response).get("errors")
+    again. A catalog that does not exist refuses all; an item to delete that is not there is done. A 2xx
+    is believed, unless its message says that the request was refused, or its errors name items."""
+    answer = rest.body_of(response)
+    errors = answer.get("errors")
     entries = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
-    codes = {error.get("id") for error in entries}
+    codes = {error["id"] for error in entries if isinstance(error.get("id"), str)}
     words = next((str(error["message"]) for error in entries if error.get("message")), "")
-    message = rest.shorten(words or rest.message_of(rest.body_of(response)))
-    outcomes = read_status(response, rows, message=message)
-    if 200 <= response.status < 300 or not entries:
+    message = rest.shorten(words or rest.message_of(answer))
+    if 200 <= response.status < 300:
+        return _accepted(response.status, rows, entries, answer, message)
+    outcomes = rest.of_status(response, rows, message)
+    if not entries:
         return outcomes
     if "catalog-not-found" in codes:
         refused = Outcome(verdict=Verdict.REJECTED, status=404, code="NOT_FOUND", message=message)
@@ -95,6 +98,22 @@ def read(response: Response, rows: Sequence[Row]) -> list[Outcome]:
         return [Outcome(verdict=Verdict.DELIVERED, status=response.status, message=message)]
     named = {item_id: error for error in reversed(entries) for item_id in _ids_of(error)}
     return [_outcome(row, named, gone, outcome) for row, outcome in zip(rows, outcomes, strict=True)]
+
+
+def _accepted(
+    status: int, rows: Sequence[Row], entries: Sequence[JsonObject], answer: JsonObject, message: str
+) -> list[Outcome]:
+    """What a 2xx says of each row."""
+    if rest.is_failure(rest.message_of(answer)):
+        verdict = Verdict.BATCH_REJECTED if len(rows) > 1 else Verdict.REJECTED
+        return [Outcome(verdict=verdict, status=status, code="BAD_REQUEST", message=message)] * len(rows)
+    unsaid = message if entries else "" if answer else rest.UNREADABLE
+    taken = Outcome(verdict=Verdict.DELIVERED, status=status, message=unsaid)
+    named = {item_id: error for error in reversed(entries) for item_id in _ids_of(error)}
+    return [
+        _outcome(row, named, False, taken) if orjson.loads(row.items[0])["id"] in named else taken
+        for row in rows
+    ]
 
 
 def _outcome(row: Row, named: Mapping[str, JsonObject], gone: bool, other: Outcome) -> Outcome:
