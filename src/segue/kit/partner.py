@@ -106,7 +106,8 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     device    what the partner's own SDK is told; every page in device mode has it
     check     what fields cannot say about settings: repairs them and names what is wrong
     audit     None when the partner cannot be asked what it has of people
-    witness   a harmless request that changes nothing, to see whether the partner works; None: none
+    witness   (settings, action's slug) -> a harmless request to the endpoint of the action's rows, which
+              changes nothing and tells whether that works; None where there is none
     """
 
     slug: str
@@ -131,7 +132,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     device: OnDevice | None = None
     check: Check | None = None
     audit: Audit | None = None
-    witness: Callable[[Settings], Request] | None = None
+    witness: Callable[[Settings, str], Request | None] | None = None
 
     def carried(self, slug: str) -> Action | None:
         """The action a row is of: one a subscription can have, or the deletion."""

@@ -354,6 +354,8 @@ class Dispatcher:
         response = await self._sender.send(request)
         seconds = self._clock.monotonic() - started
         self._meter.request(destination.id, "witness", response.status, 0, seconds)
+        if 200 <= response.status < 300:
+            self._passed(destination)
         return response
 
     def _judge(

@@ -39,8 +39,8 @@ class Witness:
         make = destination.page.witness
         if make is None or not self._suspicion.wants_witness(batch.waiting):
             return None
-        request = make(destination.settings)
-        if request.pool != batch.travel.pool:
+        request = make(destination.settings, batch.travel.action)
+        if request is None or request.pool != batch.travel.pool:
             return None  # it would tell nothing of where these rows go
         for _ in range(NEIGHBOURS):
             permit = self._account.take(batch.travel)

@@ -268,12 +268,3 @@ def test_identify_errors_find_people_in_either_list() -> None:
     ]
     outcomes = page("identify-user").read(answer(201, {"message": "success", "errors": errors}), people)
     assert [outcome.message for outcome in outcomes] == ["", "y", "x"]
-
-
-def test_the_witness_touches_nobody() -> None:
-    """It updates somebody who is not there, only if they are, within the limit of what it tells of."""
-    request = rest.witness(SETTINGS)
-    assert request.url.endswith("/users/track")
-    assert request.pool == "users/track"
-    [asked] = orjson.loads(request.body)["attributes"]
-    assert asked["_update_existing_only"] is True

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from tests.journeys.simulation.virtual_time import VirtualClock, VirtualLoop
 from tests.runtime.house import KEY, Wire, bind, records
 
 from segue.io.storage.state import State
+from segue.kit.action import SYNC_MODE_KEY
 from segue.model.delivery import DeadLetter, Request, Response
-from segue.model.workspace import Delivery
+from segue.model.workspace import Delivery, Subscription
 from segue.runtime.courier import Courier
+from segue.runtime.eraser import ERASE
 from segue.runtime.telemetry import Telemetry
 from segue.sandbox.app import create_app
 
@@ -44,13 +47,15 @@ class Partner(Wire):
 class House:
     """A courier in virtual time, and what it did."""
 
-    def __init__(self, folder: Path, delivery: Delivery) -> None:
+    def __init__(
+        self, folder: Path, delivery: Delivery, subscriptions: Sequence[Subscription] | None = None
+    ) -> None:
         self.clock = VirtualClock()
         self.partner = Partner(self.clock)
         self.log = MemoryLog(Tape(LANES))
         self.state = State(MemoryDatabase(), 24)
         self.courier = Courier(
-            bind(delivery=delivery),
+            bind(subscriptions, delivery=delivery),
             self.log,
             self.state,
             self.partner,
@@ -143,6 +148,51 @@ def test_with_nobody_else_to_tell_by_a_harmless_request_does(tmp_path: Path) -> 
         assert sum(tried.times for tried in letter.attempts) >= 10
         assert not house.courier.hold.is_held
         assert await house.partner.profile("segue-witness") == {}
+        house.courier.stop()
+        await running
+        house.courier.books.journal.close()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(life())
+
+
+ALIAS = {"alias_name": {"@path": "$.userId"}, "alias_label": "label"}
+PERSON = {"external_id": {"@path": "$.userId"}}
+OTHERS = {
+    "create-alias": {**PERSON, **ALIAS},
+    "identify-user": {**PERSON, "user_alias": ALIAS, SYNC_MODE_KEY: "add"},
+    "merge-users": {"identifier_to_merge": PERSON, "identifier_to_keep": {"external_id": "kept"}},
+    "delete-users": None,
+}
+
+
+@pytest.mark.parametrize("is_down", [False, True])
+@pytest.mark.parametrize("action", OTHERS)
+def test_a_lone_poison_of_another_endpoint_ends_as_well(tmp_path: Path, action: str, is_down: bool) -> None:
+    """Two people in one request, one of them poison, and nobody else: the one goes, the other is buried
+    within three hours. In an outage of the endpoint nobody is."""
+
+    async def life() -> None:
+        mapping = OTHERS[action]
+        made = Subscription(id="other", action=action, trigger='type = "track"', mapping=mapping)
+        house = House(tmp_path, Delivery(wait_seconds=1), [made] if mapping is not None else None)
+        house.partner.is_down = is_down
+        people = ["ada", "poison"]
+        if mapping is not None:
+            await house.take_in(*(read(user, 1) for user in people))
+        else:
+            asked = {"name": "erase-1", "people": people}
+            await house.state.ask(ERASE, asked, asked_ms=house.clock.now_ms())
+        await house.courier.start()
+        running = asyncio.create_task(house.courier.run())
+        await house.clock.sleep(3 * 3_600)
+        letters = await house.letters()
+        assert [(each.person, each.reason) for each in letters] == (
+            [] if is_down else [("u:poison", "INTERNAL_SERVER_ERROR")]
+        )
+        assert house.courier.ledger.total("rows_delivered") == (0 if is_down else 1)
+        assert house.courier.hold.is_held is is_down
+        assert len({sent.url for sent in house.partner.sent}) == (0 if is_down else 1)
         house.courier.stop()
         await running
         house.courier.books.journal.close()

@@ -15,7 +15,7 @@ from segue.kit.action import Settings
 from segue.kit.partner import Destination, Person, Preset
 from segue.model.delivery import Request
 
-from . import audit, classic_calls, deletion, limits, rest, sdk_endpoint
+from . import audit, classic_calls, deletion, limits, rest, sdk_endpoint, witness
 from .classic_settings import SETTINGS, connection
 
 ACTIONS: Final = (
@@ -58,6 +58,6 @@ BRAZE_CLASSIC: Final = Destination(
     audit=replace(audit.AUDIT, request=lambda people, settings: audit.request(people, connection(settings))),
     quotas=limits.QUOTAS,
     pack=rest.pack("identify", "track", "page", "group"),
-    witness=lambda settings: rest.witness(connection(settings)),
+    witness=lambda settings, action: witness.witness(connection(settings), action),
     account=("restCustomEndpoint", "datacenter", "appGroupId"),
 )

@@ -11,7 +11,7 @@ from segue.kit.field import Choice, Field
 from segue.kit.partner import Destination
 from segue.model.workspace import SANDBOX_KEY
 
-from . import audit, catalogs, deletion, limits, listings, presets, rest, sdk_endpoint
+from . import audit, catalogs, deletion, limits, listings, presets, rest, sdk_endpoint, witness
 from .actions.create_alias import CREATE_ALIAS
 from .actions.debounce import DEBOUNCE
 from .actions.ecommerce_event import ECOMMERCE_EVENT
@@ -106,7 +106,7 @@ BRAZE: Final = Destination(
     pack=rest.pack(
         "update-user-profile", "track-event", "ecommerce-event", "ecommerce-product-event", "track-purchase"
     ),
-    witness=rest.witness,
+    witness=witness.witness,
     presets={"ours": presets.OURS, "published": presets.PUBLISHED},
     erase=deletion.erase,
     deletion=deletion.deletion(deletion.erase),

@@ -111,13 +111,6 @@ def build_track(rows: Sequence[Row], settings: Settings) -> Request:
     )
 
 
-def witness(settings: Settings) -> Request:
-    """Asks to update somebody who is not there, and only if they are: Braze answers 201 and does nothing."""
-    nobody = {"external_id": "segue-witness", "_update_existing_only": True}
-    body = list_body("attributes", [orjson.dumps(nobody)])
-    return request(settings, "/users/track", body, pool=TRACK_POOL)
-
-
 def read_track(response: Response, rows: Sequence[Row]) -> list[Outcome]:
     """One outcome per row of a /users/track request; a row's outcome is that of its worst object."""
     spans = {name: _Span(members) for name, members in _by_array(rows)}
