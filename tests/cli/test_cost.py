@@ -1,19 +1,33 @@
 """`segue cost`: what was spent, saved and is to come, for people and for machines."""
 
-from datetime import date
+import json
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from tests.cli.house import segue, workspace
 
+from segue.runtime.clock import HandClock
 
+
+@pytest.fixture
+def settled_ms(furnished: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """When the events of the fixture were settled; by the clock of `segue cost` it is that moment, though
+    the last midnight of a month has passed since."""
+    [told] = json.loads(segue("trace", "tr-1", "--json", folder=furnished).out)["events"]
+    at_ms: int = told["destinations"][0]["receipts"][0]["settled_ms"]
+    monkeypatch.setattr("segue.cli.cost.SystemClock", lambda: HandClock(at_ms))
+    return at_ms
+
+
+@pytest.mark.usefixtures("settled_ms")
 def test_the_ledger_is_printed_with_a_chart_and_a_forecast(furnished: Path) -> None:
     """What the events of the fixture cost: two attributes and an event, in two requests."""
     ran = segue("cost", folder=furnished)
     assert ran.code == 0, ran.err
     assert "braze" in ran.out
     [found] = segue("cost", "--json", folder=furnished).json
-    (day,) = map(date.fromisoformat, found["days"])  # when the fixture was made, perhaps before midnight
+    day = min(map(date.fromisoformat, found["days"]))  # the fixture may have been made across a midnight
     assert f"{day:%B %Y}, contract counts points" in ran.out
     lines = {line.split()[0]: line.split() for line in ran.out.splitlines() if line.strip()}
     assert lines["email"][1:3] == ["1", "0"]
@@ -22,6 +36,7 @@ def test_the_ledger_is_printed_with_a_chart_and_a_forecast(furnished: Path) -> N
     assert "█" in ran.out
 
 
+@pytest.mark.usefixtures("settled_ms")
 @pytest.mark.parametrize(
     ("by", "names"),
     [
@@ -41,6 +56,23 @@ def test_it_is_broken_down_as_asked(furnished: Path, by: str, names: set[str]) -
     assert found["total"]["requests"] == pytest.approx(round(found["total"]["requests"]))
 
 
+def test_last_month_is_told_when_it_is_asked_for(
+    furnished: Path, settled_ms: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second after its last midnight this month is empty, and what was spent is that month's for good."""
+    when = datetime.fromtimestamp(settled_ms / 1000, UTC)
+    year, month = when.year + when.month // 12, when.month % 12 + 1
+    midnight = datetime(year, month, 1, tzinfo=UTC)
+    monkeypatch.setattr(
+        "segue.cli.cost.SystemClock", lambda: HandClock(round(midnight.timestamp() * 1000) + 1)
+    )
+    assert "nothing was spent in this month yet" in segue("cost", folder=furnished).out
+    [found] = segue("cost", "--json", "--month", f"{when:%Y-%m}", folder=furnished).json
+    assert found["total"]["points"] == 3
+    assert {found["forecast"]["points"][name] for name in ("spent", "expected", "low", "high")} == {3}
+
+
+@pytest.mark.usefixtures("settled_ms")
 def test_a_budget_of_the_workspace_is_held_against_it(lived_in: Path) -> None:
     """The limit of the contract, and how each cap stands."""
     text = (lived_in / "segue.yaml").read_text("utf-8")
