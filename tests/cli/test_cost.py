@@ -31,7 +31,8 @@ def test_the_ledger_is_printed_with_a_chart_and_a_forecast(furnished: Path) -> N
     assert f"{day:%B %Y}, contract counts points" in ran.out
     lines = {line.split()[0]: line.split() for line in ran.out.splitlines() if line.strip()}
     assert lines["email"][1:3] == ["1", "0"]
-    assert lines["plan"][1:3] == ["1", "0"]
+    assert lines["plan"][1:] == ["1", "0", "33.3%"]
+    assert lines["attribute"] == ["attribute", "points", "saved", "share", "of", "points"]
     assert f"{day:%d %b}" in ran.out
     assert "█" in ran.out
 
@@ -54,6 +55,24 @@ def test_it_is_broken_down_as_asked(furnished: Path, by: str, names: set[str]) -
     assert sum(group["points"] for group in groups.values()) == found["total"]["points"]
     assert sum(group["share"] for group in groups.values()) == pytest.approx(1, abs=0.001)
     assert found["total"]["requests"] == pytest.approx(round(found["total"]["requests"]))
+
+
+@pytest.mark.usefixtures("settled_ms")
+def test_a_contract_of_requests_shares_them_among_events(lived_in: Path) -> None:
+    """Attributes are no part of a request: their lines share the points whatever the contract counts."""
+    text = (lived_in / "segue.yaml").read_text("utf-8")
+    (lived_in / "segue.yaml").write_text(
+        text + "    budget: {contract: requests, monthly_limit: 8}\n", "utf-8"
+    )
+    ran = segue("cost", "--by", "event", folder=lived_in)
+    assert "contract counts requests" in ran.out
+    assert "of 8 requests are spent" in ran.out
+    assert "share of requests" in ran.out
+    [found] = segue("cost", "--json", folder=lived_in).json
+    assert {group["name"]: group["share"] for group in found["groups"]}["plan"] == pytest.approx(
+        1 / 3, abs=1e-3
+    )
+    assert sum(group["share"] for group in found["groups"]) == pytest.approx(1, abs=0.001)
 
 
 def test_last_month_is_told_when_it_is_asked_for(

@@ -210,3 +210,14 @@ def test_a_letter_that_is_not_there_is_named(furnished: Path) -> None:
     ran = segue("dead", "show", "5-9-[/x]-0", folder=furnished)
     assert ran.code == 2
     assert 'no dead letter "5-9-[/x]-0"; segue dead list' in ran.err
+
+
+def test_an_id_that_is_none_is_named_beside_those_that_are_taken_up(lived_in: Path) -> None:
+    """A slip of the finger does not go unseen: the others are asked for, exit code 1."""
+    letter, *_ = segue("dead", "list", "--json", folder=lived_in).json
+    ran = segue("dead", "drop", letter["id"], "9-9-\x1b[31mslip-0", folder=lived_in)
+    assert ran.code == 1
+    assert "1 dead letter will be forgotten" in ran.out
+    assert 'there is no dead letter "9-9-\N{REPLACEMENT CHARACTER}[31mslip-0"' in ran.err
+    twice = segue("dead", "drop", letter["id"], letter["id"], folder=lived_in)
+    assert (twice.code, "1 dead letter will be" in twice.out) == (0, True)

@@ -131,7 +131,11 @@ def _print(found: Expenses, by: By, top: int) -> None:
     out.print()
     _chart(found)
     out.print()
-    lines = table(by.value, ">points", ">saved", ">requests", f">share of {unit}")
+    is_of_requests = by is not By.ATTRIBUTE  # a request is of an event, not of an attribute
+    if is_of_requests:
+        lines = table(by.value, ">points", ">saved", ">requests", f">share of {unit}")
+    else:
+        lines = table(by.value, ">points", ">saved", ">share of points")
     for group in found.groups[:top]:
         cost = group.cost
         row(
@@ -139,7 +143,7 @@ def _print(found: Expenses, by: By, top: int) -> None:
             group.name,
             f"{cost.points:,}",
             f"{cost.points_saved:,}",
-            f"{cost.requests:,.1f}",
+            *([f"{cost.requests:,.1f}"] if is_of_requests else []),
             f"{group.share:.1%}",
         )
     print_table(lines)

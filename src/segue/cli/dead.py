@@ -9,7 +9,18 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from segue.cli.show import literal, out, plural, print_json, print_line, print_table, printable, row, table
+from segue.cli.show import (
+    err,
+    literal,
+    out,
+    plural,
+    print_json,
+    print_line,
+    print_table,
+    printable,
+    row,
+    table,
+)
 from segue.cli.trace import moment, print_attempts
 from segue.cli.workspace import AsJson, Config
 from segue.model.delivery import DeadLetter
@@ -171,10 +182,10 @@ def export(
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="At most so many.")] = None,
     config: Config = None,
 ) -> None:
-    """Print dead letters as JSON, one a line: with what would have been sent, every try, and, while the log
-    has it, the event as it came in (original), which segue send can send again.
+    """Print dead letters as JSON, one a line, for segue dead import or for another program.
 
-    segue dead import takes the lines back.
+    With what would have been sent, every try, and, while the log has it, the event as it came in (original),
+    which segue send can send again.
     """
     settings, destinations = _open(config, destination)
     current = read_current(settings, Path(), os.environ)
@@ -235,6 +246,7 @@ def _command(
         raise MisconfiguredError("give ids or filters, not both")
     if not ids and not arguments and not everything:
         raise MisconfiguredError(f"say which: ids, a filter such as --reason, or --all to {name} every one")
+    ids = list(dict.fromkeys(ids or ()))
     if ids:
         arguments = {"ids": ids}
     settings, destinations = _open(config, destination)
@@ -243,10 +255,14 @@ def _command(
         out.print("Nothing matches.")
         raise typer.Exit(1)
     asked = asyncio.run(desk.ask(settings, destinations, name, arguments, SystemClock()))
+    for missing in sorted(set(ids) - {letter.id for letter in letters}):
+        err.print(f'there is no dead letter "{printable(missing)}"', style="yellow", markup=False)
     verb = {"retry": "will be sent again", "drop": "will be forgotten"}[name]
     out.print(
         f"{plural(len(letters), 'dead letter')} {verb} within a second of Segue running ({asked} asked)."
     )
+    if ids and len(letters) < len(ids):
+        raise typer.Exit(1)
 
 
 async def _found(settings: Settings, destinations: list[str], arguments: dict[str, Any]) -> list[DeadLetter]:

@@ -21,7 +21,7 @@ NO_ATTRIBUTE: Final = "(events and purchases)"
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the ledger. share: its part of what the contract counts."""
+    """One line of the ledger. share: its part of what the contract counts; of an attribute, of the points."""
 
     name: str
     cost: Cost
@@ -84,7 +84,7 @@ def _of_one(
     by: Grouping,
     now_ms: int,
 ) -> Expenses:
-    contract = destination.budget.contract
+    counts = "points" if by == "attribute" else destination.budget.contract  # no request is of an attribute
     days: dict[int, Cost] = defaultdict(Cost)
     groups: dict[str, Cost] = defaultdict(Cost)
     total = Cost()
@@ -93,9 +93,9 @@ def _of_one(
         if first <= key.day <= last:
             total.add(cost)
             groups[_name(key, by)].add(cost)
-    whole = _counted(total, contract) or 1.0
+    whole = _counted(total, counts) or 1.0
     lines = [
-        Group(name=name, cost=cost, share=_counted(cost, contract) / whole) for name, cost in groups.items()
+        Group(name=name, cost=cost, share=_counted(cost, counts) / whole) for name, cost in groups.items()
     ]
     lines.sort(key=(lambda line: line.name) if by == "day" else (lambda line: (-line.share, line.name)))
     per_request = total.objects / total.requests if total.micro_requests else 0.0
