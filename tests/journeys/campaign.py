@@ -9,6 +9,7 @@ the uncertain again, `held` keeps it for a human, `changed` sends only attribute
 
 import http.client
 import json
+import shutil
 import sys
 import tempfile
 import threading
@@ -229,7 +230,8 @@ class Campaign:
         report.acknowledged = sum(len(sender.acknowledged) for sender in self._senders)
         left = self._left()
         while left:
-            until(lambda before=left: self._left() < before, "more is settled", seconds=STALL_SECONDS)
+            what = f"more is settled; {left:.0f} events are left"
+            until(lambda before=left: self._left() < before, what, seconds=STALL_SECONDS)
             left = self._left()
         metrics = self._courier.metrics()
         for name in DESTINATIONS:
@@ -316,8 +318,9 @@ def main() -> None:
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())
     print(f"soak: {kills} kills, seed {seed}")
+    folder = Path(tempfile.mkdtemp(prefix="segue-soak-"))
+    print(f"soak: in {folder}, kept when something is wrong", flush=True)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (folder / "braze").mkdir()
         braze = stack.enter_context(sandbox(folder / "braze"))
         nursery = stack.enter_context(Nursery())
@@ -329,6 +332,8 @@ def main() -> None:
 
         report = campaign.run(kills, tell)
     print(report.line())
+    if not report.faults:
+        shutil.rmtree(folder)
     for fault in report.faults[:50]:
         print(" ", fault)
     sys.exit(bool(report.faults))
