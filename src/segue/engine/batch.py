@@ -14,7 +14,6 @@ Times are seconds of the caller's monotonic clock.
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from heapq import heappush
 from typing import Final
 
 import msgspec
@@ -95,7 +94,7 @@ class Batcher:
         entry = Waiting(
             row=row,
             travel=queue.travel,
-            people=tuple(people),
+            people=people if type(people) is tuple else tuple(people),
             since=now,
             number=next(self._numbers),
             attempts=attempts,
@@ -112,9 +111,7 @@ class Batcher:
             else:
                 chain.append(entry)
                 is_free = False
-        queue.add(entry)
-        if is_free:
-            heappush(queue.free, (entry.number, entry))
+        queue.add(entry, is_free=is_free)
         return entry
 
     def bar(self, person: str) -> Waiting:
@@ -201,19 +198,27 @@ class Batcher:
     def settle_all(self, entries: Sequence[Waiting]) -> None:
         """The same of every row of a request."""
         self.rows -= len(entries)
+        chains = self._chains
         for entry in entries:
             self._land(entry)
-            self._unchain(entry)
+            for person in entry.people:
+                if len(chains[person]) == 1:
+                    del chains[person]
+                else:
+                    self._leave(person, entry)
 
     def _unchain(self, entry: Waiting) -> None:
         for person in entry.people:
-            chain = self._chains[person]
-            if len(chain) == 1:
-                del self._chains[person]
-            else:
-                was_first = chain[0] is entry
-                chain.remove(entry)
-                self._wake(chain[0], was_first=was_first)
+            self._leave(person, entry)
+
+    def _leave(self, person: str, entry: Waiting) -> None:
+        chain = self._chains[person]
+        if len(chain) == 1:
+            del self._chains[person]
+        else:
+            was_first = chain[0] is entry
+            chain.remove(entry)
+            self._wake(chain[0], was_first=was_first)
 
     def put_back(
         self, batch: Batch, groups: Iterable[tuple[Sequence[Waiting], Search | None]], *, last: bool = False
@@ -256,7 +261,7 @@ class Batcher:
         if queue is not None:
             queue.blocked = [0] * len(queue.blocked)
             if was_first and entry.is_queued and self.blocker(entry) is None:
-                heappush(queue.free, (entry.number, entry))
+                queue.free.add(entry)
 
     def _take_again(
         self, now: float, most: int, found: list[Batch], opens_at: OpensAt, *, is_urgent: bool
@@ -300,7 +305,7 @@ class Batcher:
         followers = Followers(self._chains)
         is_full = False
         while (entry := followers.next(queue.free)) is not None:
-            count, bound = len(entry.row.items), queue.bound(entry)
+            count, bound = len(entry.row.items), entry.place if travel.each else 0
             is_over = items[bound] + count > travel.items
             if taken and (is_over or size + entry.size + count > travel.bytes):
                 is_full = True
@@ -312,13 +317,13 @@ class Batcher:
             followers.add(entry)
             items[bound] += count
             size += entry.size + count
-            if min(items) >= travel.items:
+            if items[bound] >= travel.items and min(items) >= travel.items:
                 is_full = True
                 break
         leaves = bool(taken) and (is_full or late or max(items) >= travel.items)
-        for entry in over if leaves else [*over, *taken]:
-            if entry.number not in followers.numbers:
-                heappush(queue.free, (entry.number, entry))
+        if over or not leaves:
+            stay = over if leaves else [*over, *taken]
+            queue.free.give_back([entry for entry in stay if entry.number not in followers.numbers])
         if not leaves:
             queue.blocked = [there - some for there, some in zip(queue.items, items, strict=True)]
             return None

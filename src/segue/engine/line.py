@@ -7,6 +7,7 @@ what may leave costs what leaves, and not what waits.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
+from operator import attrgetter
 from typing import Final, Self
 
 import msgspec
@@ -54,13 +55,50 @@ class Waiting(msgspec.Struct, eq=False, gc=True):
     notes: tuple[str, ...] = ()
 
 
+class Free(msgspec.Struct, eq=False):
+    """The rows of a queue that nothing of their people stands before, earliest first.
+
+    came   as they came, which is by number: nearly all of them; freed: a heap by number of those that had
+           to wait for others
+    """
+
+    came: deque[Waiting] = msgspec.field(default_factory=deque)
+    freed: list[tuple[int, Waiting]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.came or self.freed)
+
+    @property
+    def first(self) -> float:
+        """The number of the earliest; NEVER when there is none."""
+        came = self.came[0].number if self.came else NEVER
+        return min(came, self.freed[0][0]) if self.freed else came
+
+    def add(self, entry: Waiting) -> None:
+        """A row is freed that came before others here."""
+        heappush(self.freed, (entry.number, entry))
+
+    def take(self) -> Waiting | None:
+        """The earliest, which leaves; None when there is none."""
+        if self.freed and not (self.came and self.came[0].number < self.freed[0][0]):
+            return heappop(self.freed)[1]
+        return self.came.popleft() if self.came else None
+
+    def give_back(self, entries: Iterable[Waiting]) -> None:
+        """Rows taken since the last of them left stay after all: all that is left here came later."""
+        self.came.extendleft(sorted(entries, key=_number, reverse=True))
+
+
+_number: Final = attrgetter("number")
+
+
 class Queue(msgspec.Struct, eq=False):
     """Rows of one travel.
 
     items    by what is bounded together, so one number unless the travel bounds each array
     blocked  of those, what could not leave at the last look, 0 again after a settlement
     line     the rows as they came, and some that were taken since; rows: how many were not
-    free     a heap by number of the rows nothing stands before
+    free     the rows nothing stands before
     """
 
     travel: Travel
@@ -68,7 +106,7 @@ class Queue(msgspec.Struct, eq=False):
     blocked: list[int]
     line: deque[Waiting] = msgspec.field(default_factory=deque)
     rows: int = 0
-    free: list[tuple[int, Waiting]] = []
+    free: Free = msgspec.field(default_factory=Free)
     hurried: bool = False
 
     @classmethod
@@ -80,18 +118,22 @@ class Queue(msgspec.Struct, eq=False):
         """Which of the numbers counts a row."""
         return entry.place if self.travel.each else 0
 
-    def add(self, entry: Waiting) -> None:
+    def add(self, entry: Waiting, *, is_free: bool = False) -> None:
+        """A row came; is_free: nothing of its people stands before it."""
         entry.is_queued = True
         self.line.append(entry)
         self.rows += 1
-        self.items[self.bound(entry)] += len(entry.row.items)
+        self.items[entry.place if self.travel.each else 0] += len(entry.row.items)
+        if is_free:
+            self.free.came.append(entry)
 
     def take(self, taken: Iterable[Waiting]) -> None:
         """Rows leave: they are no longer in the line, which is tidied when most of it has gone."""
+        each = self.travel.each
         for entry in taken:
             entry.is_queued = False
             self.rows -= 1
-            self.items[self.bound(entry)] -= len(entry.row.items)
+            self.items[entry.place if each else 0] -= len(entry.row.items)
         if len(self.line) > 2 * self.rows + _TIDY_ROWS:
             self.line = deque(self.entries())
         self.hurried = self.hurried and self.rows > 0
@@ -130,21 +172,22 @@ class Followers:
         self._heap: list[tuple[int, Waiting]] = []
         self.numbers: set[int] = set()
 
-    def next(self, free: list[tuple[int, Waiting]]) -> Waiting | None:
+    def next(self, free: Free) -> Waiting | None:
         """Take the earliest row, of these or of the free ones; None when there is none."""
-        if self._heap and (not free or self._heap[0] < free[0]):
+        if self._heap and self._heap[0][0] < free.first:
             return heappop(self._heap)[1]
-        return heappop(free)[1] if free else None
+        return free.take()
 
     def add(self, entry: Waiting) -> None:
         """A row was taken: find those of its people that nothing else stands before."""
         if not entry.travel.ordered:
             return
-        taken = self._taken
-        for person in entry.people:
+        taken, chains = self._taken, self._chains
+        crowded = [person for person in entry.people if len(chains[person]) > 1]  # mostly none
+        for person in crowded:
             taken[person] = taken.get(person, 0) + 1
-        for person in entry.people:
-            chain, at = self._chains[person], taken[person]
+        for person in crowded:
+            chain, at = chains[person], taken[person]
             if at == len(chain):
                 continue
             follower = chain[at]

@@ -53,6 +53,7 @@ class Parcel(msgspec.Struct, eq=False):
 
     waiting    the entries that travel
     rows       the rows to build the request from, and to read its answer with
+    carriers   likewise, with whom each carries; () when each entry travels as it is
     late       attribute values left out because a newer one had been sent
     points     data points of what was settled as applied
     saved      data points that it and what was left out cost less than all their rows whole
@@ -60,17 +61,14 @@ class Parcel(msgspec.Struct, eq=False):
     """
 
     waiting: list[Waiting]
-    carriers: list[Carrier]
+    rows: list[Row]
+    carriers: Sequence[Carrier] = ()
     left_out: list[LeftOut] = []
     late: int = 0
     points: int = 0
     saved: int = 0
     spending: list[Spending] = []
     profiles: Profiles | None = None
-
-    @property
-    def rows(self) -> list[Row]:
-        return [carrier.row for carrier in self.carriers]
 
     @property
     def people(self) -> list[str]:
@@ -138,8 +136,7 @@ def pack(
         index for index, entry in enumerate(entries) if profiles is not None and describes(entry.row.action)
     ]
     if profiles is None or not owners:
-        carriers = [Carrier(entry.row, (index,)) for index, entry in enumerate(entries)]
-        return Parcel(list(entries), carriers, profiles=profiles)
+        return Parcel(list(entries), [entry.row for entry in entries])
     places = [(index, item) for index in owners for item in entries[index].row.items]
     departure = profiles.prepare(
         [update(entries[index].row, item, alone=entries[index].is_alone) for index, item in places]
@@ -150,6 +147,7 @@ def pack(
     travelling = sorted({index for carrier in carriers for index in carrier.owners})
     parcel = Parcel(
         [entries[index] for index in travelling],
+        [carrier.row for carrier in carriers],
         carriers,
         late=sum(map(len, departure.notes.values())),
         saved=sum(dropped.saved for dropped in departure.dropped),
@@ -207,9 +205,13 @@ def _carriers(
 ) -> list[Carrier]:
     carriers = []
     for prepared in departure.objects:
+        first, item = places[prepared.members[0]]
+        row = entries[first].row
+        if len(prepared.members) == 1 and prepared.item is item and len(row.items) == 1:  # nearly always
+            carriers.append(Carrier(row, (first,), prepared))
+            continue
         owners = tuple(dict.fromkeys(places[member][0] for member in prepared.members))
-        row = entries[owners[0]].row
-        is_reworded = len(prepared.members) > 1 or prepared.item != places[prepared.members[0]][1]
+        is_reworded = len(prepared.members) > 1 or prepared.item != item
         if is_reworded or len(row.items) > 1:
             row = replace(row, items=(prepared.item,))
         # Said in our words, or together with others: refused, it is told again as it came, once.

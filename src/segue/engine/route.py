@@ -9,6 +9,7 @@ Reason codes are the published ones (Segment docs, "Delivery Overview", read 202
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any, Final
 
 import msgspec
@@ -115,7 +116,7 @@ def route(event: Event, destination: BoundDestination, at: Position) -> Routed:
             elif not items:
                 continue
             made = _rows(event, destination.id, subscription, tuple(items), context, at)
-            rows += [(row, subscription) for row in made]
+            rows += zip(made, repeat(subscription))
             verdicts.append(_verdict(subscription, "sends", notes=notes) if notes else subscription.sends)
         except (InvalidMapping, InvalidPayload) as error:
             code = error.code if isinstance(error, InvalidPayload) else MAPPING_FAILED
@@ -179,6 +180,8 @@ def _rows(
     context: str,
     at: Position,
 ) -> list[Row]:
+    if len(items) == 1 and len(items[0]) <= subscription.batch.item_bytes:  # nearly always
+        return [_row(event, destination, subscription, at, items=items, context=context)]
     _check_sizes(items, subscription.batch.item_bytes)
     parts = _split(items, subscription.batch)
     return [

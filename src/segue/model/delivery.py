@@ -39,7 +39,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def size_bytes(self) -> int:
         """JSON size of the items, separators not counted."""
-        return sum(map(len, self.items))
+        items = self.items
+        return len(items[0]) if len(items) == 1 else sum(map(len, items))
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

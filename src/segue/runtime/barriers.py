@@ -78,7 +78,7 @@ class Neighbours:
 class Barriers:
     """What one courier's events wait for.
 
-    lanes       those this courier reads itself
+    lanes       those this courier reads itself; is_parted: others read the rest
     neighbours  what the destination's other couriers have written down
     """
 
@@ -89,6 +89,7 @@ class Barriers:
         self._destination = destination
         self._stream = stream
         self._lanes = frozenset(lanes)
+        self.is_parted = len(self._lanes) < stream.lanes
         self._batcher = batcher
         self._bars: list[_Bar] = []
         self._read: dict[int, int] = {}
@@ -100,7 +101,7 @@ class Barriers:
 
     def raise_for(self, people: Iterable[str], order: int, now: float) -> None:
         """Before rows join the batcher: let them wait for those of their people who live elsewhere."""
-        for person in people if len(self._lanes) < self._stream.lanes else ():
+        for person in people if self.is_parted else ():
             lane = lane_of(person, self._stream.lanes)
             if lane not in self._lanes:
                 self._bars.append(_Bar(lane, order, self._batcher.bar(person), now))
@@ -111,7 +112,7 @@ class Barriers:
 
     def frontier(self, ledger: Ledger) -> dict[str, bytes]:
         """Up to which order our lanes are settled: a value of the state, for the others if there are any."""
-        if len(self._lanes) == self._stream.lanes:
+        if not self.is_parted:
             return {}
         found = {
             lane: order if order is not None else self._read.get(lane, -1) + 1

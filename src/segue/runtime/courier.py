@@ -338,30 +338,39 @@ class Courier:
         routed = list(await self.memory.debouncer.sift(entries, routed))
         if self.memory.screens:
             await self.memory.load(row for each in routed if each is not None for row, _ in each[1].rows)
+        is_parted = self.barriers.is_parted
         for (lane, offset, record), found in zip(entries, routed, strict=True):
             if not ledger.take(lane, offset):
                 continue  # settled before the last stop
             if found is not None:
-                self._take_in(lane, offset, record, *found, now)
+                self._take_in(lane, offset, record, *found, now, now_ms)
             elif record.source == source:
                 self.books.repeat(lane, offset, record.message_id, now_ms)
             else:
                 ledger.close("skipped", "OTHER_SOURCE", minute)
-            self.barriers.read(lane, record.order)
+            if is_parted:
+                self.barriers.read(lane, record.order)
         self._bidding.eraser.read_to(entries[-1][2].order)
         self._since_checkpoint += len(entries)
 
     def _take_in(
-        self, lane: int, offset: int, record: Record, event: Event, routed: Routed, now: float
+        self,
+        lane: int,
+        offset: int,
+        record: Record,
+        event: Event,
+        routed: Routed,
+        now: float,
+        now_ms: int,
     ) -> None:
         """Give the rows of an event to the batcher, or settle it."""
-        now_ms = self._clock.now_ms()
         if not routed.rows:
             self.books.close(lane, offset, record.message_id, routed, now_ms)
             return
         self.books.open(lane, offset, record, routed, now_ms)
         people = people_of(event, record.person)
-        self.barriers.raise_for(people, record.order, now)
+        if self.barriers.is_parted:
+            self.barriers.raise_for(people, record.order, now)
         for row, subscription in routed.rows:
             if self._is_resuming and self.books.remembers(row, self.destination, now_ms):
                 continue

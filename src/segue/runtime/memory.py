@@ -70,6 +70,7 @@ class Memory:
             action.slug: action.disturbs for action in (*actions, *deletion) if action.disturbs is not None
         }
         self._creating = _creating(destination)
+        self._about = self._describing | self._disturbing.keys() | self._creating
         self._shape = shape_of(destination)
         self.debouncer = Debouncer(destination, state)
         self._profiles: Profiles | None = None
@@ -102,6 +103,7 @@ class Memory:
         """Go on with a new revision of the destination."""
         self._destination = destination
         self._creating = _creating(destination)
+        self._about = self._describing | self._disturbing.keys() | self._creating
         self.debouncer.replace(destination)
         if self._profiles is not None:
             self._profiles.changed_only = destination.config.delivery.attributes == "changed"
@@ -113,9 +115,7 @@ class Memory:
 
     def people(self, row: Row, people: tuple[str, ...]) -> tuple[str, ...]:
         """Whose order a row keeps: `people`, and everybody it is about at the partner."""
-        if self._profiles is None:
-            return people
-        for key in self._keys(row):
+        for key in self._keys(row) if row.action in self._about else ():
             name = f"u:{key[len(self._first) :]}" if key.startswith(self._first) else key
             if name not in people:
                 people = (*people, name)
@@ -125,7 +125,8 @@ class Memory:
 
     async def load(self, rows: Iterable[Row]) -> None:
         """Make everybody these rows are about known."""
-        await self._load([key for row in rows for key in self._keys(row)])
+        about = self._about
+        await self._load([key for row in rows if row.action in about for key in self._keys(row)])
 
     def screen(self, row: Row) -> LeftOut | None:
         """Say at once that a row has nothing to send. Only for a loaded person with nothing waiting."""
