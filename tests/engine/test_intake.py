@@ -614,3 +614,15 @@ def test_any_nearly_right_json_is_answered(text: str, kind: str, data: st.DataOb
     start = data.draw(st.integers(0, len(body)))
     end = data.draw(st.integers(start, min(len(body), start + 3)) | st.just(start))
     assert_sound(body[:start] + data.draw(st.sampled_from(SPLICES)) + body[end:], kind)
+
+
+@example("2026-11-23T15:57:05.212Z")
+@example("20261123T155705.123.212Z")
+@example("2026-W48-1T15:57:05.212Z")
+@example("2026-11-23 15:57:05.212Z")
+@example("2026-11-23T15:57:05.2x2Z")
+@example("2026-02-30T15:57:05.212Z")
+@given(st.datetimes().map(lambda at: at.isoformat(timespec="milliseconds") + "Z"))
+def test_the_usual_way_to_write_a_moment_is_read_as_any_other(text: str) -> None:
+    """By the second and its thousandths; a longer fraction is read the long way and cut off."""
+    assert moment_ms(text) == moment_ms(text.replace("Z", "000+00:00"))

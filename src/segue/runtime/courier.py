@@ -18,13 +18,13 @@ from segue.engine.delay import Waits, waits
 from segue.engine.ledger import Ledger, Place
 from segue.engine.plan import BoundDestination
 from segue.engine.retry import Hold
-from segue.engine.route import Routed, people_of, travel
+from segue.engine.route import travel
 from segue.io.log.stream import Log
 from segue.io.storage.journal import Journal
 from segue.io.storage.state import Checkpoint, Cursor, State
 from segue.model.delivery import Halt
 from segue.model.errors import BrokenError, CorruptBlock, UnavailableError
-from segue.model.event import Event, Record
+from segue.model.event import Record
 from segue.runtime.accountant import Accountant
 from segue.runtime.barriers import Barriers
 from segue.runtime.bidding import Bidding
@@ -35,7 +35,7 @@ from segue.runtime.eraser import Departure
 from segue.runtime.memory import Memory
 from segue.runtime.pacing import Account, Accounts
 from segue.runtime.reader import Entry, Reader, fresh
-from segue.runtime.routing import route_record
+from segue.runtime.routing import Outline, route_record
 
 MOST_WAITING_ROWS: Final = 20_000
 """Reading pauses above this many rows, so memory does not grow with the backlog."""
@@ -337,13 +337,13 @@ class Courier:
         ]
         routed = list(await self.memory.debouncer.sift(entries, routed))
         if self.memory.screens:
-            await self.memory.load(row for each in routed if each is not None for row, _ in each[1].rows)
+            await self.memory.load(row for each in routed if each is not None for row, _ in each.routed.rows)
         is_parted = self.barriers.is_parted
         for (lane, offset, record), found in zip(entries, routed, strict=True):
             if not ledger.take(lane, offset):
                 continue  # settled before the last stop
             if found is not None:
-                self._take_in(lane, offset, record, *found, now, now_ms)
+                self._take_in(lane, offset, record, found, now, now_ms)
             elif record.source == source:
                 self.books.repeat(lane, offset, record.message_id, now_ms)
             else:
@@ -354,21 +354,14 @@ class Courier:
         self._since_checkpoint += len(entries)
 
     def _take_in(
-        self,
-        lane: int,
-        offset: int,
-        record: Record,
-        event: Event,
-        routed: Routed,
-        now: float,
-        now_ms: int,
+        self, lane: int, offset: int, record: Record, outline: Outline, now: float, now_ms: int
     ) -> None:
         """Give the rows of an event to the batcher, or settle it."""
+        routed, people = outline.routed, outline.people
         if not routed.rows:
             self.books.close(lane, offset, record.message_id, routed, now_ms)
             return
         self.books.open(lane, offset, record, routed, now_ms)
-        people = people_of(event, record.person)
         if self.barriers.is_parted:
             self.barriers.raise_for(people, record.order, now)
         for row, subscription in routed.rows:

@@ -12,11 +12,12 @@ from typing import Final
 
 import msgspec
 
-from segue.engine.debounce import DEBOUNCED, MESSAGE, Said, is_repeat, remember, summary
+from segue.engine.debounce import DEBOUNCED, MESSAGE, Said, is_repeat, remember
 from segue.engine.plan import BoundDestination
 from segue.engine.route import Routed
 from segue.io.storage.state import State
-from segue.model.event import Event, Record
+from segue.model.event import Record
+from segue.runtime.routing import Outline
 
 MOST_KEPT: Final = 50_000
 """People kept in memory beside those not written yet."""
@@ -51,23 +52,21 @@ class Debouncer:
     async def sift(
         self,
         entries: Sequence[tuple[int, int, Record]],
-        routed: Sequence[tuple[Event, Routed] | None],
-    ) -> Sequence[tuple[Event, Routed] | None]:
+        routed: Sequence[Outline | None],
+    ) -> Sequence[Outline | None]:
         """The same with repeats filtered. Raises StorageUnavailable before anything is remembered."""
         if not self._is_on:
             return routed
         digests = [
-            summary(each[0])
-            if each is not None and each[1].rows and not self.is_late(record.person, record.order)
-            else b""
+            each.said if each is not None and not self.is_late(record.person, record.order) else b""
             for (_, _, record), each in zip(entries, routed, strict=True)
         ]
         await self._load({entry[2].person for entry, digest in zip(entries, digests, strict=True) if digest})
-        sifted: list[tuple[Event, Routed] | None] = []
+        sifted: list[Outline | None] = []
         for (_, offset, record), each, digest in zip(entries, routed, digests, strict=True):
             before = self._said.get(record.person)
             if each is not None and is_repeat(digest, offset, before):
-                sifted.append((each[0], Routed(reason=DEBOUNCED, message=MESSAGE)))
+                sifted.append(Outline(Routed(reason=DEBOUNCED, message=MESSAGE)))
                 continue
             sifted.append(each)
             after = remember(digest, offset, before)

@@ -1,33 +1,50 @@
 """Routing as a courier does it: whatever is wrong with one event stays with that event."""
 
+import msgspec
 import structlog
 from msgspec.structs import replace
 
 from segue.engine import intake
 from segue.engine.dead import bury
+from segue.engine.debounce import summary
 from segue.engine.plan import BoundDestination
-from segue.engine.route import Routed, position, route
+from segue.engine.route import Routed, people_of, position, route
 from segue.model.delivery import DeadLetter, Row
-from segue.model.event import Event, Record
+from segue.model.event import Record
 
 log = structlog.get_logger("segue.courier")
 
 
+class Outline(msgspec.Struct, frozen=True, gc=False):
+    """What a courier keeps of an event it has routed. The event itself is large, and let go at once.
+
+    people  whose order its rows keep; () when it has none
+    said    what an identify says (`segue.engine.debounce`); b"" unless repeats are left out
+    """
+
+    routed: Routed
+    people: tuple[str, ...] = ()
+    said: bytes = b""
+
+
 def route_record(
     destination: BoundDestination, lane: int, offset: int, record: Record, now_ms: int
-) -> tuple[Event, Routed]:
-    """An event of the log as destinations see it, and what one makes of it. Raises nothing: a defect of ours
-    is a dead letter."""
-    event: Event = {}
+) -> Outline:
+    """What a destination makes of an event of the log. Raises nothing: a defect of ours is a dead letter."""
+    people: tuple[str, ...] = ()
+    said = b""
     try:
         event, event_ms = intake.restored(record)
         routed = route(event, destination, position(lane, offset, record, event_ms))
+        if routed.rows:
+            people = people_of(event, record.person)
+            said = summary(event) if destination.config.delivery.debounce else b""
     except Exception as error:  # whatever it is, it is about this event: keep it and go on
         log.exception("event_not_routed", destination=destination.id, lane=lane, offset=offset)
         routed = Routed(dead=(_broken(destination.id, lane, offset, record, error, now_ms),))
     if routed.dead:
         routed = replace(routed, dead=tuple(replace(each, died_ms=now_ms) for each in routed.dead))
-    return event, routed
+    return Outline(routed, people, said)
 
 
 def _broken(
