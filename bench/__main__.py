@@ -5,7 +5,7 @@
     whole     both at once, in one process and in two
     mapping   an event to its request, against the npm original
     routing   one subscription against two hundred
-    governor  rate limits nobody tells of, used up
+    governor  rate limits nobody tells of, used up; by two processes as by one
     packing   requests for a thousand events
     sandbox   the sandbox by itself: objects in, start, memory
     million   a million people in a sandbox's file; only when asked for
