@@ -6,10 +6,23 @@ lied. Where uncertain events are held, none is there twice, and a dead letter sa
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
+from tests.journeys.simulation.books import Books, RowName
 from tests.journeys.simulation.traffic import Thing, Told, population
+
+from segue.engine.caps import OVER_BUDGET
+from segue.model.delivery import DeadLetter
+from segue.model.workspace import Cap
+from segue.runtime.clock import Clock
+
+DAY_MS: Final = 86_400_000
+MAKING_SECONDS: Final = 0.3
+"""A request leaves at most so long after it was looked at what of it the caps let through."""
+
+Gone = Mapping[RowName, Sequence[DeadLetter]]
+"""The letters that are left of rows, or were until somebody forgot them."""
 
 
 class Judge:
@@ -20,9 +33,13 @@ class Judge:
     is_social  visitors and people become one
     is_shared  several couriers: an event comes after what its person did, and after what the visitor did
               that it names; not after what others did who name the same visitor
+    cap       what may be spent; clock: whose days it goes by
+    size      objects in a request; an order with more products has rows in parts
     lied      things taken in by a request that was answered with a 5xx
     counts    how often each thing was taken in
     repeated  how often a thing came again, rightly
+    revived   numbers of the events of which somebody had a dead letter sent again
+    resent    numbers of the events of which somebody had attributes sent again
     """
 
     def __init__(
@@ -32,20 +49,56 @@ class Judge:
         holds: bool = False,
         is_social: bool = False,
         is_shared: bool = False,
+        cap: Cap | None = None,
+        clock: Clock | None = None,
+        size: int = 75,
     ) -> None:
         self.told = told
         self.holds = holds
         self.is_social = is_social
         self.is_shared = is_shared
+        self.cap = cap
         self.lied: set[Thing] = set()
         self.counts: Counter[Thing] = Counter()
         self.repeated = 0
         self.faults: list[str] = []
+        self.revived: set[int] = set()
+        self.resent: set[int] = set()
+        self._clock = clock
+        self._size = size
+        self._spent: list[tuple[int, float]] = []  # of each point: the day, and when it was known
+        self._newest_day = 0
+        self._left: set[Thing] = set()
         self._doubtful: set[Thing] = set()
         self._repeats: set[Thing] = set()
         self._first: dict[str, int] = {}
         self._last: dict[Thing, int] = {}
         self._taken = 0
+
+    def leaves(self, things: Iterable[Thing]) -> None:
+        """These are about to leave. What a cap bounds must not, for the first time, once it is spent; a
+        request that was being made at that moment may."""
+        found = set(things)
+        fresh = found - self._left
+        self._left |= found
+        cap = self.cap
+        if cap is None or not cap.event or cap.policy == "warn":
+            return
+        today, now = self.see_calendar()
+        if today < self._newest_day:
+            return  # the calendar was set back, and a day that has begun stays begun
+        spent = sum(day == today and when <= now - MAKING_SECONDS for day, when in self._spent)
+        over = sorted(thing for thing in fresh if self._is_capped(thing)) if spent >= cap.limit else []
+        if over:
+            self.faults.append(f"{over} left though {spent} of {cap.limit} points were spent")
+
+    def see_calendar(self) -> tuple[int, float]:
+        """The day and the time; to be called before the calendar is set, too."""
+        if self._clock is None:
+            return 0, float(len(self._left))
+        today = self._clock.now_ms() // DAY_MS
+        self._newest_day = max(self._newest_day, today)
+        return today, self._clock.monotonic()
 
     def taken(self, things: Iterable[Thing]) -> None:
         """Braze took these in, in one request; nobody was told yet.
@@ -58,6 +111,9 @@ class Judge:
         for each in found:
             thing = next(attributes) if each[1] == "attributes" else each
             self._taken += 1
+            if thing[0] in self.resent and thing[1] == "attributes":
+                self.counts[thing] = 1
+                continue
             if self.counts[thing]:
                 self.repeated += 1
                 self._repeats.add(thing)
@@ -71,96 +127,154 @@ class Judge:
 
     def answered(self, things: Iterable[Thing]) -> None:
         """The courier was told that these were taken in."""
-        self._doubtful.difference_update(things)
+        found = list(things)
+        self._doubtful.difference_update(found)
+        if self.cap is not None:
+            self._spent += [self.see_calendar() for thing in found if self._is_capped(thing)]
+
+    def _is_capped(self, thing: Thing) -> bool:
+        event = self.told[thing[0]].event
+        return self.cap is not None and event.get("event") == self.cap.event
 
     def _check_order(self, thing: Thing) -> None:
-        """Whoever shares a person with an earlier event comes after it, the first time."""
+        """Whoever shares a person with an earlier event comes after it, the first time; but for what somebody
+        had sent again, and for attributes that were folded into later ones, of which it is not known whether
+        they have arrived: then all of them come again, in order."""
         number = thing[0]
-        people = self.told[number].people
+        people = self.told[number].people if number not in self.revived else ()
         for person in people:
             latest = self._first.get(person, -1)
-            if latest > number and (person == people[0] or not self.is_shared):
+            is_folded = thing[1] == "attributes" and (latest, "attributes") in self._doubtful
+            if latest > number and not is_folded and (person == people[0] or not self.is_shared):
                 self.faults.append(f"{thing} of {person} was taken in after something of event {latest}")
             self._first[person] = max(latest, number)
 
-    def verdict(
-        self,
-        totals: Mapping[tuple[str, str], int],
-        dead: Sequence[Any],
-        profile_of: Any,
-        doubts: Iterable[str] = (),
-    ) -> list[str]:
+    def verdict(self, books: Books, profile_of: Any, *, is_mended: bool = False) -> list[str]:
         """What is wrong in the end; empty when all is well.
 
-        totals      the book's counts by (result, reason)
-        dead        the dead letters
         profile_of  gives the sandbox's person of a userId, None for nobody
-        doubts      messageIds of what the courier told to be uncertain
+        is_mended   Braze took poison in the end
         """
         faults = list(self.faults)
-        told = {number: str(event.event["messageId"]) for number, event in enumerate(self.told)}
+        told = {event.number: event.id for event in self.told}
         silent = {thing for thing in self._repeats - self.lied if thing[1] != "attributes"}
-        silent = {thing for thing in silent if told[thing[0]] not in set(doubts)}
+        silent = {thing for thing in silent if told[thing[0]] not in books.doubts}
         faults += [f"{thing} is there twice, and nobody told that it may be" for thing in sorted(silent)]
-        late = self._superseded()
-        held = Counter(letter.message_id for letter in dead if letter.reason == "UNCERTAIN")
-        if held and not self.holds:
-            faults.append(f"held for a human: {dict(held)}")
-        fates = Counter(
-            "dead" if told[event.number] in held and event.fate == "delivered" else event.fate
+        parts = {
+            (event.id, name): max(1, -(-len(things) // self._size))
             for event in self.told
-        )
-        ended: Counter[str] = Counter()
-        for (result, _), count in totals.items():
-            if not result.startswith("rows_"):
-                ended[result] += count
-        wanted = {thing for event in self.told for thing in event.things}
-        # Attributes that came too late need not arrive, and an event of nothing else is then filtered; unless
-        # its person was not there yet, who is then made without attributes.
-        missing = {thing for thing in wanted - set(self.counts) if thing not in late}
-        missing = {thing for thing in missing if thing[1] == "attributes" or told[thing[0]] not in held}
-        unsent = len(late - set(self.counts)) + sum(event.says_little for event in self.told)
-        unsent = min(unsent, max(0, ended["filtered"] - fates["filtered"]))
-        fates += Counter(filtered=unsent)
-        fates -= Counter(delivered=unsent)
-        ended += Counter()
-        if ended != fates:
-            faults.append(f"events ended as {dict(ended)}, expected {dict(fates)}")
-        faults += [f"{thing} never arrived" for thing in sorted(missing)]
-        faults += [f"{thing} arrived and should not have" for thing in sorted(set(self.counts) - wanted)]
-        letters = Counter(letter.message_id for letter in dead if letter.reason != "UNCERTAIN")
-        expected = Counter({str(event.event["messageId"]): event.dead for event in self.told if event.dead})
-        if (
-            letters - expected or (expected - letters) - held
-        ):  # whether it is refused is not known of those held
-            more, fewer = dict(letters - expected), dict(expected - letters)
-            faults.append(f"dead letters: {more} too many, {fewer} missing")
-        faults += self._check_last_order(held)
-        faults += self._check_profiles(profile_of)
+            for name, things in event.rows.items()
+        }
+        gone = books.gone(parts)
+        faults += self._check_letters(books, gone, is_mended=is_mended)
+        faults += self._check_rows(books, gone, parts)
+        faults += self._check_fates(books, gone)
+        faults += self._check_last_order(gone)
+        faults += self._check_profiles(profile_of, self._landed(books, gone))
         return faults
 
-    def _superseded(self) -> set[Thing]:
+    def _landed(self, books: Books, gone: Gone) -> Callable[[Told, str], bool]:
+        """Whether a row was taken in, or found to be no news; else it died, or there was no budget for it."""
+
+        def landed(event: Told, name: str) -> bool:
+            row = (event.id, name)
+            return row not in gone and not any(reason == OVER_BUDGET for _, reason in books.ends.get(row, ()))
+
+        return landed
+
+    def _check_letters(self, books: Books, gone: Gone, *, is_mended: bool) -> list[str]:
+        """Exactly what was refused has a dead letter, or had one; where uncertain events are held, what is
+        not known has, too."""
+        faults = []
+        if more := [id for id, count in Counter(letter.id for letter in books.dead).items() if count > 1]:
+            faults.append(f"dead letters: several of {more}")
+        rows = {(event.id, name): event for event in self.told for name in event.rows}
+        refused = {row for row, event in rows.items() if row[1] in event.doomed}
+        bad = {row for row, event in rows.items() if row[1] in event.bad}
+        held = {row for row, letters in gone.items() if _are_held(letters)}
+        if held and not self.holds:
+            faults.append(f"held for a human: {sorted(held)}")
+        if more := sorted(gone.keys() - refused - bad - held):
+            faults.append(f"dead letters: {more} too many")
+        over = {row for row in rows if ("filtered", OVER_BUDGET) in books.ends.get(row, ())}
+        if fewer := sorted((refused if is_mended else refused | bad) - gone.keys() - over):
+            faults.append(f"dead letters: {fewer} missing")
+        return faults
+
+    def _check_rows(self, books: Books, gone: Gone, parts: Mapping[RowName, int]) -> list[str]:
+        """Every row that did not die was told once how it ended, and what it is to leave at Braze is there,
+        unless it was older or dearer than what may be sent; nothing else is."""
+        faults = []
+        late = self._superseded(self._landed(books, gone))
+        allowed: set[Thing] = set()
+        for event in self.told:
+            for name, things in event.rows.items():
+                row = (event.id, name)
+                arrived = {thing for thing in things if self.counts[thing]}
+                letters, ends = gone.get(row, ()), books.ends.get(row, ())
+                # Parts that are left out at one moment have one receipt.
+                told = len(letters) + len(ends)
+                if not (told == parts[row] or (("filtered", OVER_BUDGET) in ends and told < parts[row])):
+                    faults.append(f"{row} ended as {list(ends)} and died {len(letters)} times")
+                over = ends.count(("filtered", OVER_BUDGET))
+                if over and not self._may_drop(event):
+                    faults.append(f"{row} was left out for the budget")
+                delivered = sum(result == "delivered" for result, _ in ends)
+                if not letters and not over:
+                    faults += [f"{thing} never arrived" for thing in sorted(set(things) - arrived - late)]
+                if delivered or _are_held(letters):
+                    allowed |= arrived
+                elif not over:
+                    allowed |= arrived & self._doubtful
+        unwanted = {thing for thing in self.counts if self.counts[thing]} - allowed
+        return faults + [f"{thing} arrived and should not have" for thing in sorted(unwanted)]
+
+    def _may_drop(self, event: Told) -> bool:
+        cap = self.cap
+        name = event.event.get("event", event.event["type"])
+        return cap is not None and cap.policy == "drop" and cap.event in ("", name)
+
+    def _check_fates(self, books: Books, gone: Gone) -> list[str]:
+        """Each event ended as its rows did."""
+        fates: Counter[str] = Counter()
+        for event in self.told:
+            rows = [(event.id, name) for name in event.rows]
+            if event.end:
+                fates[event.end] += 1
+            elif any(row in gone for row in rows):
+                fates["dead"] += 1
+            else:
+                arrived = any(end == "delivered" for row in rows for end, _ in books.ends.get(row, ()))
+                fates["delivered" if arrived else "filtered"] += 1
+        ended: Counter[str] = Counter()
+        for (result, _), count in books.totals.items():
+            if not result.startswith("rows_"):
+                ended[result] += count
+        return [f"events ended as {dict(+ended)}, expected {dict(+fates)}"] if +ended != +fates else []
+
+    def _superseded(self, landed: Callable[[Told, str], bool]) -> set[Thing]:
         """Attributes of which each that tells its event was set again by one that happened later, or was
         told later; all of them where it depends on who has become whom."""
         if self.is_social:
             return {thing for event in self.told for thing in event.things if thing[1] == "attributes"}
         newest: dict[tuple[str, str], int] = {}
-        told = [event for event in self.told if (event.number, "attributes") in event.things]
+        told = [event for event in self.told if "profile" in event.rows and landed(event, "profile")]
         for event in sorted(told, key=lambda event: event.when):
             traits = event.event["traits"].items()
-            numbers = [name for name, value in traits if value == event.number]
+            numbers = [name for name, value in traits if type(value) is int and value == event.number]
             newest |= {(event.event["userId"], name): event.number for name in numbers}
         last = set(newest.values())
         return {(event.number, "attributes") for event in told if event.number not in last}
 
-    def _check_last_order(self, held: Mapping[str, int]) -> list[str]:
+    def _check_last_order(self, gone: Gone) -> list[str]:
         """The last time a thing is taken in keeps the order too: what stays is what came last. What is held
         is not sent again with what came before it."""
         faults: list[str] = []
         latest: dict[str, tuple[int, int]] = {}
         for event in self.told:
+            is_left = event.number in self.revived or any((event.id, name) in gone for name in event.rows)
             ends = [self._last[thing] for thing in event.things if thing in self._last]
-            for person in event.people if ends and event.event["messageId"] not in held else ():
+            for person in event.people if ends and not is_left else ():
                 before, number = latest.get(person, (0, -1))
                 if min(ends) < before:
                     faults.append(f"event {event.number} of {person} stays from before event {number}")
@@ -168,13 +282,13 @@ class Judge:
                     latest[person] = max((before, number), (max(ends), event.number))
         return faults
 
-    def _check_profiles(self, profile_of: Any) -> list[str]:
+    def _check_profiles(self, profile_of: Any, landed: Callable[[Told, str], bool]) -> list[str]:
         if self.is_social:
-            return self._check_population(profile_of)
+            return self._check_population(profile_of, landed)
         faults = []
         attributes: dict[str, dict[str, Any]] = {}
         for event in sorted(self.told, key=lambda event: event.when):
-            if (event.number, "attributes") in event.things or event.says_little:
+            if "profile" in event.rows and landed(event, "profile"):
                 attributes.setdefault(event.event["userId"], {}).update(event.event["traits"])
         for user, expected in attributes.items():
             person = profile_of(user)
@@ -183,9 +297,9 @@ class Judge:
                 faults.append(f"{user} has {found}, the fold of the events is {expected}")
         return faults
 
-    def _check_population(self, profile_of: Any) -> list[str]:
+    def _check_population(self, profile_of: Any, landed: Callable[[Told, str], bool]) -> list[str]:
         """Everybody is there, under their names, with what they are and did."""
-        people = population(self.told)
+        people = population(self.told, landed)
         faults = []
         for each in people.profiles:
             names = (each.external_id, each.visitor)
@@ -195,3 +309,8 @@ class Judge:
             elif person.custom != each.custom:
                 faults.append(f"{names} has {person.custom}, by the model {each.custom}")
         return faults
+
+
+def _are_held(letters: Iterable[DeadLetter]) -> bool:
+    """Whether it is not known of one of them whether it arrived."""
+    return any(letter.reason == "UNCERTAIN" for letter in letters)

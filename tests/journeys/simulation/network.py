@@ -5,7 +5,7 @@ gives up after the request's timeout, so a request that was read is read within 
 """
 
 import email.utils
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Final, Protocol
 
@@ -36,6 +36,7 @@ class Spell(msgspec.Struct, frozen=True, kw_only=True):
     torn            a good answer arrives cut short, empty or as HTML
     limit           requests read in each window of `window_seconds`; 429 for the others
     wavers          the limit is another one in each window, and nobody is told
+    tells           every answer says what is left of it
     latency         seconds each way, at most
     """
 
@@ -50,6 +51,7 @@ class Spell(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 0
     window_seconds: int = 1
     wavers: bool = False
+    tells: bool = False
     style: str = "silent"
     latency: float = 0.2
 
@@ -99,11 +101,24 @@ class Letter(msgspec.Struct):
 class Network:
     """Carries requests from couriers that may die to a sandbox that does not.
 
+    clock       the partner's: its calendar is not ours
     chance      all luck on the way; the same seed, the same weather
     tells_lies  a 5xx other than 504 may be about a request that was read all the same
+    is_mended   poison is taken from now on
+    unwelcome   who is refused on which device
     """
 
-    def __init__(self, wire: Wire, clock: VirtualClock, chance: Random, judge: Judge, story: Story) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        clock: VirtualClock,
+        chance: Random,
+        judge: Judge,
+        story: Story,
+        unwelcome: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        self.is_mended = False
+        self.unwelcome = frozenset(unwelcome)
         self.spell = FAIR
         self.tells_lies = True
         self.requests = 0
@@ -122,9 +137,20 @@ class Network:
         while self._clock.monotonic() < until:
             self.spell = self._chance.choice(CLIMATE)(self._chance)
             self._story.tell("weather", self.spell.name, repr_of(self.spell))
+            self._set_the_calendar()
             await self._clock.sleep(self._chance.expovariate(1 / 12))
         self.spell = FAIR
         self._story.tell("weather", "fair, and stays so")
+
+    def _set_the_calendar(self) -> None:
+        """Sometimes the partner's clock is set, now and then to what it was."""
+        if self._chance.random() < 0.9:
+            return
+        self._clock.jump_ms = self._chance.choice((0, 0, -30_000, 2_000, 90_000, -3_700_000, 3_700_000))
+        told = (
+            "set right" if not self._clock.jump_ms else "set back" if self._clock.jump_ms < 0 else "set ahead"
+        )
+        self._story.tell("Braze's calendar", told)
 
     async def carry(self, request: Request, life: "Listening") -> tuple[Response, list[Thing]]:
         """Take a request there and its answer back; gives the answer, and what of the request was taken in.
@@ -134,6 +160,7 @@ class Network:
         self.requests += 1
         letter = Letter(self.requests, request, things_of(request))
         spell, chance = self.spell, self._chance
+        self._judge.leaves([thing for _, _, thing in letter.things])
         self._carrying.append(letter.number)
         self._story.tell("leaves", f"#{letter.number}", shown(letter.things))
         await self._clock.sleep(chance.random() * spell.latency)
@@ -173,6 +200,8 @@ class Network:
             self._judge.lied.update(letter.taken if status != TIMED_OUT else ())
             return Response(status=status, body=b"<html>no</html>")
         answer = await self._read(letter, True)
+        if spell.tells:
+            answer = msgspec.structs.replace(answer, headers={**answer.headers, **self._headers(spell)})
         if chance.random() < spell.torn and answer.status == 201 and b'"errors"' not in answer.body:
             body = chance.choice((b"", answer.body[:10], b"<html>thanks</html>"))
             return msgspec.structs.replace(answer, body=body, error=chance.choice(("", "ECONNABORTED")))
@@ -181,7 +210,7 @@ class Network:
     async def _read(self, letter: "Letter", is_read: bool) -> Response:
         if not is_read:
             return Response(status=0)
-        if b'"%b"' % POISON.encode() in letter.request.body:
+        if self._is_refused(letter.request):
             return Response(status=400, body=b'{"message":"there is something in it"}')
         self._wire.sent.clear()
         answer = await self._wire.send(letter.request)
@@ -189,6 +218,15 @@ class Network:
         self._judge.taken(letter.taken)
         self._story.tell("taken in", f"#{letter.number}", f"{len(letter.taken)} of {len(letter.things)}")
         return answer
+
+    def _is_refused(self, request: Request) -> bool:
+        """Whether the whole request is, for something in it that is not named."""
+        if request.url.endswith("/users/identify"):
+            found = orjson.loads(request.body).get("aliases_to_identify", ())
+            pairs = {(each["external_id"], each["user_alias"]["alias_name"]) for each in found}
+            self._story.met["log-ins Braze refuses"] += not pairs.isdisjoint(self.unwelcome)
+            return not pairs.isdisjoint(self.unwelcome)
+        return not self.is_mended and b'"%b"' % POISON.encode() in request.body
 
     def _is_over(self, spell: Spell) -> bool:
         window = self._clock.now_ms() // 1000 // spell.window_seconds
@@ -199,7 +237,8 @@ class Network:
     def _headers(self, spell: Spell) -> dict[str, str]:
         now = self._clock.now_ms() // 1000
         reset = (now // spell.window_seconds + 1) * spell.window_seconds
-        told = {} if spell.wavers else {"x-ratelimit-limit": str(spell.limit), "x-ratelimit-remaining": "0"}
+        left = str(max(0, spell.limit - self._window[1]))
+        told = {} if spell.wavers else {"x-ratelimit-limit": str(spell.limit), "x-ratelimit-remaining": left}
         return {
             "epoch": {
                 **told,

@@ -52,6 +52,10 @@ class Population:
         """Whether there is somebody of this external id."""
         return self._find("external_id", user) is not None
 
+    def sees(self, name: str) -> bool:
+        """Whether somebody has this alias."""
+        return self._find("visitor", name) is not None
+
     def visitor(self, name: str) -> Profile:
         """Somebody by alias, made when there is nobody."""
         return self._find("visitor", name) or self._make(visitor=name)

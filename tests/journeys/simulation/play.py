@@ -4,37 +4,34 @@ verdict = play(4711)      # Verdict(faults=[], …); the same seed, the same run
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
+from tests.journeys.simulation.books import read_books
 from tests.journeys.simulation.judge import Judge
 from tests.journeys.simulation.life import Life, MortalDatabase, MortalLog, MortalSender
 from tests.journeys.simulation.memory_database import MemoryDatabase
 from tests.journeys.simulation.memory_log import MemoryLog, Tape
 from tests.journeys.simulation.network import Network
+from tests.journeys.simulation.operator import Operator
 from tests.journeys.simulation.story import Story, heard_by
-from tests.journeys.simulation.traffic import Crowd, destination
+from tests.journeys.simulation.traffic import Crowd
 from tests.journeys.simulation.virtual_time import VirtualClock, VirtualLoop
+from tests.journeys.simulation.world import LANES, world_of
 from tests.runtime.house import KEY, Wire
 
-from segue.engine.plan import BoundDestination
 from segue.io.storage.state import State
-from segue.model.delivery import DeadLetter
 from segue.model.errors import BrokenError, StorageUnavailable
-from segue.model.workspace import Delivery
 from segue.runtime.barriers import Neighbours
 from segue.runtime.courier import Courier
 from segue.runtime.telemetry import Telemetry
 from segue.sandbox.app import create_app
 
-LANES: Final = 4
 PATIENCE_SECONDS: Final = 7200.0
 """After the last event and with fair weather everything must be settled within this time."""
 
@@ -43,91 +40,6 @@ GATES: Final = (
     *("before a look at the state", "after a look at the state", "after a read of the log"),
 )
 """Where a life ends that does not end just anywhere."""
-
-SMALL: Final = ((0.0, 16, 75), (0.0, 4, 7), (2.0, 1, 75), (2.0, 4, 2), (5.0, 16, 7))
-LARGE: Final = ((0.0, 1, 75), (2.0, 16, 2), (30.0, 4, 7), (30.0, 16, 75))
-"""Seconds a batch waits, requests on the way, objects in each."""
-
-ATTRIBUTES: Final[Mapping[str, Mapping[str, Any]]] = {
-    "clocks": {},
-    "changed": {"attributes": "changed"},
-    "hashed": {"attributes": "changed", "remember": "hashes"},
-}
-"""What of people's attributes travels."""
-
-
-@cache
-def destination_of(
-    wait: float,
-    in_flight: int,
-    size: int,
-    mode: str,
-    packing: Literal["action", "person"] = "action",
-    uncertain: Literal["resend", "hold"] = "resend",
-    *,
-    is_social: bool = False,
-) -> BoundDestination:
-    """Braze, with requests that wait so many seconds, of which so many are on the way, of so many objects."""
-    return destination(
-        Delivery(
-            wait_seconds=wait, in_flight=in_flight, packing=packing, uncertain=uncertain, **ATTRIBUTES[mode]
-        ),
-        size,
-        is_social=is_social,
-    )
-
-
-class World(msgspec.Struct, frozen=True, kw_only=True):
-    """What kind of run it is.
-
-    seconds  for how long the crowd acts, and at most how many events
-    groups   the lanes of each courier
-    """
-
-    bound: BoundDestination
-    mode: str
-    packing: Literal["action", "person"]
-    uncertain: Literal["resend", "hold"]
-    is_social: bool
-    seconds: float
-    events: int
-    groups: tuple[tuple[int, ...], ...]
-
-    @property
-    def words(self) -> list[str]:
-        """What it is, for the count of what was met."""
-        return [
-            f"attributes {self.mode}",
-            f"packing {self.packing}",
-            f"uncertain {self.uncertain}",
-            *(["visitors, log-ins and merges"] if self.is_social else []),
-            *(["two couriers"] if len(self.groups) > 1 else []),
-        ]
-
-
-def world_of(luck: Random) -> World:
-    """Most worlds are small; one in 25 is large."""
-    kind = luck.choice(("plain", "plain", "held", "held", "social", "social", "shared", "shared"))
-    is_large = luck.random() < 0.04
-    mode = "clocks" if kind == "shared" else luck.choice(list(ATTRIBUTES))
-    packing: Literal["action", "person"] = luck.choice(("action", "person"))
-    uncertain: Literal["resend", "hold"] = "hold" if kind == "held" else "resend"
-    return World(
-        bound=destination_of(
-            *luck.choice(LARGE if is_large else SMALL),
-            mode,
-            packing,
-            uncertain,
-            is_social=kind == "social",
-        ),
-        mode=mode,
-        packing=packing,
-        uncertain=uncertain,
-        is_social=kind == "social",
-        seconds=luck.choice((30.0, 120.0) if is_large else (3.0, 8.0, 15.0)),
-        events=150 if is_large else 24,
-        groups=((0, 1), (2, 3)) if kind == "shared" else (tuple(range(LANES)),),
-    )
 
 
 class CountingClock(VirtualClock):
@@ -207,7 +119,8 @@ class Run:
     async def play(self) -> Verdict:
         """Do it, and say how it went."""
         world = self.world
-        self.clock = VirtualClock()
+        self.clock = VirtualClock(world.start_ms)
+        theirs = VirtualClock(world.start_ms)
         self.story = Story(self.seed, self.clock)
         self.story.met.update(world.words)
         self.log = MemoryLog(Tape(LANES))
@@ -217,15 +130,32 @@ class Run:
             holds=world.uncertain == "hold",
             is_social=world.is_social,
             is_shared=len(world.groups) > 1,
+            cap=world.cap,
+            clock=self.clock,
+            size=world.size,
         )
-        self.sandbox = create_app(key=KEY, clock=self.clock, random_seed=self.seed)
+        self.sandbox = create_app(key=KEY, clock=theirs, random_seed=self.seed)
         self.network = Network(
-            Wire(self.sandbox), self.clock, Random(f"{self.seed}-weather"), self.judge, self.story
+            Wire(self.sandbox),
+            theirs,
+            Random(f"{self.seed}-weather"),
+            self.judge,
+            self.story,
+            self.crowd.unwelcome,
         )
         self.network.tells_lies = world.uncertain == "resend"
         self.lives = 0
         with heard_by(self.story), TemporaryDirectory(prefix="segue-simulation-") as folder:
             self.houses = [House(lanes, Path(folder) / str(lanes[0])) for lanes in world.groups]
+            self.operator = Operator(
+                world,
+                self.houses,
+                self.network,
+                self.judge,
+                self.clock,
+                Random(f"{self.seed}-console"),
+                self.story,
+            )
             faults = await self._play()
         return Verdict(
             seed=self.seed,
@@ -243,26 +173,31 @@ class Run:
     async def _play(self) -> list[str]:
         seconds = self.world.seconds
         async with asyncio.TaskGroup() as wires:
-            acting = wires.create_task(self._act(seconds))
+            acting = wires.create_task(self._happen(seconds))
             blowing = wires.create_task(self.network.blow(seconds * 1.5))
             for house in self.houses:
                 wires.create_task(self._break_the_disk(house, seconds))
             noise = asyncio.wait([acting, blowing])
             await asyncio.gather(noise, *(self._keep(house, wires, acting) for house in self.houses))
         states = [State(house.database, 24) for house in self.houses]
-        totals = Counter[tuple[str, str]]()
-        dead: list[DeadLetter] = []
-        doubts: list[str] = []
-        for state in states:
-            totals.update(await state.totals())
-            dead += await state.dead_letters(limit=10_000)
-            doubts += [each.message_id for each in await state.uncertain(limit=10_000)]
-        return self.judge.verdict(totals, dead, self._person, doubts)
+        books = await read_books(states, self.crowd.told, list(self.operator.dropped.values()))
+        if self.crowd.returned:
+            self.story.met["sent again after a restart"] += self.crowd.returned
+        for (_, _), ends in books.ends.items():
+            self.story.met.update(f"left out: {reason}" for result, reason in ends if result == "filtered")
+        return self.judge.verdict(books, self._person, is_mended=self.network.is_mended)
 
     def _person(self, user: str | None, alias: str | None = None) -> Any:
         """Whom the sandbox knows by this userId, else by this name of a device."""
         people = self.sandbox.world.workspaces["sandbox"].people
         return people.by_external_id(user) if user else people.by_alias(alias, "device")
+
+    async def _happen(self, seconds: float) -> None:
+        """What the crowd does, and whoever is at the console."""
+        async with asyncio.TaskGroup() as people:
+            people.create_task(self._act(seconds))
+            if self.world.is_run:
+                people.create_task(self.operator.act(seconds * 1.5))
 
     async def _act(self, seconds: float) -> None:
         """The crowd acts now and then, some at once."""
@@ -278,9 +213,10 @@ class Run:
         """Sometimes the disk is full for a while, and sometimes somebody sets the calendar."""
         for _ in range(self._luck.choice((0, 0, 1, 2))):
             await self.clock.sleep(self._luck.random() * seconds)
-            jump = self._luck.choice((0, 0, -90_000, 3_700_000))
+            jump = self._luck.choice((0, 0, -self.clock.jump_ms, -90_000, -3_700_000, 3_700_000))
             if jump:
                 self.story.tell("calendar", "set back" if jump < 0 else "set ahead")
+            self.judge.see_calendar()
             self.clock.jump_ms += jump
             house.database.is_full = True
             self.story.tell("disk", "full")
@@ -302,8 +238,12 @@ class Run:
                 await self._live(house, wires, dies_at=nth, dies_by=gate, stops_after=most)
             if len(self.houses) > 1:
                 self.story.tell("handed over", "some lanes")
+        if self.world.lifted is not self.world.bound:
+            await self._live(house, wires, stops_after=seconds)
         await asyncio.wait([acting])
-        while not await self._live(house, wires):
+        if self.world.lifted is not self.world.bound:
+            self.judge.cap = None
+        while not await self._live(house, wires, is_last=True):
             pass
 
     async def _live(
@@ -314,18 +254,19 @@ class Run:
         dies_at: int | None = None,
         dies_by: str = "",
         stops_after: float | None = None,
+        is_last: bool = False,
     ) -> bool:
         """One life of the process: to its accident, to a stop, or until everything is settled.
 
         False when it could not write its last checkpoint.
         """
         self.lives += 1
-        number = self.lives
+        self.crowd.age = number = self.lives
         chance = Random(f"{self.seed}-life-{number}")
         life = Life(number, dies_at, chance, house.folder, dies_by=dies_by)
         clock, started, before = CountingClock(self.clock), self.clock.monotonic(), self._happenings()
         courier = Courier(
-            self.world.bound,
+            self.world.lifted if is_last else self.world.bound,
             MortalLog(life, self.log),
             State(MortalDatabase(life, house.database), 24),
             MortalSender(life, self.network, self.judge, wires),
@@ -379,6 +320,7 @@ class Run:
                 self.judge.faults.append(f"the book is off by {ledger.residual}")
             heads = await self.log.heads()
             is_settled = not life.is_mortal and courier.lag(heads) == 0 and ledger.waiting == 0
+            is_settled = is_settled and await self.operator.is_idle()
             if is_settled if stops_after is None else waited > stops_after:
                 courier.stop()
                 await running

@@ -8,15 +8,16 @@ from random import Random
 from typing import Any
 
 import pytest
+from tests.journeys.simulation.books import read_books
 from tests.journeys.simulation.judge import Judge
 from tests.journeys.simulation.life import Life, MortalSender
 from tests.journeys.simulation.memory_database import MemoryDatabase
 from tests.journeys.simulation.memory_log import MemoryLog, Tape
 from tests.journeys.simulation.network import Network
-from tests.journeys.simulation.play import LANES, destination_of
 from tests.journeys.simulation.story import Story
 from tests.journeys.simulation.traffic import NEVER_FITS, POISON, Told
 from tests.journeys.simulation.virtual_time import VirtualClock, VirtualLoop
+from tests.journeys.simulation.world import LANES, destination_of
 from tests.runtime.house import KEY, Wire, records
 
 from segue.io.storage.state import State
@@ -38,12 +39,10 @@ def step(number: int, *, is_poison: bool = False, is_named: bool = False) -> Tol
         "messageId": f"m{number}",
         "properties": {"n": number, **({POISON: True} if is_poison else {})},
     }
-    is_dead = is_poison or is_named
     return Told(
         number=number,
-        fate="dead" if is_dead else "delivered",
-        things=frozenset() if is_dead else frozenset({(number, "Step")}),
-        dead=int(is_dead),
+        rows={"steps": frozenset({(number, "Step")})},
+        doomed=frozenset({"steps"} if is_named else ()),
         people=(f"u:{user}",),
         event=event,
     )
@@ -71,9 +70,9 @@ async def deliver(told: list[Told], folder: Path) -> tuple[list[str], list[DeadL
         )
         await courier.run(until_head=True)
         courier.books.journal.close()
-    dead = await state.dead_letters(limit=1000)
     people = sandbox.world.workspaces["sandbox"].people
-    return judge.verdict(await state.totals(), dead, people.by_external_id), dead, network.requests
+    books = await read_books([state], told)
+    return judge.verdict(books, people.by_external_id), list(books.dead), network.requests
 
 
 @pytest.mark.parametrize("culprits", [0, 1, 2, 3, 5, 8, 20, FULL - 1, FULL])

@@ -11,19 +11,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+import msgspec
 import pytest
+from tests.journeys.simulation.books import Books
 from tests.journeys.simulation.judge import Judge
 from tests.journeys.simulation.life import Life, MortalDatabase, MortalLog, MortalSender
 from tests.journeys.simulation.memory_database import MemoryDatabase
 from tests.journeys.simulation.memory_log import MemoryLog, Tape
 from tests.journeys.simulation.network import CLIMATE
-from tests.journeys.simulation.play import LANES, Verdict, destination_of, play
+from tests.journeys.simulation.play import Verdict, play
 from tests.journeys.simulation.traffic import Crowd, Told
 from tests.journeys.simulation.virtual_time import VirtualClock, VirtualLoop
+from tests.journeys.simulation.world import LANES, destination_of
 
+from segue.engine.caps import OVER_BUDGET
 from segue.io.storage.state import State
+from segue.model.workspace import Cap
 from segue.runtime.courier import Courier
 from segue.runtime.telemetry import Telemetry
 
@@ -73,6 +78,7 @@ ALWAYS: Final = (
     *("overtakes: an earlier request", "answer: 429", "answer: 503", "answer: ECONNRESET"),
     *("answer: ETIMEDOUT", "answer: ECONNREFUSED", "disk: full", "log: courier_paused"),
     *("calendar: set back", "calendar: set ahead", "taken in, and the answer: ECONNRESET"),
+    *("somebody at the console", "sent again after a restart"),
 )
 """What every group of fifty worlds has in it."""
 
@@ -83,13 +89,23 @@ OFTEN: Final = {
     **dict.fromkeys(("answer: 500", "answer: 502", "answer: 503", "answer: 504"), 3),
     **dict.fromkeys(("taken in, and the answer: ECONNRESET", "taken in, and the answer: ETIMEDOUT"), 3),
     **dict.fromkeys(("calendar: set back", "calendar: set ahead", "taken in, and the answer: 504"), 1),
+    **dict.fromkeys(("cap warn", "cap hold", "cap drop", "left out: OVER_BUDGET", "log: budget_holds"), 3),
+    **dict.fromkeys(("Braze's calendar: set back", "Braze's calendar: set ahead"), 3),
+    **dict.fromkeys(("Braze's calendar: set right", "console: letters taken back"), 1),
+    **dict.fromkeys(("somebody at the console", "sent again after a restart"), 15),
+    **dict.fromkeys(("console: letters tried again", "console: paused for a while"), 10),
+    **dict.fromkeys(("console: letters dropped", "console: Braze takes poison from now on"), 5),
+    **dict.fromkeys(("console: refreshed everybody", "console: refreshed somebody"), 5),
+    **dict.fromkeys(("console: somebody sent again", "log-ins Braze refuses"), 2),
 }
-"""What the first hundred worlds have, and at least how often."""
+"""What the first worlds have, and at least how often."""
+
+FIRST: Final = range(160)
 
 
 def test_the_usual_seeds_meet_every_kind_of_trouble() -> None:
     """A simulation in which nothing goes wrong proves nothing."""
-    verdicts = [play(seed) for seed in range(100)]
+    verdicts = [play(seed) for seed in FIRST]
     met: Counter[str] = Counter()
     for verdict in verdicts:
         met.update(verdict.met)
@@ -112,10 +128,20 @@ def test_the_usual_seeds_meet_every_kind_of_trouble() -> None:
     assert {kind: met[kind] for kind, least in OFTEN.items() if met[kind] < least} == {}
 
 
-def told(number: int, *labels: str, user: str = "u") -> Told:
-    event = {"messageId": f"m{number}", "userId": user, "traits": {"n": number}}
-    things = frozenset((number, label) for label in labels)
-    return Told(number=number, fate="delivered", things=things, people=(f"u:{user}",), event=event)
+SUBSCRIPTIONS: Final = {"attributes": "profile", "Step": "steps"}
+
+
+def told(number: int, label: str, user: str = "u") -> Told:
+    event = {"messageId": f"m{number}", "type": "identify", "userId": user, "traits": {"n": number}}
+    rows = {SUBSCRIPTIONS[label]: frozenset({(number, label)})}
+    return Told(number=number, rows=rows, people=(f"u:{user}",), event=event)
+
+
+def books(*events: Told, **changes: Any) -> Books:
+    """What the books say when all of these were delivered."""
+    ends = {(event.id, name): [("delivered", "")] for event in events for name in event.rows}
+    given: dict[str, Any] = {"totals": {("delivered", ""): len(events)}, "ends": ends, **changes}
+    return Books(**given)
 
 
 class Person:
@@ -125,53 +151,89 @@ class Person:
         self.custom = custom
 
 
-FINE = {("delivered", ""): 2}
+BOTH: Final = (told(0, "attributes"), told(1, "Step"))
 
 
 def test_the_judge_is_content_when_all_is_well() -> None:
     """Two events, taken in and answered."""
-    judge = Judge([told(0, "attributes"), told(1, "Step")])
+    judge = Judge(BOTH)
     judge.taken([(0, "attributes"), (1, "Step")])
     judge.answered([(0, "attributes"), (1, "Step")])
-    assert judge.verdict(FINE, [], lambda user: Person(n=0)) == []
+    assert judge.verdict(books(*BOTH), lambda user: Person(n=0)) == []
 
 
 @pytest.mark.parametrize(
-    ("taken", "answered", "totals", "found", "complaint"),
+    ("taken", "answered", "changes", "found", "complaint"),
     [
-        ([0], [0], FINE, 0, "never arrived"),
-        ([0, 1, 1], [], FINE, 0, "nobody told"),
-        ([0, 1], [0, 1], {("delivered", ""): 1}, 0, "events ended as"),
-        ([1, 0], [0, 1], FINE, 0, "was taken in after something of event 1"),
-        ([0, 1, 0], [], FINE, 0, "stays from before event 0"),
-        ([0, 1], [0, 1], FINE, 5, "the fold of the events is"),
+        ([0], [0], {}, 0, "never arrived"),
+        ([0, 1, 1], [], {}, 0, "nobody told"),
+        ([0, 1], [0, 1], {"totals": {("delivered", ""): 1}}, 0, "events ended as"),
+        (
+            [0, 1],
+            [0, 1],
+            {"ends": {("m0", "profile"): [("delivered", "")]}},
+            0,
+            "ended as [] and died 0 times",
+        ),
+        ([1, 0], [0, 1], {}, 0, "was taken in after something of event 1"),
+        ([0, 1, 0], [], {}, 0, "stays from before event 0"),
+        ([0, 1], [0, 1], {}, 5, "the fold of the events is"),
     ],
 )
 def test_the_judge_notices(
-    taken: list[int], answered: list[int], totals: Any, found: int, complaint: str
+    taken: list[int], answered: list[int], changes: dict[str, Any], found: int, complaint: str
 ) -> None:
     """Loss, a wrong book, overtaking, an old value that came last, a wrong profile; doubt is no fault."""
     labels = ("attributes", "Step")
-    judge = Judge([told(0, "attributes"), told(1, "Step")])
+    judge = Judge(BOTH)
     for number in taken:
         judge.taken([(number, labels[number])])
     judge.answered([(number, labels[number]) for number in answered])
-    faults = judge.verdict(totals, [], lambda user: Person(n=found))
-    assert (complaint in "\n".join(faults)) if complaint else faults == []
+    faults = judge.verdict(books(*BOTH, **changes), lambda user: Person(n=found))
+    assert complaint in "\n".join(faults)
 
 
 def test_the_judge_wants_to_be_told_of_what_came_twice() -> None:
     """A doubt that nobody tells is a fault; where such events are held, none comes twice at all."""
+    step = told(0, "Step")
     for holds, doubts, complaint in (
-        (False, ["m0"], ""),
-        (False, [], "nobody told"),
-        (True, ["m0"], "again"),
+        (False, {"m0"}, ""),
+        (False, (), "nobody told"),
+        (True, {"m0"}, "again"),
     ):
-        judge = Judge([told(0, "Step")], holds=holds)
+        judge = Judge([step], holds=holds)
         judge.taken([(0, "Step")])
         judge.taken([(0, "Step")])
-        faults = "\n".join(judge.verdict({("delivered", ""): 1}, [], lambda user: None, doubts))
+        faults = "\n".join(judge.verdict(books(step, doubts=frozenset(doubts)), lambda user: None))
         assert (complaint in faults) if complaint else not faults
+
+
+@pytest.mark.parametrize(
+    ("policy", "arrived", "complaint"),
+    [
+        ("drop", [], ""),
+        ("drop", [0], "arrived and should not have"),
+        ("warn", [], "was left out for the budget"),
+        ("hold", [0, 0], "left though 1 of 1 points were spent"),
+    ],
+)
+def test_the_judge_knows_what_a_cap_may_do(
+    policy: Literal["warn", "hold", "drop"], arrived: list[int], complaint: str
+) -> None:
+    """What was dropped is not at Braze; only a cap that drops drops; nothing new leaves once it is spent."""
+    events = [msgspec.structs.replace(told(number, "Step"), event=_step(number)) for number in range(2)]
+    judge = Judge(events, cap=Cap(limit=1, event="Step", policy=policy))
+    for number in (0, 1)[: len(arrived)]:
+        judge.leaves([(number, "Step")])
+        judge.taken([(number, "Step")])
+        judge.answered([(number, "Step")])
+    ends = {(event.id, "steps"): [("filtered", OVER_BUDGET)] for event in events}
+    faults = judge.verdict(Books(totals={("filtered", OVER_BUDGET): 2}, ends=ends), lambda user: None)
+    assert (complaint in "\n".join(faults)) if complaint else faults == []
+
+
+def _step(number: int) -> dict[str, Any]:
+    return {"messageId": f"m{number}", "type": "track", "event": "Step", "userId": "u"}
 
 
 def test_the_judge_notices_what_is_sent_again_though_it_was_answered() -> None:

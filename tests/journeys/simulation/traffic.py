@@ -5,20 +5,18 @@ carry it as ``n``. A *thing* is one object at Braze: ``(number, label)``, where 
 the name of the Braze event, or a product.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from typing import Any, Final
 
 import msgspec
 import orjson
 from tests.journeys.simulation.people import Population
-from tests.runtime.house import bind
 
 from segue.engine import intake
 from segue.engine.moment import iso
-from segue.engine.plan import BoundDestination
 from segue.model.event import Record
-from segue.model.workspace import Delivery, Source, Subscription
+from segue.model.workspace import Source
 
 Thing = tuple[int, str]
 
@@ -36,44 +34,91 @@ NEVER_FITS: Final = "x" * 990
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """One event that was told to us.
 
-    fate    how it must end: delivered | filtered | duplicate | dead
-    things  what must be at Braze in the end, each once
-    dead    how many dead letters it must leave
+    rows    what its row of each subscription must leave at Braze, each thing once
+    doomed  the subscriptions whose row is refused for good
+    end     how it ends when it has no rows: filtered | duplicate
     people  the identities whose order it keeps
     when    the time its attributes count from, milliseconds since the epoch
     """
 
     number: int
-    fate: str
-    things: frozenset[Thing] = frozenset()
-    dead: int = 0
+    rows: Mapping[str, frozenset[Thing]] = {}
+    doomed: frozenset[str] = frozenset()
+    end: str = ""
     people: tuple[str, ...]
     event: dict[str, Any]
     when: int = 0
 
     @property
-    def says_little(self) -> bool:
-        """Whether it is an identify that may have nothing to send, and then ends filtered."""
-        return self.fate == "delivered" and not self.things and self.event["type"] == "identify"
+    def id(self) -> str:
+        """Its messageId."""
+        return str(self.event["messageId"])
+
+    @property
+    def bad(self) -> frozenset[str]:
+        """The subscriptions whose row Braze refuses until somebody mends that there."""
+        if POISON not in {*self.event.get("traits", ()), *self.event.get("properties", ())}:
+            return frozenset()
+        return frozenset(name for name, things in self.rows.items() if things) - self.doomed
+
+    @property
+    def things(self) -> frozenset[Thing]:
+        """Everything it may leave at Braze."""
+        return frozenset(
+            thing for name, things in self.rows.items() if name not in self.doomed for thing in things
+        )
+
+
+class Act(msgspec.Struct, frozen=True):
+    """What somebody does.
+
+    rows    what each subscription's row leaves at Braze, by label
+    doomed  the subscriptions whose row is refused for good
+    end     how it ends without rows
+    """
+
+    event: dict[str, Any]
+    rows: Mapping[str, tuple[str, ...]] = {}
+    doomed: tuple[str, ...] = ()
+    end: str = ""
 
 
 class Crowd:
     """Some people who act at random.
 
     told        everything they did so far, in order
-    is_social   visitors describe themselves and log in, and people are merged
+    unwelcome   who Braze refuses to log in on which device
+    age         a number that grows when the pipeline starts anew; returned: events sent again after that
+    is_social   visitors describe themselves and log in, and people are merged; in half of these crowds only
+                visitors who are there, and then people and visitors speak of the same things: of others
+                nobody can know whose a value is
     """
 
     def __init__(
-        self, chance: Random, *, people: int = 6, poison: float = 0.03, is_social: bool = False
+        self,
+        chance: Random,
+        *,
+        people: int = 6,
+        devices: int = 4,
+        poison: float = 0.03,
+        is_social: bool = False,
     ) -> None:
         self._chance = chance
         self._people = people
+        self._devices = devices
         self._poison = poison
+        self._is_social = is_social
+        self._is_exact = is_social and chance.random() < 0.5
         self._acts = _ACTS | (_SOCIAL_ACTS if is_social else {})
         self._weights = [chance.random() + 0.1 for _ in self._acts]
         self._orders = 1
+        self._moments: set[int] = set()
+        self._logged_in: set[str] = set()
+        self._ages: list[int] = []
         self.told: list[Told] = []
+        self.unwelcome = frozenset((f"user-{chance.randrange(people)}", f"device-{n}") for n in (0, 3))
+        self.age = 0
+        self.returned = 0
 
     def act(self, now_ms: int, count: int) -> list[Record]:
         """What they do next, as the log keeps it."""
@@ -81,15 +126,15 @@ class Crowd:
         acts = self._chance.choices(list(self._acts.values()), self._weights, k=count)
         begun = len(self.told)
         events = []
-        for index, act in enumerate(acts):
+        for index, choose in enumerate(acts):
             number = begun + index
-            event, fate, labels, dead = act(self, number)
-            event = {"messageId": f"m{number}", **event}
+            act = choose(self, number)
+            event = {"messageId": f"m{number}", **act.event}
             when = now_ms
             if event["type"] == "identify" and "timestamp" not in event:
                 when = self._happened(event, now_ms, (self._orders + index) // 1_000_000)
             events.append(event)
-            self._tell(number, event, fate, labels, dead, when)
+            self._tell(number, event, act, when)
         admission = intake.read(
             orjson.dumps({"batch": events}),
             kind="",
@@ -105,37 +150,42 @@ class Crowd:
         return admission.accepted
 
     def _happened(self, event: dict[str, Any], now_ms: int, received_ms: int) -> int:
-        """Give some events a time of their own: late ones, and clocks that are ahead, a little or too far."""
+        """Give some events a time of their own: late ones, and clocks that are ahead, a little or too far.
+        One that may be tried again much later has a time nobody else has: of two of a time the later one
+        stays."""
         luck = self._chance.random()
-        if luck < 0.6:
+        is_bad = POISON in event["traits"]
+        if luck < 0.6 and not is_bad:
+            self._moments.add(now_ms)
             return now_ms
-        when = now_ms + (self._chance.randrange(-90_000, 60_000) if luck < 0.95 else 3_600_000)
+        if is_bad:
+            when = now_ms - self._chance.randrange(90_000)
+        else:
+            when = now_ms + (self._chance.randrange(-90_000, 60_000) if luck < 0.95 else 3_600_000)
+        while when in self._moments:
+            when -= 1
         event["timestamp"] = iso(when)
-        return when if when <= received_ms + AHEAD_MS else received_ms
+        found = when if when <= received_ms + AHEAD_MS else received_ms
+        self._moments.add(found)
+        return found
 
-    def _tell(
-        self,
-        number: int,
-        event: dict[str, Any],
-        fate: str,
-        labels: tuple[str, ...],
-        dead: int,
-        when: int,
-    ) -> None:
-        people = tuple(letter + event[name] for letter, name in _NAMES if name in event)
+    def _tell(self, number: int, event: dict[str, Any], act: Act, when: int) -> None:
+        self._ages.append(self.age)
         self.told.append(
             Told(
                 number=number,
-                fate=fate,
-                things=frozenset((number, label) for label in labels),
-                dead=dead,
-                people=people,
+                rows={
+                    name: frozenset((number, label) for label in labels) for name, labels in act.rows.items()
+                },
+                doomed=frozenset(act.doomed),
+                end=act.end,
+                people=tuple(letter + event[name] for letter, name in _NAMES if name in event),
                 event=event,
                 when=when,
             )
         )
 
-    # -- what somebody can do: (event, fate, labels, dead letters)
+    # -- what somebody can do
 
     def _who(self) -> dict[str, str]:
         person = self._chance.randrange(self._people)
@@ -143,21 +193,41 @@ class Crowd:
         if known < 0.7:
             return {"userId": f"user-{person}"}
         if known < 0.85:
-            return {"userId": f"user-{person}", "anonymousId": f"device-{person % 4}"}
-        return {"anonymousId": f"device-{person % 4}"}
+            return {"userId": f"user-{person}", "anonymousId": f"device-{person % self._devices}"}
+        if self._is_somebody(f"device-{person % self._devices}"):
+            return {"userId": f"user-{person}"}
+        return {"anonymousId": f"device-{person % self._devices}"}
+
+    def _is_somebody(self, device: str) -> bool:
+        """Whether what a visitor does would have to wait for the events of the people they have been, of whom
+        the call does not tell."""
+        return device in self._logged_in
 
     def _bad(self) -> dict[str, bool]:
         return {POISON: True} if self._chance.random() < self._poison else {}
 
-    def _identify(self, number: int) -> "Act":
+    def _identify(self, number: int) -> Act:
         person = self._chance.randrange(self._people)
         who = {"userId": f"user-{person}"}
-        if self._chance.random() < 0.3:
-            who["anonymousId"] = f"device-{person % 4}"
-        bad = self._bad()
-        traits = {"n": number, f"mood{self._chance.randrange(3)}": number, **self._habits(), **bad}
+        if self._chance.random() < 0.3 and self._may_log_in(f"device-{person % self._devices}"):
+            who["anonymousId"] = f"device-{person % self._devices}"
+        traits = {"n": number, f"mood{self._chance.randrange(3)}": number, **self._habits(), **self._bad()}
+        if self._is_exact and self._chance.random() < 0.3:
+            traits[f"theme{self._chance.randrange(2)}"] = number
         event = {"type": "identify", **who, "traits": traits}
-        return (event, "dead", (), 1) if bad else (event, "delivered", ("attributes",), 0)
+        rows = {"profile": ("attributes",)}
+        if not self._is_social or len(who) == 1:
+            return Act(event, rows)
+        return Act(event, {"log-in": (), **rows}, self._refused("log-in", **who))
+
+    def _may_log_in(self, device: str) -> bool:
+        return not self._is_exact or population(self.told).sees(device)
+
+    def _refused(self, row: str, userId: str, anonymousId: str) -> tuple[str, ...]:  # noqa: N803 - as in events
+        if (userId, anonymousId) in self.unwelcome:
+            return (row,)
+        self._logged_in.add(anonymousId)
+        return ()
 
     def _habits(self) -> dict[str, Any]:
         """What is said again and again, and seldom differs."""
@@ -171,98 +241,111 @@ class Crowd:
             }
         return habits
 
-    def _habit(self, number: int) -> "Act":
+    def _habit(self, number: int) -> Act:
         """Says nothing that tells one event from another, and often nothing new."""
         who = {"userId": f"user-{self._chance.randrange(self._people)}"}
-        return {"type": "identify", **who, "traits": self._habits() or {"plan": "plus"}}, "delivered", (), 0
+        traits = self._habits() or {"plan": "plus"}
+        return Act({"type": "identify", **who, "traits": traits}, {"profile": ()})
 
-    def _visit(self, number: int) -> "Act":
+    def _visit(self, number: int) -> Act:
         """A visitor says something of themselves; they have a profile by it."""
-        who = {"anonymousId": f"device-{self._chance.randrange(4)}"}
-        event = {"type": "identify", **who, "traits": {f"theme{self._chance.randrange(2)}": number}}
-        return event, "delivered", ("attributes",), 0
+        device = self._chance.randrange(4)
+        if self._is_somebody(f"device-{device}"):
+            return self._habit(number)
+        theme = self._chance.randrange(2) if self._is_exact else device
+        event = {"type": "identify", "anonymousId": f"device-{device}", "traits": {f"theme{theme}": number}}
+        return Act(event, {"visitors": ("attributes",)})
 
-    def _claim(self, number: int) -> "Act":
+    def _claim(self, number: int) -> Act:
         """A server's alias call: that visitor was this person."""
         user, device = f"user-{self._chance.randrange(self._people)}", f"device-{self._chance.randrange(4)}"
-        return {"type": "alias", "userId": user, "previousId": device}, "delivered", (), 0
+        if not self._may_log_in(device):
+            return self._habit(number)
+        event = {"type": "alias", "userId": user, "previousId": device}
+        return Act(event, {"claim": ()}, self._refused("claim", user, device))
 
-    def _merge(self, number: int) -> "Act":
+    def _merge(self, number: int) -> Act:
         """Of two people, the second of whom is there: else Braze does nothing, which nobody can know who has
         not made everybody."""
         gone, kept = self._chance.sample(range(self._people), 2)
         if not population(self.told).knows(f"user-{kept}"):
             return self._habit(number)
         event = {"type": "track", "event": "Merged", "userId": f"user-{kept}"}
-        return {**event, "properties": {"gone": f"user-{gone}"}}, "delivered", (), 0
+        return Act({**event, "properties": {"gone": f"user-{gone}"}}, {"merges": ()})
 
-    def _step(self, number: int) -> "Act":
-        bad = self._bad()
-        event = {"type": "track", "event": "Step", **self._who(), "properties": {"n": number, **bad}}
-        return (event, "dead", (), 1) if bad else (event, "delivered", ("Step",), 0)
+    def _stranger(self, number: int) -> Act:
+        """Logs in with a userId Braze refuses, on somebody's device."""
+        device = f"device-{self._chance.randrange(4)}"
+        if not self._may_log_in(device):
+            return self._misfit(number)
+        who = {"userId": NEVER_FITS + str(number % 2), "anonymousId": device}
+        event = {"type": "identify", **who, "traits": {f"theme{self._chance.randrange(2)}": number}}
+        rows = {"log-in": (), "profile": ("attributes",)}
+        return Act(event, rows, tuple(rows))
 
-    def _both(self, number: int) -> "Act":
+    def _step(self, number: int) -> Act:
+        properties = {"n": number, **self._bad()}
+        event = {"type": "track", "event": "Step", **self._who(), "properties": properties}
+        return Act(event, {"steps": ("Step",)})
+
+    def _both(self, number: int) -> Act:
         """Two subscriptions want this one."""
-        bad = self._bad()
-        event = {"type": "track", "event": "Both", **self._who(), "properties": {"n": number, **bad}}
-        return (event, "dead", (), 2) if bad else (event, "delivered", ("Both", "Echo"), 0)
+        properties = {"n": number, **self._bad()}
+        event = {"type": "track", "event": "Both", **self._who(), "properties": properties}
+        return Act(event, {"steps": ("Both",), "echo": ("Echo",)})
 
-    def _order(self, number: int) -> "Act":
+    def _order(self, number: int) -> Act:
         count = self._chance.choice((1, 1, 2, 3, 12))
         products = [{"product_id": f"p{number}-{index}", "price": 1.5} for index in range(count)]
-        event = {
-            "type": "track",
-            "event": "Order Completed",
-            **self._who(),
-            "properties": {"n": number, "products": products},
-        }
-        return event, "delivered", tuple(f"p{number}-{index}" for index in range(count)), 0
+        properties = {"n": number, "products": products}
+        event = {"type": "track", "event": "Order Completed", **self._who(), "properties": properties}
+        return Act(event, {"orders": tuple(f"p{number}-{index}" for index in range(count))})
 
-    def _order_without_price(self, number: int) -> "Act":
+    def _order_without_price(self, number: int) -> Act:
         products = [{"product_id": "tea", "price": "a lot"}]
         properties = {"n": number, "products": products}
         event = {"type": "track", "event": "Order Completed", **self._who(), "properties": properties}
-        return event, "dead", (), 1
+        return Act(event, {"orders": ()}, ("orders",))
 
-    def _page(self, number: int) -> "Act":
-        return {"type": "page", **self._who(), "properties": {"n": number}}, "filtered", (), 0
+    def _page(self, number: int) -> Act:
+        return Act({"type": "page", **self._who(), "properties": {"n": number}}, end="filtered")
 
-    def _misfit(self, number: int) -> "Act":
+    def _misfit(self, number: int) -> Act:
         who = {"userId": NEVER_FITS + str(number % 3)}
         event = {"type": "track", "event": "Step", **who, "properties": {"n": number}}
-        return event, "dead", (), 1
+        return Act(event, {"steps": ("Step",)}, ("steps",))
 
-    def _again(self, number: int) -> "Act":
+    def _again(self, number: int) -> Act:
         """The sender was not sure and sends an event a second time."""
         if not self.told:
             return self._step(number)
-        return self._chance.choice(self.told[-50:]).event, "duplicate", (), 0
+        told = self._chance.choice(self.told[-50:])
+        self.returned += self._ages[told.number] < self.age
+        return Act(told.event, end="duplicate")
 
 
-def population(told: Iterable[Told]) -> Population:
-    """Who is who after these events, as Braze's rules have it."""
+def population(told: Iterable[Told], landed: Callable[[Told, str], bool] | None = None) -> Population:
+    """Who is who after these events, as Braze's rules have it. landed: whether the row of a subscription was
+    taken in; without it, all are that Braze takes."""
     people = Population()
     for each in told:
-        if each.fate not in ("delivered", "dead"):
-            continue
         event = each.event
         user, device = event.get("userId", ""), event.get("anonymousId", "")
-        if event["type"] == "alias":
-            people.join(user, event["previousId"])
-        elif event.get("event") == "Merged":
-            people.merge(event["properties"]["gone"], user)
-        elif event["type"] == "identify":
-            if user and device:
-                people.join(user, device)
-            if each.fate == "delivered":
-                person = people.person(user) if user else people.visitor(device)
-                person.describe(event["traits"], each.when)
-        elif each.fate == "delivered":
-            (people.person(user) if user else people.visitor(device)).steps.append(each.number)
+        for name in each.rows:
+            if name in each.doomed | each.bad if landed is None else not landed(each, name):
+                continue
+            person = people.person if user else people.visitor
+            match name:
+                case "log-in" | "claim":
+                    people.join(user, device or event["previousId"])
+                case "merges":
+                    people.merge(event["properties"]["gone"], user)
+                case "profile" | "visitors":
+                    person(user or device).describe(event["traits"], each.when)
+                case _:
+                    person(user or device).steps.append(each.number)
     return people
 
-
-Act = tuple[dict[str, Any], str, tuple[str, ...], int]
 
 _NAMES: Final = (("u:", "userId"), ("a:", "anonymousId"))
 
@@ -279,99 +362,9 @@ _ACTS: Final = {
     "again": Crowd._again,
 }
 
-_SOCIAL_ACTS: Final = {"visit": Crowd._visit, "claim": Crowd._claim, "merge": Crowd._merge}
-
-
-def _alias(path: str) -> dict[str, Any]:
-    return {"alias_name": {"@path": path}, "alias_label": "device"}
-
-
-def _log_in(id: str, trigger: str, path: str) -> Subscription:
-    mapping = {"external_id": {"@path": "$.userId"}, "user_alias": _alias(path), "merge_behavior": "merge"}
-    return Subscription(id=id, action="identify-user", trigger=trigger, mapping=mapping)
-
-
-SOCIAL: Final = (
-    _log_in("log-in", 'type = "identify" and userId != null and anonymousId != null', "$.anonymousId"),
-    _log_in("claim", 'type = "alias"', "$.previousId"),
-    Subscription(
-        id="visitors",
-        action="update-user-profile",
-        trigger='type = "identify" and userId = null',
-        mapping={
-            "user_alias": _alias("$.anonymousId"),
-            "_update_existing_only": False,
-            "custom_attributes": {"@path": "$.traits"},
-        },
-    ),
-    Subscription(
-        id="merges",
-        action="merge-users",
-        trigger='type = "track" and event = "Merged"',
-        mapping={
-            "identifier_to_merge": {"external_id": {"@path": "$.properties.gone"}},
-            "identifier_to_keep": {"external_id": {"@path": "$.userId"}},
-        },
-    ),
-)
-"""What a workspace has that sends visitors too."""
-
-
-def destination(delivery: Delivery, batch_size: int, *, is_social: bool = False) -> BoundDestination:
-    """Braze as the crowd's events expect it: four subscriptions, requests of at most so many objects."""
-    size = {"batch_size": batch_size, "enable_batching": True}
-    who: dict[str, Any] = {
-        "external_id": {"@path": "$.userId"},
-        "user_alias": _alias_of_the_nameless(),
-    }
-    event = {"time": {"@path": "$.timestamp"}, "properties": {"@path": "$.properties"}}
-    if is_social:
-        who["_update_existing_only"] = False
-    steps = {**who, **event, "name": {"@path": "$.event"}, **size}
-    products = {
-        "@arrayPath": [
-            "$.properties.products",
-            {"product_id": {"@path": "$.product_id"}, "price": {"@path": "$.price"}},
-        ]
-    }
-    return bind(
-        (
-            *(SOCIAL if is_social else ()),
-            Subscription(
-                id="profile",
-                action="update-user-profile",
-                trigger='type = "identify" and userId != null',
-                mapping={
-                    "external_id": {"@path": "$.userId"},
-                    "custom_attributes": {"@path": "$.traits"},
-                    **size,
-                },
-            ),
-            Subscription(
-                id="steps",
-                action="track-event",
-                trigger='type = "track" and event != "Order Completed" and event != "Merged"',
-                mapping=steps,
-            ),
-            Subscription(
-                id="echo",
-                action="track-event",
-                trigger='type = "track" and event = "Both"',
-                mapping={**steps, "name": "Echo"},
-            ),
-            Subscription(
-                id="orders",
-                action="track-purchase",
-                trigger='type = "track" and event = "Order Completed"',
-                mapping={**who, **event, "products": products, **size},
-            ),
-        ),
-        delivery=delivery,
-    )
-
-
-def _alias_of_the_nameless() -> dict[str, Any]:
-    """Who has no userId goes by the name of their device."""
-    return {
-        "@if": {"exists": {"@path": "$.userId"}, "then": None, "else": _alias("$.anonymousId")},
-    }
+_SOCIAL_ACTS: Final = {
+    "visit": Crowd._visit,
+    "claim": Crowd._claim,
+    "merge": Crowd._merge,
+    "stranger": Crowd._stranger,
+}
