@@ -81,7 +81,7 @@ def test_drift_is_found_and_mended_while_segue_runs(shop: Path) -> None:
             ("external_id:u9", "home"): {"city": "Rome"},
         }
         one = segue("drift", "braze", "--person", "u7", folder=shop, **at)
-        assert (one.code, "Mend them with: segue drift braze --repair" in one.out) == (1, True)
+        assert (one.code, "Mend them with: segue drift braze --person u7 --repair" in one.out) == (1, True)
         mended = segue("drift", "braze", "--budget", "2500", "--repair", folder=shop, **at)
         assert (mended.code, "2 objects will be sent again" in mended.out) == (0, True)
         until(lambda: custom(process, "u7")["plan"] == "plus")

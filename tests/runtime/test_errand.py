@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from tests.engine.limited_partner import START
 from tests.runtime.house import bind
 from tests.runtime.turns import Process
@@ -76,3 +77,19 @@ async def test_where_nothing_ever_ran_no_folder_is_made(tmp_path: Path) -> None:
         await sender.send(REQUEST)
     assert wire.sent == 1
     assert not settings.data.exists()
+
+
+async def test_a_command_beside_a_courier_prints_nothing_but_its_answer(tmp_path: Path) -> None:
+    """That others use the budget too is news for a courier's log, not for who reads JSON from a command."""
+    data = tmp_path / "data"
+    data.mkdir()
+    clock, wire, bound = HandClock(round(START * 1000)), Wire(), bind()
+    courier = Process(data, 1, account_name(bound))
+    courier.round(START)
+    with capture_logs() as lines:
+        async with errand(read_settings(tmp_path, {}, data=data), bound, clock, wire) as sender:
+            sending = asyncio.ensure_future(sender.send(REQUEST))
+            await clock.advance(61)
+            assert (await sending).status == 201
+    courier.exchange.close()
+    assert lines == []

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -70,7 +72,7 @@ def drift(
     if as_json:
         print_json(found)
     else:
-        _print(found, destination)
+        _print(found, destination, person or ())
     if found.drifts and not repair:
         raise typer.Exit(1)
 
@@ -92,7 +94,7 @@ def refresh(destination: Where, person: Who = None, config: Config = None) -> No
     out.print(f"The next update of {whom} travels whole, from within a second of Segue running.")
 
 
-def _print(found: Audited, destination: str) -> None:
+def _print(found: Audited, destination: str, people: Sequence[str]) -> None:
     if found.drifts:
         shown = table("person", "attribute", "acknowledged", "at the partner")
         for each in found.drifts[:SHOWN]:
@@ -119,13 +121,14 @@ def _print(found: Audited, destination: str) -> None:
     if found.unknown:
         told.append(f"{found.unknown:,} of whom nothing is known")
     out.print(", ".join(told) + ".")
-    if found.repaired or found.refreshed:
-        out.print(
-            f"{plural(found.repaired, 'object')} will be sent again within a second of Segue running; "
-            f"of {found.refreshed:,} the next update travels whole."
-        )
-    elif found.drifts:
-        out.print(f"Mend them with: segue drift {destination} --repair", style="cyan")
+    if found.repaired:
+        out.print(f"{plural(found.repaired, 'object')} will be sent again within a second of Segue running.")
+    if found.refreshed:
+        whom = plural(found.refreshed, "person").replace("persons", "people")
+        out.print(f"The next update of {whom} travels whole: what was acknowledged cannot be said again.")
+    if found.drifts and not (found.repaired or found.refreshed):
+        named = "".join(f" --person {shlex.quote(each)}" for each in people)
+        out.print(f"Mend them with: segue drift {destination}{named} --repair", style="cyan")
 
 
 def add_to(app: typer.Typer) -> None:

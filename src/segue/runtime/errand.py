@@ -85,7 +85,7 @@ async def errand(
     account = Accounts(clock).of(destination)
     exchange = None
     if settings.data.is_dir():  # where nothing ever ran there is nobody to share with
-        exchange = Exchange(settings.data / PACE_FILE, {account.name: account}, clock)
+        exchange = Exchange(settings.data / PACE_FILE, {account.name: account}, clock, is_guest=True)
     try:
         if sender is not None:
             yield Errand(sender, account, exchange, clock, patience_seconds)

@@ -33,15 +33,19 @@ class Exchange:
     """One process's part in it.
 
     accounts  by name; one with none has nothing to share and opens nothing
+    is_guest  of a command, which finds others at work as a matter of course and says nothing of it
     """
 
-    def __init__(self, path: Path, accounts: Mapping[str, Account], clock: Clock) -> None:
+    def __init__(
+        self, path: Path, accounts: Mapping[str, Account], clock: Clock, *, is_guest: bool = False
+    ) -> None:
         self.process = uuid.uuid4().hex
         self.others: frozenset[str] = frozenset()
         """Processes that are at work now."""
         self._path = path
         self._accounts = dict(accounts)
         self._clock = clock
+        self._is_guest = is_guest
         self._board: PaceBoard | None = None
         self._told_ms: int | None = None
         self._is_alone = False  # the board cannot be used
@@ -95,7 +99,8 @@ class Exchange:
         else:
             others = board.others(self.process, now_ms)
         if others and not self.others:
-            log.info("budget_shared", count=len(others) + 1)
+            if not self._is_guest:
+                log.info("budget_shared", count=len(others) + 1)
             for account in self._accounts.values():
                 account.share(board)
         elif self.others and not others:
