@@ -1,20 +1,26 @@
 """What the partner has of each person: nothing older is sent, and, where asked for, only what changed."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import orjson
 import pytest
 from tests.runtime.house import Desk, Wire, bind, opened, records
 
+from segue.engine.line import Waiting
 from segue.engine.moment import iso
 from segue.engine.plan import BoundDestination
 from segue.engine.points import Spending
-from segue.io.storage.state import StateReader
-from segue.model.delivery import STALE, UNCHANGED, Receipt, Request, Response, read_note
+from segue.engine.travel import Travel
+from segue.io.storage.journal import Found
+from segue.io.storage.state import State, StateReader
+from segue.model.delivery import STALE, UNCHANGED, Receipt, Request, Response, Row, read_note
 from segue.model.errors import StorageUnavailable
 from segue.model.workspace import Delivery, Subscription
 from segue.runtime.courier import Courier
+from segue.runtime.memory import Memory
 
 START_MS = 1_790_000_000_000
 
@@ -254,6 +260,50 @@ async def test_a_log_in_the_partner_refused_has_joined_nobody(
     await tell(desk, destination, identify(5, 6, "ada", theme="light"))
     assert (await desk.wire.profile("stranger"))["custom_attributes"] == {"theme": "light"}
     assert (await desk.wire.profile("ada"))["custom_attributes"] == {"theme": "dark"}
+
+
+async def test_what_is_recalled_is_known_before_anything_else_is_made(desk: Desk) -> None:
+    """Also for a request that is made while a checkpoint is taking it in, and waits for the state."""
+    state = await State.open(desk.folder / "braze.db")
+    memory = Memory(bind(), state, desk.telemetry)
+    await memory.start(Found())
+    read, reading, going_on = state.profiles, asyncio.Event(), asyncio.Event()
+
+    async def slowly(people: Sequence[str]) -> dict[str, bytes]:
+        if not reading.is_set():
+            reading.set()
+            await going_on.wait()
+        return await read(people)
+
+    state.profiles = slowly  # type: ignore[method-assign]  # a disk that takes its time once
+    memory.recall(_row(1, 20, plan="plus"))
+    checkpoint = asyncio.create_task(memory.catch_up())
+    await reading.wait()
+    late = Waiting(row=_row(2, 10, plan="free"), travel=Travel("update-user-profile"), people=(), since=0.0)
+    packing = asyncio.create_task(memory.pack([late]))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    going_on.set()
+    parcel = await packing
+    assert [each.reason for each in parcel.left_out] == [STALE]
+    await checkpoint
+    await state.close()
+
+
+def _row(number: int, at: int, **traits: Any) -> Row:
+    return Row(
+        destination="braze",
+        subscription="profile",
+        action="update-user-profile",
+        lane=0,
+        offset=number,
+        order=(START_MS + 60_000) * 1_000_000,
+        person="u:u1",
+        message_id=f"i{number}",
+        kind="identify",
+        event_ms=START_MS + at * 1000,
+        items=(orjson.dumps({"external_id": "u1", **traits}),),
+    )
 
 
 async def test_a_state_that_cannot_be_read_loses_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

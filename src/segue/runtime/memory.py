@@ -10,6 +10,7 @@ batches, off the loop, and what changed is handed to the checkpoint. A destinati
 of people costs nothing. All calls may raise StorageUnavailable where they wait; nothing is lost by it.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
@@ -76,6 +77,7 @@ class Memory:
         self._profiles: Profiles | None = None
         self._first = ""
         self._recalled: list[Row] = []
+        self._catching_up = asyncio.Lock()
         self._resending: dict[int, int] = {}  # command -> rows not settled
         self._resent: list[int] = []
         self._is_dirty = False
@@ -187,21 +189,8 @@ class Memory:
     async def catch_up(self) -> None:
         """Take in what was recalled, in its order, who has become one with whom, and whom events and
         purchases that have arrived show to be there. Before anything is packed or written."""
-        profiles = self._profiles
-        while self._recalled and profiles is not None:
-            rows, self._recalled = self._recalled, []
-            try:
-                await self.load(rows)
-            except BaseException:
-                self._recalled[:0] = rows
-                raise
-            for row in rows:
-                for disturbance in self._disturbances([row]):
-                    profiles.disturb(disturbance)
-                for item in row.items if row.action in self._describing else ():
-                    profiles.presume(update(row, item))
-                for item in row.items if row.action not in self._disturbing else ():
-                    profiles.prove(item)
+        async with self._catching_up:  # whoever packs meanwhile must not find it half done
+            await self._catch_up()
 
     async def take(self, commands: Iterable[Command]) -> tuple[list[Departure], list[int]]:
         """Carry out what others ask for; gives rows to send, and the ids of what is done with the next
@@ -255,6 +244,23 @@ class Memory:
         return self._profiles.known(f"{self._first}{user_id}") if self._profiles is not None else {}
 
     # -- below
+
+    async def _catch_up(self) -> None:
+        profiles = self._profiles
+        while self._recalled and profiles is not None:
+            rows, self._recalled = self._recalled, []
+            try:
+                await self.load(rows)
+            except BaseException:
+                self._recalled[:0] = rows
+                raise
+            for row in rows:
+                for disturbance in self._disturbances([row]):
+                    profiles.disturb(disturbance)
+                for item in row.items if row.action in self._describing else ():
+                    profiles.presume(update(row, item))
+                for item in row.items if row.action not in self._disturbing else ():
+                    profiles.prove(item)
 
     async def _refresh(self, profiles: Profiles, people: Sequence[str]) -> None:
         await self._load(people)
