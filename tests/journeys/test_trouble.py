@@ -231,3 +231,27 @@ def test_a_courier_stopped_for_a_while_finds_everything_when_it_is_back(tmp_path
             metrics = until(lambda: courier.settled(500), "the backlog is delivered")
             assert metrics.total("segue_events_delivered_total") == 500
     assert braze.count("events") == 500
+
+
+def test_a_courier_whose_disk_is_full_pauses_and_the_receiver_goes_on(tmp_path: Path, braze: Braze) -> None:
+    """What cannot be written down does not leave: the courier says so and waits, events are taken in all the
+    while, and with room again each arrives once, without a restart."""
+    with (
+        Segue(tmp_path, "--roles", "receiver", endpoint=braze.address, name="receiver") as receiver,
+        Segue(tmp_path, "--roles", "courier", name="courier") as courier,
+    ):
+        assert receiver.send([track("u1", "before")])[0] == 200
+        until(lambda: courier.settled(1), "the first is settled")
+        with limited(courier, 0):
+            assert receiver.send([track("u1", "meanwhile")])[0] == 200
+            checks = until(lambda: not (found := courier.readiness())["ready"] and found, "it is not ready")
+            reason = checks["checks"]["roles"]["reason"]
+            assert reason == "the courier of braze waits for its state to be writable"
+            assert receiver.readiness()["ready"] is True
+            assert receiver.send([track("u1", "later")])[0] == 200
+        until(lambda: courier.readiness()["ready"], "it is ready again")
+        metrics = until(lambda: courier.settled(3), "everything is settled")
+        assert metrics.total("segue_events_delivered_total") == 3
+        assert [one.stop() for one in (courier, receiver)] == [0, 0]
+    marks = [event["properties"]["mark"] for event in braze.everybody()["u1"]["events"]]
+    assert marks == ["before", "meanwhile", "later"]
