@@ -96,9 +96,11 @@ async def test_a_deletion_keeps_its_place_among_a_person_s_rows(desk: Desk) -> N
         await desk.stream.append(records(identify("u1", plan="old"), identify("u2", plan="old")))
         await _until(lambda: courier.waiting_rows == 2)
         await ask(desk, ["u1", "u9"])
-        await desk.stream.append(records(identify("u1", 1, plan="new")))
         await courier.checkpoint()
+        await desk.stream.append(records(identify("u1", 1, plan="new")))
+        courier.dispatcher.wake.set()  # the loop rests until its own checkpoint
         await _until(lambda: len(deleted(desk.wire)) == 2)
+        await _until(lambda: courier.ledger.read == 3 and courier.waiting_rows == 1)  # the new one is read
         courier.stop()
         await running
     urls = [sent.url.removeprefix(ADDRESS) for sent in desk.wire.sent]
@@ -246,8 +248,6 @@ async def test_a_courier_deletes_only_whose_lanes_it_reads(desk: Desk) -> None:
 
 
 async def _until(claim: Any) -> None:
-    for _ in range(20_000):
-        if claim():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("it did not come to that")
+    async with asyncio.timeout(20):
+        while not claim():  # noqa: ASYNC110 - a wire tells nobody
+            await asyncio.sleep(0.001)
