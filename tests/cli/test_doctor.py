@@ -25,7 +25,8 @@ def paused(folder: Path, process: Running) -> None:
 
 
 def limited(folder: Path, process: Running) -> None:
-    """Braze asks to wait for an hour."""
+    """Braze asks to wait for an hour. Right after a second began it is asked again at once, in case its clock
+    is behind ours, and then the destination is held: doctor names either."""
     fault = {"status": 429, "path": "/users/track", "header_style": "retry-after", "wait_seconds": 3600}
     control(process.addresses.sandbox, "POST", "/faults", fault)
 
@@ -44,13 +45,18 @@ def capped(folder: Path, process: Running) -> None:
 @pytest.mark.parametrize(
     ("halt", "text", "says", "remedy"),
     [
-        (paused, WORKSPACE, "paused by hand since 20", "segue resume braze lets it go on"),
-        (capped, CAPPED, "keeping rows back for a cap since 20", "raise it in budget.caps"),
-        (limited, WORKSPACE, "waiting for the partner's rate limit since 20", "fewer and fuller requests"),
+        (paused, WORKSPACE, ("paused by hand since 20",), ("segue resume braze lets it go on",)),
+        (capped, CAPPED, ("keeping rows back for a cap since 20",), ("raise it in budget.caps",)),
+        (
+            limited,
+            WORKSPACE,
+            ("waiting for the partner's rate limit since 20", "held by TOO_MANY_REQUESTS since 20"),
+            ("fewer and fuller requests", "a higher one is needed"),
+        ),
     ],
 )
 def test_doctor_names_what_keeps_a_destination_from_sending(
-    tmp_path: Path, halt: Any, text: str, says: str, remedy: str
+    tmp_path: Path, halt: Any, text: str, says: tuple[str, ...], remedy: tuple[str, ...]
 ) -> None:
     """With what waits and the remedy, beside a running Segue and after its stop."""
     folder = workspace(tmp_path / "shop", text)
@@ -69,8 +75,9 @@ def test_doctor_names_what_keeps_a_destination_from_sending(
                 break
     for told in (found, finding()):
         assert not told["ok"]
-        assert says in told["says"]
+        which = [words in told["says"] for words in says]
+        assert any(which)
         assert " waiting, the oldest for" in told["says"]
-        assert remedy in told["remedy"]
+        assert remedy[which.index(True)] in told["remedy"]
         assert "Nothing is lost before 20" in told["remedy"]
     assert segue("doctor", folder=folder).code == 1
