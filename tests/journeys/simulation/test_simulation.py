@@ -89,7 +89,7 @@ OFTEN: Final = {
     **dict.fromkeys(("answer: 500", "answer: 502", "answer: 503", "answer: 504"), 3),
     **dict.fromkeys(("taken in, and the answer: ECONNRESET", "taken in, and the answer: ETIMEDOUT"), 3),
     **dict.fromkeys(("calendar: set back", "calendar: set ahead", "taken in, and the answer: 504"), 1),
-    **dict.fromkeys(("cap warn", "cap hold", "cap drop", "left out: OVER_BUDGET"), 3),
+    **dict.fromkeys(("cap warn", "cap hold", "cap drop", "left out: OVER_BUDGET", "log: budget_holds"), 3),
     **dict.fromkeys(("Braze's calendar: set back", "Braze's calendar: set ahead"), 3),
     **dict.fromkeys(("Braze's calendar: set right", "console: letters taken back"), 1),
     **dict.fromkeys(("somebody at the console", "sent again after a restart"), 15),
