@@ -107,7 +107,7 @@ def workspace(page: str, braze: str) -> dict[str, Any]:
     }
 
 
-def until(ask: Callable[[], T], what: str, *, seconds: float = 10.0) -> T:
+def until(ask: Callable[[], T], what: str, *, seconds: float = 60.0) -> T:
     """Ask until the answer is true, and give it."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):
@@ -130,7 +130,7 @@ class Pages:
                 path = urlsplit(self.path).path
                 kind, body = "text/javascript", sdk
                 if path == "/hanging.js":
-                    pages.released.wait(20)
+                    pages.released.wait(60)
                 elif path != "/braze.js":
                     kind, body = "text/html; charset=utf-8", pages.page(path).encode()
                 self.send_response(200)

@@ -138,10 +138,10 @@ def furnish(folder: Path) -> None:
     asyncio.run(live())
 
 
-async def settled(process: Running, events: int) -> None:
+async def settled(process: Running, events: int, destination: str = "braze") -> None:
     """Return when so many events have been read and all of them are settled."""
-    async with asyncio.timeout(20):
-        ledger = process.house.couriers["braze"].ledger
+    async with asyncio.timeout(60):
+        ledger = process.house.couriers[destination].ledger
         while ledger.read < events or ledger.waiting:  # noqa: ASYNC110 - a ledger tells nobody
             await asyncio.sleep(0.005)
 
@@ -150,7 +150,7 @@ def control(sandbox: str, method: str, path: str, body: Any = None) -> Any:
     """Ask the sandbox's own API."""
     content = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{sandbox}/_sandbox{path}", data=content, method=method)  # noqa: S310 - ours
-    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - ours
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - ours
         return json.load(answer)
 
 
@@ -177,10 +177,10 @@ def beside(folder: Path) -> Iterator[Running]:
     ready_loop: list[asyncio.AbstractEventLoop] = []
     thread = threading.Thread(target=lambda: asyncio.run(live()))
     thread.start()
-    assert event.wait(20)
+    assert event.wait(60)
     assert ready, problems
     try:
         yield ready[0]
     finally:
         ready_loop[0].call_soon_threadsafe(ready[0].stop.set)
-        thread.join(20)
+        thread.join(60)

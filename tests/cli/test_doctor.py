@@ -69,7 +69,7 @@ def test_doctor_names_what_keeps_a_destination_from_sending(
     with beside(folder) as process:
         halt(folder, process)
         port = post(process, TRACK, {**TRACK, "messageId": "tr-2"})
-        for _ in range(200):
+        for _ in range(2000):
             found = finding(port)
             if not found["ok"]:
                 break

@@ -42,7 +42,7 @@ def tell(process: Running, *events: dict[str, Any]) -> None:
 
 def until(is_so: Any) -> None:
     async def wait() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not is_so():  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
 
@@ -56,7 +56,7 @@ def edit(process: Running, user: str, **attributes: Any) -> None:
     body = json.dumps({"attributes": [{"external_id": user, **attributes}]}).encode()
     headers = {"authorization": "Bearer sandbox", "content-type": "application/json"}
     url = f"{process.addresses.sandbox}/users/track"
-    with urllib.request.urlopen(urllib.request.Request(url, data=body, headers=headers), timeout=5):  # noqa: S310
+    with urllib.request.urlopen(urllib.request.Request(url, data=body, headers=headers), timeout=60):  # noqa: S310
         pass
 
 

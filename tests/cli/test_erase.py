@@ -39,7 +39,7 @@ def send(process: Running, **changes: Any) -> None:
 
 
 def until(claim: Any, what: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not claim():
         assert time.monotonic() < deadline, what
         time.sleep(0.01)

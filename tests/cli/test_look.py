@@ -89,7 +89,7 @@ def test_tail_follows_what_comes_in(folder: Path) -> None:
             with contextlib.suppress(ProcessLookupError):
                 follower.send_signal(signal.SIGINT)
             follower.stdout.close()
-            code = follower.wait(10)
+            code = follower.wait(60)
         first = int(seen[0][1:])
         assert seen == [f"n{first}", f"n{first + 1}", f"n{first + 2}"]
         assert code in (0, 1)

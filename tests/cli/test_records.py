@@ -179,7 +179,7 @@ def test_doctor_names_a_destination_that_is_held(folder: Path, status: int, code
         control(process.addresses.sandbox, "POST", "/faults", fault)
         port = post(process, TRACK)
         wait_for(folder, "tr-1", "HALTED", port)
-        for _ in range(200):
+        for _ in range(2000):
             running = segue("doctor", "--json", folder=folder, SEGUE_PORT=port)
             if not running.json["well"]:
                 break

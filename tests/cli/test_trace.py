@@ -30,7 +30,7 @@ def post(process: Running, *events: dict[str, Any]) -> str:
 
 def wait_for(folder: Path, message_id: str, reason: str, port: str) -> Any:
     """The story once it gives this reason."""
-    for _ in range(200):
+    for _ in range(2000):
         told = chapter(folder, message_id, SEGUE_PORT=port)
         if told["reason"] == reason:
             return told
@@ -200,6 +200,7 @@ def test_trace_tells_what_the_device_did_and_what_it_left_to_the_cloud(folder: P
     with beside(folder) as process:
         door = f"{process.addresses.door}{process.addresses.prefix}"
         asyncio.run(post_events(json.dumps([there, here]).encode(), door, KEY))
+        asyncio.run(settled(process, 2, "cloud"))
     told = {}
     for which in ("there", "here"):
         ran = segue("trace", which, "--json", folder=folder)

@@ -308,7 +308,7 @@ class LogContract:
                 waiting = asyncio.create_task(reader.wait(seen, 60))
                 await asyncio.sleep(0)
                 await log.append(records(0, 3))
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(60):
                     await waiting
                 await reader.wait(seen, 60)  # what happened before is noticed too
             await follower.close()

@@ -92,7 +92,7 @@ class Door:
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers, body. Raises OSError or HTTPException when nobody answers."""
-        connection = http.client.HTTPConnection(self._host, timeout=10)
+        connection = http.client.HTTPConnection(self._host, timeout=60)
         with contextlib.closing(connection):
             content = None if body is None else json.dumps(body).encode()
             connection.request(method, path, content, dict(headers or {}))
@@ -143,7 +143,7 @@ def sandbox(folder: Path) -> Iterator[Braze]:
         yield Braze(until(address, "the sandbox says where it listens"))
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 class Child(Protocol):
@@ -214,7 +214,7 @@ class Segue(Door):
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def lines(self) -> list[dict[str, Any]]:
         """What this run wrote into its log so far."""
@@ -232,12 +232,12 @@ class Segue(Door):
     def stop(self) -> int:
         """Ask it to stop, as a service manager does; gives the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def kill(self) -> None:
         """End it as a machine that loses power does."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def send(self, events: Sequence[Mapping[str, Any]], *, key: str = KEY) -> tuple[int, dict[str, str]]:
         """Post a batch; status and headers."""

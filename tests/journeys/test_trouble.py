@@ -186,7 +186,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(tmp_path
     write_workspace(tmp_path, braze.address)
     (tmp_path / "segue-data").write_text("in the way", encoding="utf-8")
     segue = Segue(tmp_path)
-    assert segue.process.wait(20) in (2, 3)
+    assert segue.process.wait(60) in (2, 3)
     said = (tmp_path / "segue.log").read_text(encoding="utf-8")
     assert "segue-data" in said
     assert "Traceback" not in said
@@ -213,7 +213,7 @@ def test_receiver_and_couriers_are_processes_that_share_a_folder(tmp_path: Path,
         assert low.send([track("u1", "x")])[0] == 404
         assert all(one.readiness()["ready"] for one in (receiver, low, high))
         third = Segue(tmp_path, "--roles", "courier", "--lanes", "4-7", name="third")
-        assert third.process.wait(20) in (2, 3)
+        assert third.process.wait(60) in (2, 3)
         assert str(high.process.pid) in (tmp_path / "third.log").read_text(encoding="utf-8")
         assert [one.stop() for one in (low, high, receiver)] == [0, 0, 0]
     for user, person in braze.everybody().items():

@@ -91,7 +91,7 @@ def kotlin() -> Iterator[KotlinPhone]:
         yield KotlinPhone(process)
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
         assert process.stdin
         assert process.stdout
         with contextlib.suppress(BrokenPipeError):

@@ -148,11 +148,11 @@ def secured(pipeline: Pipeline) -> Iterator[Secured]:
     thread = threading.Thread(target=relay.run)
     thread.start()
     try:
-        assert relay.listening.wait(10)
+        assert relay.listening.wait(60)
         yield Secured(f"127.0.0.1:{relay.port}", certificate)
     finally:
         relay.end()
-        thread.join(10)
+        thread.join(60)
 
 
 class Relay:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from segue.model.delivery import Request, Response
 from segue.model.event import Record
 from segue.model.workspace import Budget, Delivery, Destination, Source, Subscription, Workspace
 from segue.runtime.clock import Clock, SystemClock
-from segue.runtime.courier import Courier
+from segue.runtime.courier import CHECKPOINT_SECONDS, Courier
 from segue.runtime.telemetry import Telemetry
 from segue.sandbox.app import ConnectionDroppedError, Sandbox, create_app
 from segue.sandbox.faults import Fault
@@ -26,6 +26,8 @@ SOURCE = Source(id="web", write_keys=("wk",))
 ADDRESS = "http://sandbox.test"
 KEY = "sandbox"
 CATALOGUE = catalogue()
+SOON = 0.01
+"""Seconds between checkpoints where a test waits for the courier's own."""
 
 
 class Wire:
@@ -143,7 +145,9 @@ class Desk:
         self.origins = dict.fromkeys(range(stream.lanes), 0)
 
     @asynccontextmanager
-    async def courier(self, destination: BoundDestination | None = None) -> AsyncIterator[Courier]:
+    async def courier(
+        self, destination: BoundDestination | None = None, *, checkpoint_seconds: float = CHECKPOINT_SECONDS
+    ) -> AsyncIterator[Courier]:
         """A courier with its state open, as after a start of the process."""
         destination = destination or bind()
         hours = destination.config.delivery.dedupe_hours
@@ -158,6 +162,7 @@ class Desk:
                 self.telemetry,
                 origins=self.origins,
                 journal=self.folder / "braze",
+                checkpoint_seconds=checkpoint_seconds,
             )
         finally:
             await state.close()
@@ -178,6 +183,13 @@ async def opened(folder: Path, *, clock: Clock | None = None, lanes: int = 4) ->
         yield Desk(folder, stream, Wire(create_app(key=KEY)), clock or SystemClock())
     finally:
         await stream.close()
+
+
+async def until(claim: Callable[[], object]) -> None:
+    """Let everybody work until the claim is true."""
+    async with asyncio.timeout(60):
+        while not claim():  # noqa: ASYNC110 - a turn of the loop and of the disk; nobody tells
+            await asyncio.sleep(0.001)
 
 
 async def killed(courier: Courier, desk: Desk, requests: int) -> None:

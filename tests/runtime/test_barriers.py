@@ -95,7 +95,7 @@ async def test_a_log_in_waits_for_the_visit_in_another_couriers_lane(desk: Desk)
         first = await courier(desk, stack, 0, 2)
         second = await courier(desk, stack, 1, 3)
         running = asyncio.create_task(first.run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while first.ledger.waiting != 2 or not names(desk):  # noqa: ASYNC110 - a ledger tells nobody
                 await asyncio.sleep(0.005)
             assert names(desk) == ["Somebody else"]
@@ -125,7 +125,7 @@ async def test_nobody_waits_in_a_circle(desk: Desk) -> None:
     async with AsyncExitStack() as stack:
         both = [await courier(desk, stack, 0, 2), await courier(desk, stack, 1, 3)]
         running = [asyncio.create_task(each.run()) for each in both]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while sum(each.ledger.total("delivered") for each in both) < len(events):  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         for each in both:
@@ -144,6 +144,6 @@ async def test_what_waits_for_another_courier_does_not_keep_a_stop_waiting(desk:
     await desk.stream.append(records(anonymous_step(anonymous, "Visit"), visit(user, anonymous, "Log in")))
     async with AsyncExitStack() as stack:
         first = await courier(desk, stack, 0, 2)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await first.run(until_head=True)
         assert (first.ledger.waiting, first.ledger.residual, names(desk)) == (1, 0, [])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.house import Desk, bind, opened, records
+from tests.runtime.house import SOON, Desk, bind, opened, records, until
 
 from segue.io.storage.state import StateReader
 from segue.runtime.brake import PAUSE, RESUME, brake, paused_since
@@ -54,13 +54,12 @@ async def test_a_pause_made_while_nothing_runs_holds_from_the_first_moment(
 async def test_a_running_destination_is_paused_and_resumed(desk: Desk, tmp_path: Path) -> None:
     """By a command it finds at its next checkpoint."""
     settings = Settings(data=tmp_path)
-    async with desk.courier(bind()) as courier:
+    async with desk.courier(bind(), checkpoint_seconds=SOON) as courier:
         await courier.start()
         running = asyncio.create_task(courier.run())
         for wish, is_on in ((PAUSE, True), (RESUME, False)):
             await brake(settings, ["braze"], wish, 1_790_000_000_000)
-            await courier.checkpoint()
-            assert (courier.halt is not None) is is_on
+            await until(lambda is_on=is_on: (courier.halt is not None) is is_on)
             sent = len(desk.wire.sent)
             await desk.stream.append(records(read(sent + 10 + is_on)))
             if is_on:

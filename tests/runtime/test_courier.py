@@ -1,12 +1,12 @@
 """The courier: from the log to a Braze profile, through whatever happens on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.house import Desk, Wire, bind, killed, opened, records
+from tests.runtime.house import SOON, Desk, Wire, bind, killed, opened, records, until
 
 from segue.io.storage.state import StateReader
 from segue.model.delivery import Request, Response
@@ -337,12 +337,6 @@ async def test_a_dropped_dead_letter_is_gone_and_its_event_stays_dead(desk: Desk
     await reader.close()
 
 
-async def until(claim: Callable[[], bool]) -> None:
-    """Let everybody work until the claim is true."""
-    while not claim():  # noqa: ASYNC110 - a turn of the loop, not a wait
-        await asyncio.sleep(0)
-
-
 async def test_requests_that_were_answered_before_a_kill_are_not_repeated(desk: Desk) -> None:
     """The journal knows them though no checkpoint does: events and purchases count once."""
     products = [{"product_id": "tea", "price": 7.5}]
@@ -364,13 +358,13 @@ async def test_a_part_that_arrived_is_not_repeated_while_its_event_waits_for_the
     await desk.stream.append(records(track("u1", event="Order Completed", products=products)))
     slow = bind(delivery=Delivery(wait_seconds=600))
     for _ in range(2):
-        async with desk.courier(slow) as courier:
+        async with desk.courier(slow, checkpoint_seconds=SOON) as courier:
             await courier.start()
             running = asyncio.ensure_future(courier.run())
             await until(
                 lambda: bool(desk.wire.sent and not courier.dispatcher.in_flight and courier.ledger.waiting)
             )
-            await courier.checkpoint()
+            await until(lambda: not courier.ledger.dirty)
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
     courier = await desk.deliver(bind(delivery=Delivery(wait_seconds=0)))
@@ -390,14 +384,14 @@ async def test_a_letter_can_be_retried_while_its_event_waits_for_another_row(des
     ]
     desk.wire.fault(status=404, body={"message": "Not Found"}, count=1)
     await desk.stream.append(records(track("u1")))
-    async with desk.courier(bind(both, delivery=Delivery(wait_seconds=600))) as courier:
+    slow = bind(both, delivery=Delivery(wait_seconds=600))
+    async with desk.courier(slow, checkpoint_seconds=SOON) as courier:
         await courier.start()
         running = asyncio.ensure_future(courier.run())
-        await until(lambda: bool(courier.ledger.total("rows_dead")))
-        await courier.checkpoint()
+        await until(lambda: bool(courier.ledger.total("rows_dead")) and not courier.ledger.dirty)
         reader = await StateReader.open(desk.folder / "braze.db")
         await reader.ask("retry", {"reason": "NOT_FOUND"}, asked_ms=0)
-        await courier.checkpoint()
+        await until(lambda: courier.ledger.total("rows_delivered") == 1 and not courier.ledger.dirty)
         courier.stop()
         await running
         await courier.checkpoint()

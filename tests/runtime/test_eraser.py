@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.house import ADDRESS, Desk, Orders, Wire, bind, killed, opened, records
+from tests.runtime.house import ADDRESS, SOON, Desk, Orders, Wire, bind, killed, opened, records, until
 
 from segue.engine.erasure import SUBSCRIPTION
 from segue.engine.plan import BoundDestination
@@ -90,17 +90,15 @@ async def test_a_deletion_keeps_its_place_among_a_person_s_rows(desk: Desk) -> N
     """What was taken in before leaves before it, what was taken in after leaves after, and others of the same
     request do not make it wait."""
     slow = bind(delivery=Delivery(wait_seconds=600))
-    async with desk.courier(slow) as courier:
+    async with desk.courier(slow, checkpoint_seconds=SOON) as courier:
         await courier.start()
         running = asyncio.create_task(courier.run())
         await desk.stream.append(records(identify("u1", plan="old"), identify("u2", plan="old")))
-        await _until(lambda: courier.waiting_rows == 2)
+        await until(lambda: courier.waiting_rows == 2)
         await ask(desk, ["u1", "u9"])
-        await courier.checkpoint()
+        await until(lambda: deleted(desk.wire))  # the call was taken up
         await desk.stream.append(records(identify("u1", 1, plan="new")))
-        courier.dispatcher.wake.set()  # the loop rests until its own checkpoint
-        await _until(lambda: len(deleted(desk.wire)) == 2)
-        await _until(lambda: courier.ledger.read == 3 and courier.waiting_rows == 1)  # the new one is read
+        await until(lambda: len(deleted(desk.wire)) == 2 and courier.ledger.read == 3)
         courier.stop()
         await running
     urls = [sent.url.removeprefix(ADDRESS) for sent in desk.wire.sent]
@@ -245,9 +243,3 @@ async def test_a_courier_deletes_only_whose_lanes_it_reads(desk: Desk) -> None:
         found += [row.person for row, *_ in rows]
     assert sorted(found) == sorted(f"u:{user}" for user in people)
     await state.close()
-
-
-async def _until(claim: Any) -> None:
-    async with asyncio.timeout(20):
-        while not claim():  # noqa: ASYNC110 - a wire tells nobody
-            await asyncio.sleep(0.001)

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 from tests.cli.house import workspace
 from tests.engine.limited_partner import START, Partner, Run, together
@@ -28,12 +27,6 @@ from segue.sandbox.switches import Switches
 
 HIDDEN = {"x-ratelimit-retry-after": "2"}
 NOW = START
-
-
-@pytest.fixture(autouse=True)
-def every_line() -> None:
-    """Whatever level a program that ran in this process before has set."""
-    structlog.reset_defaults()
 
 
 def refuse(process: Process) -> None:

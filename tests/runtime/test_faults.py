@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 import pytest
 from structlog.testing import capture_logs
-from tests.runtime.house import SOURCE, Desk, bind, opened, records
+from tests.runtime.house import SOURCE, Desk, bind, opened, records, until
 from tests.runtime.turns import MovedClock
 
 from segue.io.log.sqlite import SqliteLog
@@ -92,13 +92,6 @@ async def test_a_state_that_cannot_be_written_pauses_its_courier_until_it_can(de
     assert courier.ledger.total("delivered") == 21
     events = (await desk.wire.profile("u1"))["custom_events"]
     assert (len(events), {each["count"] for each in events}) == (21, {1})
-
-
-async def until(claim: Any) -> None:
-    """Let everybody work until the claim is true."""
-    async with asyncio.timeout(20):
-        while not claim():  # noqa: ASYNC110 - a turn of the loop and of the disk, not a wait
-            await asyncio.sleep(0.001)
 
 
 async def test_a_clock_set_back_by_hours_changes_neither_order_nor_memory(tmp_path: Path) -> None:

@@ -3,25 +3,12 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 
-import pytest
 import structlog
 
 from segue.model.errors import LogUnavailable
 from segue.runtime.clock import HandClock
 from segue.runtime.logbook import KEYS, LINES, Mask, open_logbook
-
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    """Put the process's logging back as it was."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    structlog.reset_defaults()
-    logging.captureWarnings(False)
-    root.handlers, root.level = handlers, level
 
 
 class Book:

@@ -106,14 +106,14 @@ def test_the_sandbox_alone_starts_from_a_seed_and_keeps_its_state(tmp_path):
                 assert totals_of(url)["events"] == expected
             finally:
                 process.terminate()
-                process.wait(20)
+                process.wait(60)
         assert sorted(path.name for path in tmp_path.iterdir()) == ["braze.sqlite", "seed.json"]
 
 
 def call(url, body=None, headers=None):
     """One request by a client without a loop."""
     request = urllib.request.Request(url, body, headers or {})  # noqa: S310 - an address of ours
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         return answer.status, answer.read()
 
 

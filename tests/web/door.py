@@ -134,7 +134,7 @@ class Door:
         """The POST requests so far."""
         return [seen for seen in self.watch.seen if seen.method == "POST"]
 
-    async def until(self, condition: Callable[[], object], seconds: float = 20.0) -> None:
+    async def until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
         """Wait for what a client in another thread or process is about to cause."""
         async with asyncio.timeout(seconds):
             while not condition():  # noqa: ASYNC110  # another process's doing sets no event here
