@@ -5,7 +5,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.io.log_contract import LANES, LogContract
+from tests.io.log_contract import LANES, LogContract, records
 
 from segue.io.log.sqlite import SqliteLog
 from segue.io.log.stream import Log
@@ -43,3 +43,20 @@ class TestSqliteLog(LogContract):
     def new_store(self, tmp_path: Path) -> Callable[[], Folder]:
         numbers = count()
         return lambda: Folder(tmp_path / f"log-{next(numbers)}")
+
+
+async def test_every_commit_is_on_the_disk_before_it_is_said(tmp_path: Path) -> None:
+    """In a new log, in one opened again, and in the next file: SQLite syncs the write-ahead log at each."""
+    for _ in range(2):
+        log = await SqliteLog.open(tmp_path, segment_bytes=8 * 1024)
+        writer = log._writer
+        assert writer is not None
+        files = set()
+        for number in range(0, 600, 150):
+            await log.append(records(number, 150))
+            connection = writer._connection
+            assert connection is not None
+            files.add(connection.filename)
+            assert (connection.pragma("journal_mode"), connection.pragma("synchronous")) == ("wal", 2)
+        assert len(files) > 1
+        await log.close()

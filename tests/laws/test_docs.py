@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.laws.house import named, pages
+from tests.laws.house import ROOT, named, pages
 
 from segue.catalog.contents import catalogue
 from segue.engine.plan import prepare
@@ -64,6 +64,13 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
         ):
             lost.append(target)
     assert lost == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=named)
+def test_tests_named_as_proof_are_there(page: Path) -> None:
+    """A claim whose test was renamed or removed is held by nothing."""
+    named_there = re.findall(r"`(tests/[\w./]+)`", page.read_text(encoding="utf-8"))
+    assert [path for path in named_there if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize("page", pages(), ids=named)
