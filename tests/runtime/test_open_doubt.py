@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.house import Desk, Wire, bind, opened, records
+from tests.runtime.house import Desk, Wire, bind, opened, records, until
 
 from segue.engine.plan import BoundDestination
 from segue.io.storage.journal import Journal
 from segue.io.storage.state import StateReader
 from segue.model.delivery import Request, Response
-from segue.model.workspace import Delivery, Subscription
+from segue.model.workspace import Budget, Cap, Delivery, Subscription
 
 U1: Any = {"type": "track", "userId": "u1", "event": "Read", "messageId": "m1", "properties": {"id": "c"}}
 ALIAS: Any = {"alias_name": "ada", "alias_label": "shop"}
@@ -57,12 +57,12 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         yield made
 
 
-def calling(slug: str, policy: Any) -> BoundDestination:
+def calling(slug: str, policy: Any, *caps: Cap) -> BoundDestination:
     mapping = {"external_id": {"@path": "$.userId"}, **CALLS[slug]}
     if slug == "upsert-catalog-item":
         mapping["onMappingSave"] = {"outputs": {"catalog_name": "products"}}
     one = Subscription(id="s", action=slug, trigger='type = "track"', mapping=mapping)
-    return bind([one], delivery=Delivery(wait_seconds=0, uncertain=policy))
+    return bind([one], delivery=Delivery(wait_seconds=0, uncertain=policy), budget=Budget(caps=caps))
 
 
 async def kill_on_the_way(desk: Desk, destination: BoundDestination, requests: int) -> None:
@@ -130,3 +130,31 @@ async def test_doubt_that_outlives_two_kills_is_told_once(desk: Desk, policy: st
     await reader.close()
     assert told == [(1, policy)]
     assert courier.ledger.total("rows_uncertain") == len(told)
+
+
+@pytest.mark.parametrize("policy", ["drop", "hold"])
+async def test_what_is_in_doubt_at_a_kill_leaves_again_though_a_cap_was_reached_since(
+    desk: Desk, policy: Any
+) -> None:
+    """It may have arrived, and then it is spent already; what has not left yet is bound by the cap."""
+    cap = Cap(limit=1, of="requests", per="month", policy=policy)
+    destination = calling("track-event", "resend", cap)
+    await desk.stream.append(records(U1))
+    async with desk.courier(destination) as courier:
+        running = asyncio.ensure_future(courier.run())
+        await until(lambda: desk.wire.sent)
+        desk.wire.is_silent = False  # type: ignore[attr-defined]
+        await desk.stream.append(records({**U1, "userId": "u2", "messageId": "m2"}))
+        await until(lambda: courier.ledger.total("delivered"))
+        await courier.checkpoint()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    await desk.stream.append(records({**U1, "userId": "u3", "messageId": "m3"}))
+    courier = await desk.deliver(destination)
+    assert len(desk.wire.sent) == 3
+    assert courier.ledger.total("delivered") == 2
+    assert (courier.ledger.total("filtered"), courier.ledger.waiting) == ((1, 0) if policy == "drop" else (0, 1))
+    reader = await StateReader.open(desk.folder / "braze.db")
+    [receipt] = await reader.receipts("m1")
+    await reader.close()
+    assert (receipt.request, receipt.attempts) == ("3", 2)

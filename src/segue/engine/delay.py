@@ -83,6 +83,6 @@ def _delay(batcher: Batcher, entry: Waiting, now: float) -> Delay:
     if entry.not_before > now:
         return msgspec.structs.replace(told, kind="retry", seconds=round(entry.not_before - now, 1))
     due_at = entry.since + entry.travel.wait_seconds
-    if due_at > now and not entry.attempts:
+    if due_at > now and entry.is_queued:
         return msgspec.structs.replace(told, kind="batch", seconds=round(due_at - now, 1))
     return told

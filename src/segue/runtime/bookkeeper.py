@@ -105,11 +105,13 @@ class Bookkeeper:
                 self.ledger.close("dead", "CORRUPT_BLOCK", minute)
         return end
 
-    def remembers(self, row: Row, destination: BoundDestination, now_ms: int) -> bool:
-        """Settle a row that was answered, or is in doubt and not to be sent again, before the last stop.
+    def remembers(self, row: Row, destination: BoundDestination, now_ms: int) -> tuple[Attempt, ...] | None:
+        """Settle a row that was answered before the last stop, or is in doubt and not sent again: None.
 
-        False when the row is to be sent.
+        Else what was tried with it: nothing, or that it left and no answer is known.
         """
+        if not (self._settled or self._doubt):
+            return ()
         key = row_key(row)
         known = self._settled.pop(key, None)
         if known is not None:
@@ -122,20 +124,21 @@ class Bookkeeper:
                 if not known.reason:
                     self._memory.recall(row)
                 self._settle_known(row, known, now_ms)
-            return True
+            return None
         request = self._doubt.pop(key, None)
         if request is None:
-            return False
+            return ()
         policy = policy_of(destination, row.action)
         self.count_doubt(row, request, policy, now_ms)
+        message = IN_DOUBT.format(request=request)
         if policy != "hold":
-            return False
-        verdict = Settled(request, 0, 0, UNCERTAIN, IN_DOUBT.format(request=request))
+            return (Attempt(now_ms, str(request), 0, UNCERTAIN, message),)
+        verdict = Settled(request, 0, 0, UNCERTAIN, message)
         # A decision until a checkpoint has it: killed before, the next start must find it, not a row that
         # never left.
         self.journal.decide(key, verdict)
         self._settle_known(row, verdict, now_ms)
-        return True
+        return None
 
     def turn(self) -> Turn:
         """Begin a checkpoint: what it does not hold of single rows goes on in the journal."""

@@ -94,7 +94,6 @@ class Courier:
             self._batcher, sender, clock, meter, self.memory, self.accountant, account, self._bidding.brake
         )
         self._books: Bookkeeper | None = None
-        self._is_resuming = False
         self._found: list[Entry] = []
         self._fresh: list[bool] = []  # of what was found: ours, and not met before
         self._stopping = False
@@ -166,8 +165,7 @@ class Courier:
         ledger = Ledger(self.destination.config.source, places, origins, await self._state.totals())
         generation = int(await self._state.value("journal") or b"0")
         journal, found = await asyncio.to_thread(Journal.open, self._journal_stem, generation)
-        self._is_resuming = bool(found.settled or found.uncertain)
-        if self._is_resuming:
+        if found.settled or found.uncertain:
             log.warning(
                 "resumed", destination=self.id, settled=len(found.settled), count=len(found.uncertain)
             )
@@ -365,7 +363,8 @@ class Courier:
         if self.barriers.is_parted:
             self.barriers.raise_for(people, record.order, now)
         for row, subscription in routed.rows:
-            if self._is_resuming and self.books.remembers(row, self.destination, now_ms):
+            tried = self.books.remembers(row, self.destination, now_ms)
+            if tried is None:
                 continue
             names, left_out = self.memory.people(row, people), self._bidding.eraser.screen(row)
             if left_out is None and self.memory.screens and not self._batcher.is_waiting(names):
@@ -373,14 +372,15 @@ class Courier:
             if left_out is not None:
                 self.books.leave_out(left_out, now_ms)
             else:
-                self._batcher.add(row, travel(row, subscription), names, now)
+                self._batcher.add(row, travel(row, subscription), names, now, tried)
 
     def _admit(self, departures: Sequence[Departure]) -> None:
         """Give the batcher rows that somebody asked for."""
-        now = self._clock.monotonic()
-        for row, how, people, tried in departures:
-            if not self._is_resuming or not self.books.remembers(row, self.destination, self._clock.now_ms()):
-                self._batcher.add(row, how, self.memory.people(row, people), now, tried)
+        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        for row, how, people, history in departures:
+            tried = self.books.remembers(row, self.destination, now_ms)
+            if tried is not None:
+                self._batcher.add(row, how, self.memory.people(row, people), now, (*history, *tried))
 
     async def _rest(self) -> None:
         """Wait for an answer, a new event, the next batch, the end of a hold or the next checkpoint."""
