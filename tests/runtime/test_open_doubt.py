@@ -153,7 +153,9 @@ async def test_what_is_in_doubt_at_a_kill_leaves_again_though_a_cap_was_reached_
     courier = await desk.deliver(destination)
     assert len(desk.wire.sent) == 3
     assert courier.ledger.total("delivered") == 2
-    assert (courier.ledger.total("filtered"), courier.ledger.waiting) == ((1, 0) if policy == "drop" else (0, 1))
+    assert (courier.ledger.total("filtered"), courier.ledger.waiting) == (
+        (1, 0) if policy == "drop" else (0, 1)
+    )
     reader = await StateReader.open(desk.folder / "braze.db")
     [receipt] = await reader.receipts("m1")
     await reader.close()
