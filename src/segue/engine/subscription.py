@@ -107,8 +107,8 @@ def bind_subscription(
     batch = action.batch
     if isinstance(size, int) and not isinstance(size, bool) and 0 < size < batch.items:
         batch = msgspec.structs.replace(batch, items=size)
-    wait = delivery.wait_seconds
-    if wait is not None and batch.items > 1:
+    wait = delivery.wait_seconds if batch.items > 1 else 0.0  # a request of one waits for nobody
+    if wait is not None:
         batch = msgspec.structs.replace(batch, wait_seconds=wait)
     shaping = Shaping(settings=settings, sync_mode=sync_mode, hooks=hooks, slug=slug)
     is_batched = delivery.batching and mapping.get("enable_batching") is not False
