@@ -220,6 +220,42 @@ async def test_requests_can_be_capped_where_the_contract_counts_them(desk: Desk)
     assert courier.ledger.totals()["filtered", OVER_BUDGET] == 2
 
 
+OUTCOMES = {
+    "warn": {"delivered": 6},
+    "hold": {"delivered": 4, "waiting": 2},
+    "drop": {"delivered": 4, "filtered": 2},
+}
+"""What becomes of three events of two names each under a limit of one of either name, or of four of both."""
+
+
+@pytest.mark.parametrize("policy", ["warn", "hold", "drop"])
+@pytest.mark.parametrize(("event", "limit", "spent"), [("", 4, 0), ("Viewed", 1, 3)], ids=["source", "event"])
+async def test_each_policy_does_as_it_says_by_source_and_by_event(
+    desk: Desk, clock: HandClock, event: str, limit: int, spent: int, policy: Any
+) -> None:
+    """A destination has one source: a cap without an event is the source's, and what another source sends
+    through the same log is none of its business. A cap of an event leaves the others alone, also when it
+    holds: they leave at a stop as well. The next day begins anew."""
+    cap = Cap(limit=limit, per="day", event=event, policy=policy)
+    await desk.stream.append(records(*(track(n, f"x{n}") for n in range(50, 60)), source="app"))
+    await desk.stream.append(records(*(track(n, f"u{n}", event=("Viewed", "Paid")[n % 2]) for n in range(6))))
+    courier = await run(desk, cap)
+    found = {result: courier.ledger.total(result) for result in ("delivered", "filtered")}
+    found["waiting"] = courier.ledger.waiting
+    expected = OUTCOMES[policy]
+    assert {result: number for result, number in found.items() if number} == expected
+    assert (courier.ledger.total("skipped"), courier.ledger.residual) == (10, 0)
+    label = "/".join(filter(None, ("points", "day", event, policy)))
+    share = desk.telemetry.value("segue_budget_used", destination="braze", cap=label)
+    assert share == (expected["delivered"] - spent) / limit
+    assert {key.source for key in await book(desk)} == {"web"}
+    for _ in range(2):
+        await clock.advance(86_400)
+        courier = await run(desk, cap)
+    assert courier.ledger.total("delivered") == expected["delivered"] + expected.get("waiting", 0)
+    assert courier.ledger.waiting == 0
+
+
 async def test_a_refused_object_costs_a_request_and_no_points(desk: Desk) -> None:
     """The partner counts what it takes."""
     await desk.stream.append(records(track(1, event="x" * 300)))

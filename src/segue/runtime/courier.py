@@ -182,7 +182,7 @@ class Courier:
         self._admit(self._bidding.ready())
 
     def stop(self) -> None:
-        """Ask the loop to finish: what waits is sent at once, unless the destination is held."""
+        """Ask the loop to finish: what waits is sent at once, unless something holds it."""
         self._stopping = True
         self._batcher.hurry()
         self.dispatcher.wake.set()
@@ -290,9 +290,11 @@ class Courier:
     def _is_finished(self) -> bool:
         if not self._stopping or self.dispatcher.in_flight:
             return False
-        is_kept = self.halt is not None or self.is_paused or bool(self.barriers)
+        now = self._clock.monotonic()
+        is_kept = self.dispatcher.halt is not None or self.is_paused or bool(self.barriers)
+        is_capped = self.accountant.halt is not None and self._batcher.next_due(now) > now
         is_shut = not self._is_draining and self.dispatcher.is_shut()
-        return self._batcher.rows == 0 or is_kept or is_shut
+        return self._batcher.rows == 0 or is_kept or is_capped or is_shut
 
     def _is_checkpoint_due(self) -> bool:
         return self._since_checkpoint >= CHECKPOINT_EVENTS or self._clock.monotonic() >= self._checkpoint_at
@@ -390,10 +392,8 @@ class Courier:
         if not self.is_paused:
             until = min(until, self.dispatcher.next_due(self.destination, now))
         seconds = max(0.001, until - now)
-        waits: list[Coroutine[object, object, object]] = [
-            self.dispatcher.wake.wait(),
-            self._clock.sleep(seconds),
-        ]
+        woken = self.dispatcher.wake.wait()
+        waits: list[Coroutine[object, object, object]] = [woken, self._clock.sleep(seconds)]
         if self._may_read() and not self.is_paused:
             waits.append(self._reader.wait(seconds))
         await first_of(waits)
