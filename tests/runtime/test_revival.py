@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import pytest
 from tests.runtime.house import Desk, Wire, bind, opened, records
 
@@ -79,3 +80,67 @@ async def test_an_event_stays_dead_when_one_of_its_letters_was_dropped(
     assert await reader.dead_letters() == []
     assert not await reader.value("maimed")
     await reader.close()
+
+
+@pytest.mark.parametrize("attributes", ["all", "changed"])
+async def test_an_older_value_in_a_letter_never_overwrites_a_newer_one(
+    tmp_path: Path, attributes: Literal["all", "changed"]
+) -> None:
+    """However its letter is asked for: alone, by a filter, with all others, dropped and taken back. What only
+    the letter says arrives, and the event counts as delivered."""
+    people = Subscription(
+        id="people",
+        action="update-user-profile",
+        trigger='type = "identify"',
+        mapping={"external_id": {"@path": "$.userId"}, "custom_attributes": {"@path": "$.traits"}},
+    )
+    destination = bind([people], delivery=Delivery(wait_seconds=0, attributes=attributes))
+    users = ("zero", "one", "two", "three", "four")
+
+    def told(name: str, hour: int, **traits: Any) -> list[dict[str, Any]]:
+        at = f"2026-09-21T{hour}:00:00Z"
+        return [
+            {
+                "type": "identify",
+                "userId": user,
+                "messageId": f"{name}-{n}",
+                "timestamp": at,
+                "traits": traits,
+            }
+            for n, user in enumerate(users)
+        ]
+
+    async with opened(tmp_path) as desk:
+        desk.wire.fault(status=404, count=1)
+        for events in (told("old", 10, plan="old", city="Oslo"), told("new", 11, plan="new")):
+            await desk.stream.append(records(*events))
+            await desk.deliver(destination)
+        reader = await StateReader.open(desk.folder / "braze.db")
+        letters = sorted(await reader.dead_letters(), key=lambda letter: letter.message_id)
+        assert [letter.message_id for letter in letters] == [f"old-{n}" for n in range(5)]
+        roads: list[tuple[str, dict[str, Any]]] = [
+            ("retry", {"ids": [letters[0].id]}),
+            ("retry", {"person": "u:one"}),
+            ("retry", {"message_id": "old-2"}),
+            ("drop", {"ids": [letters[3].id]}),
+            ("import", {"letters": [msgspec.msgpack.encode(letters[3])]}),
+            ("retry", {"all": True}),
+        ]
+        for command, arguments in roads:
+            before = len(await reader.dead_letters())
+            await reader.ask(command, arguments, asked_ms=0)
+            async with desk.courier(destination) as courier:
+                await courier.start()
+                await courier.checkpoint()
+                await courier.run(until_head=True)
+                await courier.checkpoint()
+            gone = {"import": -1, "retry": 2 if "all" in arguments else 1, "drop": 1}[command]
+            assert before - len(await reader.dead_letters()) == gone
+        await reader.close()
+        profiles = [(await desk.wire.profile(user))["custom_attributes"] for user in users]
+    assert profiles == [{"plan": "new", "city": "Oslo"}] * 5
+    assert {key: n for key, n in courier.ledger.totals().items() if n} == {
+        ("delivered", ""): 10,
+        ("rows_delivered", ""): 10,
+    }
+    assert desk.telemetry.value("segue_late_attributes_total", destination="braze") == 5
