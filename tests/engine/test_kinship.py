@@ -7,8 +7,9 @@ import orjson
 import pytest
 from tests.engine.attribute_history import NOW_MS
 
-from segue.catalog.braze.attributes import SHAPE, identify_disturbs, merge_disturbs
+from segue.catalog.braze.attributes import SHAPE, alias_disturbs, identify_disturbs, merge_disturbs
 from segue.engine.delta import Fate, Profiles, Update
+from segue.engine.kinship import MOST_KIN
 from segue.kit.attributes import Disturbance, JsonObject
 
 MODES: dict[str, dict[str, Any]] = {
@@ -69,7 +70,7 @@ def person(name: str) -> JsonObject:
     return {"external_id": name}
 
 
-U, V, W = person("u"), person("v"), person("w")
+U, V, W, Z = person("u"), person("v"), person("w"), person("z")
 X, Y = visitor("x"), visitor("y")
 
 
@@ -220,3 +221,96 @@ def test_an_event_shows_that_its_person_is_there(people: People, pause: Callable
     pause()
     assert people.tell(V, 4, plan="plus") == {"plan": "plus"}
     assert people.tell(Y, 5, theme="blue") == {"theme": "blue"}
+
+
+def test_a_visitor_unknown_at_the_log_in_is_nobody_else_once_the_place_is_taken(
+    people: People, pause: Callable[[], None]
+) -> None:
+    """Braze found nobody to pour in; what another visitor said, who was poured in, is not about them. Nor is
+    the person's what they said."""
+    people.log_in("u", X)
+    people.tell(X, 3, theme="dark")
+    people.tell(Y, 10, theme="light")
+    people.log_in("u", Y)
+    pause()
+    assert people.tell(X, 5, theme="blue") == {"theme": "blue"}
+    people.tell(X, 20, theme="dark")
+    pause()
+    assert people.tell(Y, 15, theme="red") == {"theme": "red"}
+    assert people.tell(U, 12, theme="red") == {}
+
+
+def test_a_visitor_unknown_at_the_log_in_may_be_the_person(people: People, pause: Callable[[], None]) -> None:
+    """They may have been there before us: until the place is known to be another's, the clocks of both count
+    for both, also when the person is merged into another."""
+    people.tell(U, 1, theme="light")
+    people.log_in("u", X)
+    people.tell(X, 10, theme="dark")
+    pause()
+    assert people.tell(U, 5, theme="blue") == {}
+    assert people.tell(U, 20, theme="red") == {"theme": "red"}
+    pause()
+    assert people.tell(X, 15, theme="blue") == {}
+    people.tell(X, 30, theme="dark")
+    people.tell(V, 2, plan="free")
+    people.merge(U, V)
+    pause()
+    assert people.tell(V, 25, theme="blue") == {}
+    people.tell(Y, 3, theme="light")
+    people.log_in("v", Y)
+    assert people.tell(V, 26, theme="blue") == {"theme": "blue"}
+
+
+def test_a_visitor_who_may_be_the_person_and_logs_in_again_is(
+    people: People, pause: Callable[[], None]
+) -> None:
+    """Now somebody is there; and if they were the person before, the newest value stands."""
+    people.tell(U, 1, theme="light")
+    people.log_in("u", X)
+    people.tell(X, 10, theme="dark")
+    people.log_in("u", X)
+    pause()
+    assert people.tell(U, 5, theme="blue") == {}
+    assert people.tell(Y, 1, theme="light") == {"theme": "light"}
+    people.log_in("u", Y)
+    people.tell(U, 20, theme="red")
+    assert people.tell(Y, 15, theme="blue") == {"theme": "blue"}
+    assert people.tell(X, 15, theme="blue") == {}
+
+
+def test_more_visitors_than_are_kept_apart_count_for_the_person(people: People) -> None:
+    """A person with many visitors nobody knew keeps the clocks of the first ones by name; those of the
+    others are the person's."""
+    for number in range(MOST_KIN + 3):
+        people.log_in("u", visitor(f"x{number}"))
+        people.tell(visitor(f"x{number}"), 10 + number, **{f"theme{number}": "dark"})
+    late = {f"theme{number}": "light" for number in range(MOST_KIN + 3)}
+    assert people.tell(U, 5, plan="free", **late) == {"plan": "free"}
+
+
+def test_an_alias_that_was_made_is_there(people: People, pause: Callable[[], None]) -> None:
+    """So a log-in pours it in, and the person's place is taken."""
+    people.disturb(alias_disturbs(X["user_alias"]))
+    people.log_in("u", X)
+    people.tell(Y, 1, theme="light")
+    people.log_in("u", Y)
+    people.tell(X, 10, theme="dark")
+    pause()
+    assert people.tell(Y, 5, theme="blue") == {"theme": "blue"}
+
+
+def test_an_object_whose_values_are_forgotten_on_its_way_shows_that_somebody_is_there(people: People) -> None:
+    """Its values may be another's by now, but it arrived; unless the person was deleted meanwhile."""
+    for who in (U, V):
+        people.load(who)
+        key = people.profiles.person(who)
+        [sent] = people.profiles.prepare(
+            [Update(orjson.dumps({**who, "plan": "plus"}), NOW_MS, NOW_MS)]
+        ).objects
+        (people.profiles.erase if who is V else people.profiles.forget)(key)
+        people.profiles.settle(sent, Fate.APPLIED)
+    for gone, kept in ((W, U), (Z, V)):
+        people.tell(gone, 10, plan="free")
+        people.merge(gone, kept)
+    assert people.tell(W, 4, plan="plus") == {"plan": "plus"}
+    assert people.tell(Z, 4, plan="plus") == {}

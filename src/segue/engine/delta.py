@@ -34,7 +34,7 @@ from segue.engine.glance import Tellings, Words, digest
 from segue.engine.lateness import cut
 from segue.engine.person import Identity
 from segue.engine.points import Meter
-from segue.engine.profile import Departure, Dropped, Prepared, Profile, Touch, forgotten
+from segue.engine.profile import Departure, Dropped, Prepared, Profile, Touch
 from segue.engine.reduction import Reduction, reduced, unreduced
 from segue.engine.roster import Roster
 from segue.kit.attributes import AttributeShape, Disturbance, JsonObject
@@ -144,7 +144,7 @@ class Profiles:
         key = self.person(update.item)
         if not key:
             return None
-        profile = self._roster[key]
+        profile = kinship.pruned(self._roster, key)
         if profile.flying:
             return None
         if (dropped := self._repeated(profile, key, 0, update)) is not None:
@@ -171,7 +171,7 @@ class Profiles:
                     Prepared(person="", item=updates[index].item, members=(index,)) for index in indexes
                 ]
                 continue
-            profile, first = self._roster[key], indexes[0]
+            profile, first = kinship.pruned(self._roster, key), indexes[0]
             if len(indexes) == 1:
                 dropped = self._repeated(profile, key, first, updates[first])
                 if dropped is not None:
@@ -191,9 +191,8 @@ class Profiles:
         if fate is Fate.UNSENT:
             return
         is_applied = fate is Fate.APPLIED
-        if is_applied and prepared.proves and not prepared.is_void and not profile.exists:
-            profile.exists = True
-            self._roster.change([prepared.person])
+        if is_applied and prepared.proves:
+            kinship.meet(self._roster, prepared.person)
         knows = is_applied and profile.exists and not prepared.is_void and not profile.kin
         self._apply(prepared.person, profile, prepared.touched, fate, knows=knows, words=prepared.words)
 
@@ -201,18 +200,17 @@ class Profiles:
         """An update was or may have been applied and will not leave again: what it touched is forgotten, and
         counts as sent."""
         if key := self.person(update.item):
-            wish, profile = self._read(0, update, key), self._roster[key]
+            wish, profile = self._read(0, update, key), kinship.pruned(self._roster, key)
             touched = unreduced(single(wish), self._shape, self.meter).touched
             profile.latest = max(profile.latest, wish.when)
-            self._overtake(profile, touched, wish.when)
+            kinship.overtake(self._roster, key, touched, wish.when)
             self._apply(key, profile, touched, Fate.APPLIED, knows=False)
 
     def prove(self, item: bytes) -> None:
         """An object about somebody loaded was acknowledged: they are there, if it proves that."""
-        profile = self._roster[key] if (key := self.person(item)) else None
-        if profile is not None and not profile.exists and self._shape.proves(orjson.loads(item)):
-            profile.exists = True
-            self._roster.change([key])
+        key = self.person(item)
+        if key and not self._roster[key].exists and self._shape.proves(orjson.loads(item)):
+            kinship.meet(self._roster, key)
 
     # -- forgetting
 
@@ -291,7 +289,7 @@ class Profiles:
         """Leave out what is older than what was sent; true when nothing is left of the update."""
         if wish.when >= profile.latest and not profile.kin:
             return False
-        return cut(wish, profile, self._roster.kin(profile).values(), self._shape, notes)
+        return cut(wish, profile, kinship.related(self._roster, wish.person), self._shape, notes)
 
     def _reduce(self, profile: Profile, folded: Fold) -> Reduction:
         if self.changed_only:
@@ -338,7 +336,7 @@ class Profiles:
         profile.flying = [*profile.flying, prepared]
         profile.latest = max(profile.latest, latest)
         if profile.kin:
-            self._overtake(profile, reduction.touched, latest)
+            kinship.overtake(self._roster, first.person, reduction.touched, latest)
 
     def _confirm(self, profile: Profile, wishes: Sequence[Wish], reduction: Reduction, latest: int) -> None:
         """Everything said is there already, and is now as new as this."""
@@ -346,18 +344,6 @@ class Profiles:
         words = None if profile.kin else self._words(wishes, reduction)
         person = wishes[0].person
         self._apply(person, profile, reduction.touched, Fate.APPLIED, knows=True, words=words)
-
-    def _overtake(self, profile: Profile, touched: Mapping[str, Touch], latest: int) -> None:
-        """Tell the kin that these attributes may be theirs."""
-        found = self._roster.kin(profile)
-        for kin in found.values():
-            kin.latest = max(kin.latest, latest)
-            entries = kin.opened()
-            for name, touch in touched.items():
-                entries[name] = forgotten(touch.after(entries.get(name)))
-            for prepared in kin.flying:
-                prepared.is_void = True
-        self._roster.change(found)
 
     def _apply(
         self,

@@ -152,6 +152,8 @@ class Profile(msgspec.Struct, eq=False):
     epoch   the refresh its values belong to
     kin     keys of people who may be the same profile; values are then kept with them, not here
     slots   which of those names is theirs for certain, by slot; nobody else's of that slot is
+    slot    the one their kin may have them in; "" when some may have them beside others
+    claims  names that may be theirs and have changed something since: their clocks count here too
     latest  no clock is later
     flying  objects on their way
     said    digest of the last update all of whose attributes are there as it says, and as new as `clock`;
@@ -169,6 +171,8 @@ class Profile(msgspec.Struct, eq=False):
     said: int = 0
     clock: int = NEVER
     telling: int = 0
+    slot: str = ""
+    claims: tuple[str, ...] = ()
     _body: msgspec.Raw | None = None
     _common: Sequence[str] = ()
     _is_behind: bool = False
@@ -262,14 +266,15 @@ class Profile(msgspec.Struct, eq=False):
         """Keep nothing."""
         self.opened().clear()
         self.exists, self.kin, self.latest, self.slots = False, (), NEVER, NOTHING
+        self.slot, self.claims = "", ()
         for prepared in self.flying:
-            prepared.touched, prepared.is_void = {}, True
+            prepared.touched, prepared.is_void, prepared.proves = {}, True, False
 
     def encode(self) -> bytes:
         """As bytes; none for a person nothing is known of."""
         if self._body is None:
             entries = self._entries or {}
-            if not (entries or self.exists or self.kin or self.slots):
+            if not (entries or self.exists or self.kin or self.slots or self.claims):
                 return b""
             if not self.said:
                 self.clock = clock = self.latest
@@ -280,6 +285,8 @@ class Profile(msgspec.Struct, eq=False):
             self._body = msgspec.Raw(_ENCODE(written))
         known = (self.epoch, self.exists, self.kin, self.latest, self._body, self.slots or {})
         behind = self.latest - self.clock
+        if self.slot or self.claims:
+            return _ENCODE((*known, behind, self.said, self.telling, self.slot, self.claims))
         return _ENCODE((*known, behind, self.said, self.telling) if self.said else (*known, behind))
 
 
@@ -298,6 +305,8 @@ def decode(body: bytes, epoch: int) -> Profile:
         said=found.said,
         telling=found.telling,
         clock=found.latest - found.behind,
+        slot=found.slot,
+        claims=found.claims,
         _body=found.entries,
     )
     if found.epoch != epoch:
@@ -318,6 +327,8 @@ class _Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
     behind: int = 0
     said: int = 0
     telling: int = 0
+    slot: str = ""
+    claims: tuple[str, ...] = ()
 
 
 def forgotten(entry: Entry) -> Entry:

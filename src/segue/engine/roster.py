@@ -42,6 +42,7 @@ class Roster:
         loaded = self._people
         met: dict[str, bool] = {}
         waiting = [key for key in people if key]
+        waiting += [claim for key in waiting if key in loaded for claim in loaded[key].claims]
         while waiting:
             key = waiting.pop()
             if key not in met:

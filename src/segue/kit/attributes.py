@@ -77,12 +77,14 @@ class AttributeShape(msgspec.Struct, frozen=True, kw_only=True):
 class Disturbance(msgspec.Struct, frozen=True, kw_only=True):
     """Whose attributes an object of another action changes in a way nobody can follow from here.
 
-    forgotten  objects with identifiers of people whose values are not known any more
+    present    objects with identifiers of people who are there once it has arrived
+    forgotten  likewise, of people whose values are not known any more
     erased     likewise, of people whose profiles are gone
     joined     the people forgotten and erased may be one profile from now on: the first of `forgotten`
     slot       what the first can have only one of: whoever comes second in it is not joined; "" for no limit
     """
 
+    present: tuple[JsonObject, ...] = ()
     forgotten: tuple[JsonObject, ...] = ()
     erased: tuple[JsonObject, ...] = ()
     joined: bool = False

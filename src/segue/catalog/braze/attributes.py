@@ -116,7 +116,7 @@ def alias_disturbs(item: JsonObject) -> Disturbance:
     """A new alias is another way to reach the same person."""
     alias = {"user_alias": {name: item.get(name) for name in ("alias_label", "alias_name")}}
     if not item.get("external_id"):
-        return Disturbance(forgotten=(alias,))
+        return Disturbance(present=(alias,), forgotten=(alias,))
     forgotten = ({"external_id": item["external_id"]}, alias)
     return Disturbance(forgotten=forgotten, joined=True, slot=_label(alias))
 
