@@ -13,7 +13,12 @@ from tests.engine.attribute_history import KNOTTY, NOW_MS, REFUSED
 
 from segue.catalog.braze.attributes import SHAPE, alias_disturbs, identify_disturbs, merge_disturbs
 from segue.engine.delta import Fate, Profiles, Update
+from segue.engine.fold import Fold, Wish, single
+from segue.engine.glance import Tellings
+from segue.engine.person import Identity
+from segue.engine.points import Meter
 from segue.engine.profile import Prepared, decode
+from segue.engine.reduction import nearly, reduced
 from segue.kit.attributes import JsonObject
 
 PERSON: JsonObject = {"external_id": "u"}
@@ -218,3 +223,57 @@ def test_what_is_on_its_way_may_change_what_was_told_before() -> None:
     objects, dropped, _ = side.take(("leave", first))
     assert [item for item, *_ in objects] == [{**PERSON, "p": 1}]
     assert dropped == []
+
+
+values = {
+    "p": st.sampled_from([1, 2, True, 1.0, None, "a", "x" * 300, [1], [True]]),
+    "first_name": st.sampled_from(["Ann", None, 5]),
+    "facebook": st.sampled_from([{"id": "f"}, "f", None]),
+    "o": st.sampled_from([{"a": 1}, {"a": True}, {"a": {"b": 1}}, {"a b": 1}, {}, 1]),
+}
+others = {"q": st.just(1), "_merge_objects": st.booleans(), "_update_existing_only": st.booleans()}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.fixed_dictionaries(values, optional=others), st.fixed_dictionaries({}, optional={**values, **others})
+)
+def test_a_look_at_what_differs_finds_what_a_whole_look_finds(first: JsonObject, then: JsonObject) -> None:
+    """The first update is there; of the next, with the same attributes, only what differs is looked at."""
+    side = Side({"changed_only": True}, has_glance=True)
+    side.take(("request", [(PERSON, first, 0)], Fate.APPLIED))
+    profile = decode(side.profiles.changed()["external_id:u"], 0)
+    if not profile.said:  # not all of it is certain to be there
+        return
+    meter = Meter(SHAPE)
+    names = tuple(name for name in first if name not in SHAPE.flags)
+    told = Tellings().of(names, meter.by_attribute(first))
+    assert told.telling == profile.telling
+    fold = wish({**first, **then})
+    found = nearly(profile, fold, told, SHAPE)
+    whole = reduced(profile, fold, SHAPE, meter, keep_values=True)
+    if found is not None:
+        assert found.told is told
+        assert (found.object, found.is_whole, found.lasts) == (whole.object, whole.is_whole, whole.lasts)
+        assert (found.touched, found.costs, found.whole) == (whole.touched, whole.costs, whole.whole)
+
+
+def wish(said: JsonObject) -> Fold:
+    who = Identity(SHAPE).control("external_id:u")
+    return single(Wish(0, "external_id:u", b"", {**PERSON, **said}, NOW_MS + 1, who))
+
+
+def test_a_number_that_changed_is_seen_without_a_whole_look() -> None:
+    """And so is one that only looks the same."""
+    content = Tellings().of(("p", "q"), {"p": 1, "q": 1})
+    side = Side({"changed_only": True}, has_glance=True)
+    side.take(("request", [(PERSON, {"p": 1, "q": [1]}, 0)], Fate.APPLIED))
+    profile = decode(side.profiles.changed()["external_id:u"], 0)
+    cases = [
+        ({"p": 2, "q": [1]}, {**PERSON, "p": 2}),
+        ({"p": True, "q": [1]}, {**PERSON, "p": True}),
+        ({"p": 1, "q": [True]}, None),  # a list: somebody else looks at it
+    ]
+    for said, sent in cases:
+        found = nearly(profile, wish(said), content, SHAPE)
+        assert (found.object if found is not None else None) == sent

@@ -35,7 +35,7 @@ from segue.engine.lateness import cut
 from segue.engine.person import Identity
 from segue.engine.points import Meter
 from segue.engine.profile import Departure, Dropped, Prepared, Profile, Touch
-from segue.engine.reduction import Reduction, reduced, unreduced
+from segue.engine.reduction import Reduction, nearly, reduced, unreduced
 from segue.engine.roster import Roster
 from segue.kit.attributes import AttributeShape, Disturbance, JsonObject
 from segue.model.delivery import STALE, UNCHANGED
@@ -292,9 +292,14 @@ class Profiles:
         return cut(wish, profile, kinship.related(self._roster, wish.person), self._shape, notes)
 
     def _reduce(self, profile: Profile, folded: Fold) -> Reduction:
-        if self.changed_only:
-            return reduced(profile, folded, self._shape, self.meter, keep_values=self._keep_values)
-        return unreduced(folded, self._shape, self.meter)
+        if not self.changed_only:
+            return unreduced(folded, self._shape, self.meter)
+        if profile.said and self._keep_values and not profile.flying and len(folded.wishes) == 1:
+            told = self._tellings.find(profile.telling)
+            found = nearly(profile, folded, told, self._shape) if told is not None else None
+            if found is not None:
+                return found
+        return reduced(profile, folded, self._shape, self.meter, keep_values=self._keep_values)
 
     def _send(self, profile: Profile, folded: Fold, departure: Departure) -> None:
         shape, wishes = self._shape, folded.wishes
@@ -374,7 +379,7 @@ class Profiles:
         """Of the one update all of whose values are there once it has arrived."""
         if not reduction.lasts or len(wishes) > 1 or wishes[0].is_cut:
             return None
-        told = self._tellings.of(tuple(reduction.touched), reduction.whole)
+        told = reduction.told or self._tellings.of(tuple(reduction.touched), reduction.whole)
         return digest(wishes[0].item), told.telling
 
     def _costs(self, wish: Wish) -> Mapping[str, int]:

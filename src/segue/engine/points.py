@@ -53,7 +53,7 @@ class Meter:
             if name in free:
                 continue
             kind = type(value)
-            if name in metered or kind in _SMALL or (kind is str and len(value) <= short):
+            if name in metered or kind in SMALL or (kind is str and len(value) <= short):
                 found[name] = 1
             elif points := self.of_value(value):
                 found[name] = points
@@ -64,7 +64,7 @@ class Meter:
         return of_custom(value, self._shape) if self._shape.storable(value) else 0
 
 
-_SMALL: Final = frozenset({int, bool, type(None)})
+SMALL: Final = frozenset({int, bool, type(None)})
 """Types whose values are stored as sent, always."""
 
 
