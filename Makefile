@@ -6,6 +6,9 @@ SOAK_KILLS ?= 1000
 SOAK_SEEDS ?= 10000-15000
 # bytecode of what every command loads, so that starts are quick even where Python may not write it
 COMPILE := $(BIN)/python -m compileall -q src/segue $(addprefix .venv/lib/python*/site-packages/,click msgspec orjson apsw uvicorn httptools anyio rich typer aiohttp yaml) || true
+COMPILE_TESTS := $(BIN)/python -m compileall -q -j 2 $(addprefix .venv/lib/python*/site-packages/,_pytest xdist execnet hypothesis schemathesis jsonschema_rs requests fastapi starlette pydantic pydantic_settings prometheus_client structlog playwright) || true
+# what was compiled once, the assertions of the tests above all, is kept for the next process that needs it
+export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help setup setup-test demo run test soak lint format bench plugins lock clean
@@ -34,6 +37,7 @@ setup-test: .make/venv
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@$(COMPILE)
+	@$(COMPILE_TESTS)
 	@touch $@ .make/run
 
 .make/sdk: .make/run src/segue/runtime/packages.py

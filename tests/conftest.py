@@ -1,6 +1,7 @@
 """What holds for every test: generated examples are the same each time, a slow machine is no failure, a
 contract's tests may run for several implementations, and the process's logging is as nobody has set it."""
 
+import gc
 import logging
 from collections.abc import Iterator
 
@@ -27,3 +28,9 @@ def logging_as_found() -> Iterator[None]:
     structlog.reset_defaults()
     logging.captureWarnings(False)
     root.handlers, root.level = handlers, level
+
+
+def pytest_collection_finish() -> None:
+    """Nine thousand tests stay until the end: no search for garbage needs to look at them again."""
+    gc.collect()
+    gc.freeze()
