@@ -87,6 +87,33 @@ def test_what_waits_and_what_was_refused_is_told(lived_in: Path) -> None:
     assert (letter["action"], letter["message"]) == ("delete-users", "not today")
 
 
+def test_what_segue_keeps_of_them_is_removed_where_it_is_asked_for(lived_in: Path) -> None:
+    """Dead letters and samples of refused events, of nobody else; without the option it is said that they
+    stay."""
+
+    def kept() -> list[str]:
+        letters = segue("dead", "list", "--json", folder=lived_in).json
+        refused = segue("tail", "--rejected", "--json", folder=lived_in, SEGUE_PORT=port).lines
+        return sorted(each["message_id"] for each in (*letters, *refused) if "ada" in each["message_id"])
+
+    with beside(lived_in) as process:
+        port = process.addresses.door.rpartition(":")[2]
+        control(process.addresses.sandbox, "POST", "/faults", {"status": 404, "path": "/users/track"})
+        for user in ("ada", "adam"):
+            send(process, userId=user, messageId=f"died-{user}")
+            send(process, userId=user, messageId=f"refused-{user}", type="track")
+        everything = ["died-ada", "died-adam", "refused-ada", "refused-adam"]
+        until(lambda: kept() == everything, "two died and two were refused")
+        ran = erase(lived_in, "nobody", "--yes")
+        assert "--here-too removes as well" in ran.out
+        ran = erase(lived_in, "ada", "--yes", "--here-too")
+        assert (
+            "1 dead letter of theirs will be forgotten as soon, and of 1 refused event the sample is"
+            in ran.out
+        )
+        until(lambda: kept() == ["died-adam", "refused-adam"], "only the other's are left")
+
+
 def test_who_cannot_delete_is_named_with_the_reason(tmp_path: Path, lived_in: Path) -> None:
     """A webhook has no such call; a destination that never ran has nothing to delete."""
     (lived_in / "segue.yaml").write_text(TWO, encoding="utf-8")

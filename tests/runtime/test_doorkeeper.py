@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from segue.engine.erasure import mentions
 from segue.engine.intake import SAMPLE_BYTES, Rejection
 from segue.io.storage import refusals
 from segue.io.storage.refusals import DAY_MS, RefusalBook, RefusalReader, Refused, RefusedCount, RefusedKey
@@ -88,6 +89,19 @@ async def test_the_book_stays_within_its_bounds(book: RefusalBook, monkeypatch: 
     assert len(await book.counts()) == 3
     await book.prune(NOW_MS + 31 * DAY_MS, 60_000)
     assert await book.counts() == {}
+
+
+async def test_the_sample_of_somebody_can_be_removed(book: RefusalBook) -> None:
+    """It is in no other place then, and what was counted stays counted."""
+    keeper = Doorkeeper(HandClock(), book)
+    for number, user in enumerate((b"ada", b"adam")):
+        keeper.note(rejection(number, sample=b'{"type":"track","userId":"%s"}' % user), NOW_MS)
+    assert len(keeper.rejections()) == 2
+    await keeper.write()
+    assert keeper.rejections() == []
+    assert await book.forget(lambda text: mentions(text, {"ada"})) == 1
+    assert [one.message_id for one in await book.find()] == ["m1"]
+    assert (await book.counts())[TODAY] == RefusedCount(events=2)
 
 
 async def test_hostile_texts_are_kept_short_and_shown_as_text(book: RefusalBook) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from segue.cli.show import literal, out, plural, print_json, print_table, printable, row, table
 from segue.cli.trace import moment
@@ -15,13 +17,17 @@ from segue.model.errors import MisconfiguredError
 from segue.runtime import deletions
 from segue.runtime.clock import SystemClock
 from segue.runtime.current import Current, read_current
-from segue.runtime.deletions import Progress
+from segue.runtime.deletions import Asked, Progress
 from segue.runtime.settings import Settings, read_settings
 
+LEFT_HERE = (
+    "It does not delete what Segue itself keeps: dead letters and the samples of refused events, which "
+    "--here-too removes as well, and the log, which has their events until its retention ends."
+)
+LEFT_IN_LOG = "The log has their events until its retention ends."
 NOT_DONE = (
-    "It does not delete what Segue itself keeps: the log has their events until its retention ends, dead "
-    "letters stay until you drop them (segue dead drop --user ID), and an archive you keep is yours to "
-    "clean. It does not stop new events: one that comes in from now on makes the person anew."
+    "An archive you keep is yours to clean. New events are not stopped: one that comes in from now on makes "
+    "the person anew."
 )
 
 
@@ -37,6 +43,12 @@ def erase(
         Path | None,
         typer.Option("--file", "-f", help="Read userIds from here, one a line; - for standard input."),
     ] = None,
+    here_too: Annotated[
+        bool,
+        typer.Option(
+            "--here-too", help="Also remove Segue's dead letters of them, and its samples of refused events."
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether it is meant.")] = False,
     status: Annotated[
         bool, typer.Option("--status", help="Tell how far calls are, and delete nobody.")
@@ -63,25 +75,47 @@ def erase(
     able, _ = deletions.capable(current, destination)
     if able and not yes:
         _confirm(people, able)
-    asked = asyncio.run(deletions.erase(settings, current, people, destination, SystemClock()))
+    asked = asyncio.run(_ask(settings, current, people, destination, here_too=here_too))
     if as_json:
         print_json(asked)
     else:
-        for name, why in asked.left_out:
-            out.print(f"[yellow]{literal(name)}[/] is left out: {literal(why)}.", soft_wrap=True)
-        if asked.destinations:
-            told = ", ".join(asked.destinations)
-            out.print(
-                f"{_count(len(people))} will be deleted at {literal(told)}, from within a second or two of "
-                "Segue running.",
-                soft_wrap=True,
-            )
-            out.print(NOT_DONE, style="dim", soft_wrap=True)
-            out.print(f"How far it is: segue erase --status {asked.name}", style="cyan", soft_wrap=True)
+        _print_asked(asked, here_too=here_too)
     if not asked.destinations:
-        if not as_json:
-            out.print("Nobody is deleted anywhere.")
         raise typer.Exit(1)
+
+
+async def _ask(
+    settings: Settings, current: Current, people: Sequence[str], destination: str | None, *, here_too: bool
+) -> Asked:
+    clock = SystemClock()
+    asked = await deletions.erase(settings, current, people, destination, clock)
+    if not here_too:
+        return asked
+    letters, samples = await deletions.forget(settings, current, people, destination, clock)
+    return replace(asked, letters=letters, samples=samples)
+
+
+def _print_asked(asked: Asked, *, here_too: bool) -> None:
+    for name, why in asked.left_out:
+        out.print(f"[yellow]{literal(name)}[/] is left out: {literal(why)}.", soft_wrap=True)
+    if asked.destinations:
+        told = ", ".join(asked.destinations)
+        out.print(
+            f"{_count(asked.people)} will be deleted at {literal(told)}, from within a second or two of "
+            "Segue running.",
+            soft_wrap=True,
+        )
+    if here_too:
+        letters, samples = plural(asked.letters, "dead letter"), plural(asked.samples, "refused event")
+        out.print(
+            f"Here, {letters} of theirs will be forgotten as soon, and of {samples} the sample is removed.",
+            soft_wrap=True,
+        )
+    if not asked.destinations:
+        out.print("Nobody is deleted anywhere.")
+        return
+    out.print(f"{LEFT_IN_LOG if here_too else LEFT_HERE} {NOT_DONE}", style="dim", soft_wrap=True)
+    out.print(f"How far it is: segue erase --status {asked.name}", style="cyan", soft_wrap=True)
 
 
 def print_standings(found: list[Progress], *, as_json: bool) -> None:

@@ -10,7 +10,9 @@ What was taken in before somebody asked, and comes up later from a backlog, woul
 rows are left out (`DELETED`). What was taken in after goes out after, to somebody new.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+import re
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, Final, Self
 
 import msgspec
@@ -63,6 +65,23 @@ def read_people(ids: Iterable[str]) -> tuple[str, ...]:
             f"{len(people):,} people are named, one call takes {PEOPLE_MOST:,}: split them over several"
         )
     return tuple(people)
+
+
+_VALUES: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^\s",:;{}\[\]&=]+)')
+"""A JSON text, or a bare word: a number, or whatever stands in what is no JSON."""
+
+
+def mentions(text: str, people: Set[str]) -> bool:
+    """Whether one of these userIds is a whole value or word of a text, which may be the torn beginning of
+    JSON, or none."""
+    for quoted, bare in _VALUES.findall(text):
+        if bare in people or quoted in people:
+            return True
+        if "\\" in quoted:
+            with contextlib.suppress(msgspec.DecodeError):
+                if msgspec.json.decode(f'"{quoted}"') in people:
+                    return True
+    return False
 
 
 class Erasure(msgspec.Struct, eq=False):

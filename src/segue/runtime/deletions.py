@@ -20,25 +20,35 @@ from segue.engine.setup import find_page
 from segue.io.storage.state import StateReader
 from segue.model.delivery import Halt
 from segue.model.errors import MisconfiguredError
-from segue.runtime import desk
+from segue.model.event import person_key
+from segue.runtime import desk, refusals
 from segue.runtime.clock import Clock
 from segue.runtime.current import Current
 from segue.runtime.eraser import DONE, ERASE, Done
+from segue.runtime.revival import DROP
 from segue.runtime.settings import Settings
 
-__all__ = ["PREFIX", "Asked", "Progress", "capable", "erase", "read_people", "standings"]
+__all__ = ["PREFIX", "Asked", "Progress", "capable", "erase", "forget", "read_people", "standings"]
+
+MANY: Final = 1_000_000
 
 PREFIX: Final = "erase-"
 """Ids of calls begin with it."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a call. left_out: (destination, why) of those that got nothing."""
+    """What became of a call.
+
+    left_out         (destination, why) of those that got nothing
+    letters, samples  dead letters that will be forgotten here, refused events that were
+    """
 
     name: str
     people: int
     destinations: Sequence[str]
     left_out: Sequence[tuple[str, str]]
+    letters: int = 0
+    samples: int = 0
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +114,29 @@ async def erase(
         else:
             left_out.append((each, "it has never run here, so nothing was sent to it; run Segue once first"))
     return Asked(name=name, people=len(people), destinations=told, left_out=left_out)
+
+
+async def forget(
+    settings: Settings, current: Current, people: Sequence[str], destination: str | None, clock: Clock
+) -> tuple[int, int]:
+    """Have the dead letters of these people dropped, at every destination or one, and remove the samples of
+    refused events that name them; gives how many of each there are. What dies of them later is left.
+
+    Raises StorageUnavailable, MisconfiguredError for a destination there is not.
+    """
+    capable(current, destination)
+    keys = [person_key(each, None) for each in people]
+    letters = 0
+    for each in current.workspace.destinations:
+        if destination in (None, each.id):
+            found = 0
+            async for state in desk.states(settings, each.id):
+                for key in keys:
+                    found += len(await state.dead_letters(person=key, limit=MANY))
+            if found:
+                await desk.ask(settings, [each.id], DROP, {"people": keys}, clock)
+            letters += found
+    return letters, await refusals.forget(settings, people)
 
 
 async def standings(settings: Settings, current: Current, name: str | None = None) -> list[Progress]:

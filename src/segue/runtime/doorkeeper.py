@@ -22,7 +22,7 @@ from segue.model.errors import UnavailableError
 from segue.runtime.clock import Clock
 
 SAMPLES: Final = 20
-"""Refusals kept in memory per source and code, newest last."""
+"""Refusals kept in memory per source and code, newest last; with a book, those that are not in it yet."""
 
 UNWRITTEN: Final = 200
 """Refusals per source and code that wait to be written; under a flood the newest, and all are counted."""
@@ -72,7 +72,8 @@ class Doorkeeper:
             self._requests[key] += 1
 
     def rejections(self, source: str | None = None, code: str | None = None) -> list[Sample]:
-        """The newest refusals of this run, oldest first; of one source, of one code, or all."""
+        """The newest refusals of this run that are in no book, oldest first; of one source, of one code, or
+        all."""
         kept = [
             sample
             for (of_source, of_code), samples in self._recent.items()
@@ -109,6 +110,17 @@ class Doorkeeper:
             self._is_failing = True
         else:
             self._is_failing = False
+            self._forget(samples)
+
+    def _forget(self, written: Iterable[Sample]) -> None:
+        """What is in the book is not kept beside it: there it can be removed when its person is."""
+        gone = {id(sample) for sample in written}
+        for place, kept in list(self._recent.items()):
+            left = [sample for sample in kept if id(sample) not in gone]
+            if left:
+                self._recent[place] = deque(left, maxlen=SAMPLES)
+            else:
+                del self._recent[place]
 
     def _take_back(
         self, samples: Iterable[Sample], events: Counter[RefusedKey], requests: Counter[RefusedKey]

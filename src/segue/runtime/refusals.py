@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 
+from segue.engine.erasure import mentions
 from segue.io.storage.refusals import RefusalReader, Refused, RefusedCount, RefusedKey
 from segue.model.errors import MisconfiguredError, UnavailableError
 from segue.runtime import enquiry
@@ -44,6 +45,14 @@ async def refused_counts(settings: Settings) -> Mapping[RefusedKey, RefusedCount
     """How much was refused on the last 30 days, up to half a second ago. Raises StorageUnavailable."""
     async with _book(settings) as book:
         return await book.counts() if book is not None else {}
+
+
+async def forget(settings: Settings, people: Collection[str]) -> int:
+    """Remove the samples of refused events that name one of these userIds, up to half a second ago; gives how
+    many. Raises StorageUnavailable."""
+    meant = frozenset(people)
+    async with _book(settings) as book:
+        return await book.forget(lambda text: mentions(text, meant)) if book is not None else 0
 
 
 @contextlib.asynccontextmanager

@@ -205,6 +205,8 @@ class Revival:
         if "ids" in arguments:
             found = [await self._state.dead_letter(each) for each in arguments["ids"]]
             return [letter for letter in found if letter is not None]
+        if "people" in arguments:
+            return [each for one in arguments["people"] for each in await self._letters({"person": one})]
         filters = {name: arguments[name] for name in FILTERS if arguments.get(name)}
         letters: list[DeadLetter] = []
         while True:

@@ -10,7 +10,7 @@ Samples and counts of one write are in one transaction, so they never contradict
 wait for the disk: a killed process loses nothing that was written, a power cut perhaps the last seconds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -95,6 +95,22 @@ class RefusalReader:
         query = "SELECT day, source, kind, code, events, requests FROM refused ORDER BY day"
         rows = await self._database.read(lambda session: session.execute(query))
         return {RefusedKey(*key): RefusedCount(events=n, requests=m) for *key, n, m in rows}
+
+    async def forget(self, is_meant: Callable[[str], bool]) -> int:
+        """Remove the samples whose beginning or message is meant; the counts stay. Gives how many."""
+
+        def work(session: Session) -> int:
+            rows = session.execute("SELECT id, message, sample FROM refusal")
+            gone = [
+                id
+                for id, message, sample in rows
+                if is_meant(bytes(sample).decode()) or is_meant(str(message))
+            ]
+            for id in gone:
+                session.execute("DELETE FROM refusal WHERE id = ?", (id,))
+            return len(gone)
+
+        return await self._database.transact(work)
 
     async def close(self) -> None:
         await self._database.close()
