@@ -1,15 +1,16 @@
 """Dead letters taken up again: what they become is written down, part by part, and the sums stay true."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.house import Desk, bind, opened, records
+from tests.runtime.house import SOON, Desk, Wire, bind, opened, records, until
 
 from segue.engine.plan import BoundDestination
 from segue.io.storage.state import StateReader
-from segue.model.delivery import Receipt
+from segue.model.delivery import Receipt, Request, Response
 from segue.model.workspace import Subscription
 from segue.runtime.story import state_of
 
@@ -39,9 +40,7 @@ def purchases(products: str, trigger: str = 'type = "track"') -> BoundDestinatio
 
 async def retried(desk: Desk, destination: BoundDestination | None = None) -> dict[tuple[str, str], int]:
     """Take every dead letter up again; gives what everything counts as in the end, which adds up."""
-    reader = await StateReader.open(desk.folder / "braze.db")
-    await reader.ask("retry", {"all": True}, asked_ms=0)
-    await reader.close()
+    await asked(desk, "retry")
     async with desk.courier(destination) as courier:
         await courier.start()
         await courier.checkpoint()
@@ -56,6 +55,93 @@ async def retried(desk: Desk, destination: BoundDestination | None = None) -> di
     await reader.close()
     assert letters == {reason: n for (result, reason), n in totals.items() if result == "rows_dead"}
     return totals
+
+
+class Slow(Wire):
+    """The answer to one request does not come before somebody wants it."""
+
+    def __init__(self, wire: Wire, number: int) -> None:
+        super().__init__(wire.sandbox)
+        self.number = number
+        self.wanted = asyncio.Event()
+
+    async def send(self, request: Request) -> Response:
+        answer = await super().send(request)
+        if len(self.sent) == self.number:
+            await self.wanted.wait()
+        return answer
+
+
+async def asked(desk: Desk, command: str) -> None:
+    reader = await StateReader.open(desk.folder / "braze.db")
+    await reader.ask(command, {"all": True}, asked_ms=0)
+    await reader.close()
+
+
+async def end(running: asyncio.Future[None]) -> None:
+    """The process is killed."""
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_of_a_letter_has_arrived_is_not_sent_again_after_a_checkpoint_and_a_kill(
+    desk: Desk,
+) -> None:
+    """An order mapped anew becomes two rows. One was taken and is in a checkpoint, the other is on its way at
+    the kill: only that one leaves again, and everything counts once."""
+    await desk.stream.append(records(order(80)))
+    await desk.deliver(purchases("$.nowhere"))
+    destination = purchases("$.properties.products")
+    await asked(desk, "retry")
+    desk.wire = slow = Slow(desk.wire, 2)
+    async with desk.courier(destination, checkpoint_seconds=SOON) as courier:
+        running = asyncio.ensure_future(courier.run())
+        await until(lambda: len(slow.sent) == 2)
+        await desk.stream.append(records({"type": "page", "userId": "u2", "messageId": "m2"}))
+        await until(lambda: courier.ledger.total("filtered") and not courier.ledger.dirty)
+        await end(running)
+    slow.number = 0
+    async with desk.courier(destination) as courier:
+        await courier.start()
+        await courier.checkpoint()
+        await courier.run(until_head=True)
+        assert courier.ledger.residual == 0
+    assert [len(body["purchases"]) for body in slow.bodies()] == [75, 5, 5]
+    assert {key: n for key, n in courier.ledger.totals().items() if n} == {
+        ("delivered", ""): 1,
+        ("rows_delivered", ""): 2,
+        ("rows_uncertain", "resend"): 1,
+        ("filtered", "NO_MATCHING_MAPPING"): 1,
+    }
+    reader = await StateReader.open(desk.folder / "braze.db")
+    assert (await reader.dead_letters(), await reader.commands()) == ([], [])
+    await reader.close()
+
+
+async def test_a_letter_that_arrives_during_a_checkpoint_is_no_letter_after_a_kill(desk: Desk) -> None:
+    """It was taken out of the book one checkpoint after its command: a kill in between left it dead, to be
+    sent once more."""
+    desk.wire.fault(status=404, body={"message": "Not Found"}, count=1)
+    await desk.stream.append(records(TRACK))
+    await desk.deliver()
+    await asked(desk, "retry")
+    desk.wire = slow = Slow(desk.wire, 1)
+    async with desk.courier(checkpoint_seconds=600) as courier:
+        await courier.start()
+        await courier.checkpoint()
+
+        async def look(now: float) -> None:
+            slow.wanted.set()
+            await until(lambda: not courier.dispatcher.in_flight)
+
+        running = asyncio.ensure_future(courier.run())
+        await until(lambda: slow.sent)
+        courier.barriers.look = look  # type: ignore[method-assign]  # the answer comes in the midst of it
+        await courier.checkpoint()
+        await end(running)
+    totals = await retried(desk)
+    assert totals == {("delivered", ""): 1, ("rows_delivered", ""): 1}
+    assert len(slow.sent) == 1
 
 
 async def receipts(desk: Desk) -> list[Receipt]:

@@ -70,4 +70,5 @@ def unbury(letter: DeadLetter) -> Row:
         context=letter.context,
         part=letter.part,
         parts=letter.parts,
+        revived=True,
     )

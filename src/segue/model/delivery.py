@@ -18,6 +18,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     items        the partner's objects, each as JSON bytes, in order
     context      what the action's build needs beside the items and what rows of one request must
                  share (a catalog name, a campaign id); hashable; "" for most actions
+    revived      made of a dead letter; the event's own row may be on its way beside it after a restart
     """
 
     destination: str
@@ -35,6 +36,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     context: str = ""
     part: int = 0
     parts: int = 1
+    revived: bool = False
 
     @property
     def size_bytes(self) -> int:

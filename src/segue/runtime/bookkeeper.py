@@ -69,6 +69,7 @@ class Bookkeeper:
         self._memory = memory
         self._accountant = accountant
         self._parts: dict[tuple[int, int], list[tuple[RowKey, Settled]]] = {}  # done, of events still open
+        self._revived: dict[str, list[tuple[RowKey, Settled]]] = {}  # done, of letters not done with
 
     def open(self, lane: int, offset: int, record: Record, routed: Routed, now_ms: int) -> None:
         """An event has rows: keep it open until they are settled."""
@@ -142,13 +143,15 @@ class Bookkeeper:
 
     def turn(self) -> Turn:
         """Begin a checkpoint: what it does not hold of single rows goes on in the journal."""
-        read_to = self.ledger.read_to
+        read_to, pending = self.ledger.read_to, self._revival.pending
         self._settled = {
             key: verdict
             for key, verdict in self._settled.items()
             if key.lane == COMMAND_LANE or key.offset >= read_to(key.lane)
         }
-        parts = [part for parts in self._parts.values() for part in parts]
+        self._revived = {letter: parts for letter, parts in self._revived.items() if letter in pending}
+        open_parts = (*self._parts.values(), *self._revived.values())
+        parts = [part for parts in open_parts for part in parts]
         unread: tuple[list[tuple[RowKey, Settled]], ...] = ([], [])
         for part in self._settled.items():
             unread[part[0] in self._counted].append(part)
@@ -231,7 +234,9 @@ class Bookkeeper:
         self._accountant.took(rows)
         if self._revival.is_busy:
             entries = [
-                entry for entry in entries if not self._revival.settle(entry.row, "", self.ledger, minute)
+                entry
+                for entry in entries
+                if not self._settle_revived(entry.row, Settled(request, entry.position, status), minute)
             ]
             rows = [entry.row for entry in entries]
         unfinished = self.ledger.deliver(rows, minute)
@@ -310,9 +315,9 @@ class Bookkeeper:
 
     def _settle_event(self, row: Row, verdict: Settled, minute: int, *, is_counted: bool = False) -> None:
         """One row is done with; is_counted: an earlier checkpoint has it in its counts already."""
-        left_out, died = (verdict.reason, "") if verdict.is_left_out else ("", verdict.reason)
-        if self._revival.settle(row, died, self.ledger, minute, left_out=left_out):
+        if self._settle_revived(row, verdict, minute):
             return
+        left_out, died = _ends(verdict)
         if row.lane == COMMAND_LANE:
             self._bidding.eraser.settle(row, died)
             if not is_counted:
@@ -325,6 +330,15 @@ class Bookkeeper:
             self._parts.setdefault(place, []).append((row_key(row), verdict))
         else:
             self._parts.pop(place, None)
+
+    def _settle_revived(self, row: Row, verdict: Settled, minute: int) -> bool:
+        """A row is done with; false when it is not made of a dead letter. Until all of the letter is, a start
+        after a kill takes it up again, and must know."""
+        left_out, died = _ends(verdict)
+        letter = self._revival.settle(row, died, self.ledger, minute, left_out=left_out)
+        if letter:
+            self._revived.setdefault(letter, []).append((row_key(row), verdict))
+        return bool(letter)
 
     def _note(
         self,
@@ -354,7 +368,7 @@ class Bookkeeper:
 
 def row_key(row: Row) -> RowKey:
     """Which row this is, for the journal."""
-    return RowKey(row.lane, row.offset, row.subscription, row.part)
+    return RowKey(row.lane, row.offset, row.subscription, ~row.part if row.revived else row.part)
 
 
 def policy_of(destination: BoundDestination, action: str) -> str:
@@ -371,6 +385,11 @@ def is_repeatable(destination: BoundDestination, action: str) -> bool:
 
 def _left_out(left_out: LeftOut) -> Settled:
     return Settled(0, 0, 0, left_out.reason, is_left_out=True)
+
+
+def _ends(verdict: Settled) -> tuple[str, str]:
+    """(why it was left out, why it died), "" for what it was not."""
+    return (verdict.reason, "") if verdict.is_left_out else ("", verdict.reason)
 
 
 def _verdict(ended: Ended, request: int) -> Settled:

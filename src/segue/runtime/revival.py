@@ -1,10 +1,11 @@
 """Dead letters taken up again, dropped or taken back, as `segue dead retry`, `drop` and `import` ask for it.
 
-A retried letter stays in the book as dead until its row is settled, so a crash in between changes nothing;
-the command is done when all its letters are.
+A retried letter stays in the book as dead until its rows are settled, and the command is done when all its
+letters are, in the same checkpoint: after a crash in between it is taken up again, and the journal tells
+which of its rows have arrived.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -58,7 +59,8 @@ class Revival:
     def __init__(self, stream: Log, state: State) -> None:
         self._stream = stream
         self._state = state
-        self._retries: dict[str, _Retry] = {}
+        self._retries: dict[str, _Retry] = {}  # by the ids of the rows that are not done
+        self._pending: dict[str, _Retry] = {}  # by the ids of the letters that are not done with
         self._open: dict[int, int] = {}
         self._landed: list[_Retry] = []
         self._removed: list[str] = []
@@ -103,7 +105,7 @@ class Revival:
             reason = left_out[0] if all(left_out) else ""
             result = "filtered" if reason else "delivered"
             await self._resurrect(landed.letter, result, reason, ledger, minute)
-            self._landed.pop()
+            self._close(self._landed.pop(), ledger, minute)
         departures: list[Departure] = []
         for command in await self._state.commands():
             if command.name not in NAMES or command.id in self._open or command.id in self._done:
@@ -115,7 +117,7 @@ class Revival:
                     self._maimed.discard((letter.lane, letter.offset))
                 self._done.append(command.id)
                 continue
-            letters = await self._letters(command.arguments)
+            letters = sorted(await self._letters(command.arguments), key=_has_items)
             if command.name == DROP:
                 await self._drop([each for each in letters if not self._is_retried(each)], ledger)
                 self._done.append(command.id)
@@ -128,41 +130,54 @@ class Revival:
                 self._finish(command.id)
         return departures
 
-    def settle(self, row: Row, died: str, ledger: Ledger, minute: int, *, left_out: str = "") -> bool:
+    def settle(self, row: Row, died: str, ledger: Ledger, minute: int, *, left_out: str = "") -> str:
         """A row that left again is done; the last one of a letter settles the letter.
 
         left_out  why it had nothing left to send, "" when it was sent
 
-        False when the row is not one of a letter. Ask here first: the event of a letter may be open still,
-        waiting for other rows.
+        Gives the id of its letter; "" when the row is not one of a letter. Ask here first: the event of a
+        letter may be open still, waiting for other rows.
         """
-        retry = self._retries.pop(_key(row), None) if self._retries else None
+        retry = self._retry_of(row)
         if retry is None:
-            return False
+            return ""
+        del self._retries[_key(row)]
         retry.outstanding -= 1
         result = "rows_dead" if died else "rows_filtered" if left_out else "rows_delivered"
         retry.ended.append((row.subscription, result, died or left_out))
         if died:
             retry.dead.append(_key(row))
-        if retry.outstanding:
-            return True
-        self._replace(retry, ledger, minute)
-        if not retry.dead:
-            self._landed.append(retry)
-        self._open[retry.command] -= 1
-        if not self._open[retry.command]:
-            self._finish(retry.command)
-        return True
+        if not retry.outstanding and retry.dead:
+            self._close(retry, ledger, minute)
+        elif not retry.outstanding:
+            self._landed.append(retry)  # whether its event is dead no more must be looked up
+        return retry.letter.id
+
+    @property
+    def pending(self) -> Collection[str]:
+        """The ids of the letters that are not done with."""
+        return self._pending.keys()
 
     def history(self, row: Row) -> tuple[Attempt, ...]:
         """What was tried before with the letter this row is made of; () for a row that is not one's."""
-        retry = self._retries.get(_key(row))
+        retry = self._retry_of(row)
         return retry.history if retry is not None else ()
 
     def counted(self, row: Row) -> str:
         """The reason the event of the letter this row is made of counts as dead by; "" for other rows."""
-        retry = self._retries.get(_key(row))
+        retry = self._retry_of(row)
         return _reason(retry.letter) if retry is not None else ""
+
+    def _retry_of(self, row: Row) -> _Retry | None:
+        return self._retries.get(_key(row)) if row.revived else None
+
+    def _close(self, retry: _Retry, ledger: Ledger, minute: int) -> None:
+        """All rows of a letter are done."""
+        self._replace(retry, ledger, minute)
+        del self._pending[retry.letter.id]
+        self._open[retry.command] -= 1
+        if not self._open[retry.command]:
+            self._finish(retry.command)
 
     def _replace(self, retry: _Retry, ledger: Ledger, minute: int) -> None:
         """Count what a letter became in its place. Letters with other ids take its place for good: taken up
@@ -178,7 +193,8 @@ class Revival:
         self._done.append(command)
 
     def _is_retried(self, letter: DeadLetter) -> bool:
-        return any(retry.letter.id == letter.id for retry in (*self._retries.values(), *self._landed))
+        """Whether it is on its way, itself or as a row of the one it came of, before a kill."""
+        return letter.id in self._retries or letter.id in self._pending
 
     async def _drop(self, letters: Sequence[DeadLetter], ledger: Ledger) -> None:
         """Forget letters. An event of which others are left, or may come, stays dead, also once those are
@@ -228,7 +244,7 @@ class Revival:
         history = _history(letter, command.asked_ms)
         if letter.items:
             row = unbury(letter)
-            self._retries[_key(row)] = _Retry(letter, command.id, history)
+            self._retries[_key(row)] = self._pending[letter.id] = _Retry(letter, command.id, history)
             self._open[command.id] += 1
             return [(row, travel_of(row, destination), (row.person,) if row.person else (), history)]
         record = await self._record(letter.lane, letter.offset)
@@ -243,7 +259,11 @@ class Revival:
         event, event_ms = intake.restored(record)
         at = position(letter.lane, letter.offset, record, event_ms)
         routed = route(event, destination, at)
-        rows = [row for row, _ in routed.rows if letter.subscription in ("", row.subscription)]
+        rows = [
+            replace(row, revived=True)
+            for row, _ in routed.rows
+            if letter.subscription in ("", row.subscription)
+        ]
         again = [dead for dead in routed.dead if letter.subscription in ("", dead.subscription)]
         retry = _Retry(letter, command.id, history, outstanding=len(rows))
         for dead in again:
@@ -261,6 +281,7 @@ class Revival:
             self._replace(retry, ledger, minute)
             return []
         self._open[command.id] += 1
+        self._pending[letter.id] = retry
         self._retries |= {_key(row): retry for row in rows}
         people = people_of(event, record.person)
         return [(row, travel_of(row, destination), people, history) for row in rows]
@@ -334,6 +355,11 @@ def _history(letter: DeadLetter, asked_ms: int) -> tuple[Attempt, ...]:
     """The letter's tries, or why it could not be mapped, and that somebody took it up again."""
     tried = letter.attempts or (Attempt(letter.died_ms, "", 0, letter.reason, letter.message[:300]),)
     return (*tried, Attempt(asked_ms, "", 0, TAKEN_UP, "somebody asked for it to be tried again"))
+
+
+def _has_items(letter: DeadLetter) -> bool:
+    """Events that could not be mapped come first: what they become may be letters already."""
+    return bool(letter.items)
 
 
 def _key(row: Row) -> str:

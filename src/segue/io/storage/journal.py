@@ -27,7 +27,8 @@ _FRAME: Final = struct.Struct("<II")
 
 
 class RowKey(NamedTuple):
-    """Which row: where its event stands, and which subscription and part of it."""
+    """Which row: where its event stands, and which subscription and part of it (-1 - part of one that is made
+    of a dead letter)."""
 
     lane: int
     offset: int
@@ -74,7 +75,7 @@ class _Left(msgspec.Struct, frozen=True, array_like=True, tag="l"):
 
 class _Answered(msgspec.Struct, frozen=True, array_like=True, tag="a"):
     """rows: settled for good; doubt: no answer, may have arrived; counted: a checkpoint has written them
-    down, but their events are open still."""
+    down, but their events, or the letters they are made of, are open still."""
 
     request: int
     rows: list[tuple[RowKey, Settled]]
@@ -206,7 +207,7 @@ class Journal:
     ) -> Turn:
         """Begin a checkpoint: from here on the next generation is written as well.
 
-        counted  settled rows the checkpoint writes down, of events that stay open
+        counted  settled rows the checkpoint writes down, of events and letters that stay open
         unread   settled rows found at the start whose events were not read again yet
         """
         generation = self.generation + 1
