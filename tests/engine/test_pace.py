@@ -95,6 +95,19 @@ def test_a_documented_limit_is_kept_before_anything_is_learned() -> None:
     granted(governor.permit("p", Priority.DELETION, 1_790_000_040.0))
 
 
+def test_whoever_waits_for_the_only_request_there_may_be_looks_ever_more_rarely() -> None:
+    """Once nobody knows how much may leave one request goes alone. Its answer wakes who waits; an answer that
+    takes half a minute is not asked for every few milliseconds."""
+    governor = Governor()
+    governor.learned(granted(governor.permit("p", LIVE, NOW)), 429, {"x-ratelimit-retry-after": "1"}, NOW)
+    sent_at = now = waiting(governor.permit("p", LIVE, NOW)).until
+    granted(governor.permit("p", LIVE, now))
+    looks = 0
+    while now < sent_at + 30:
+        now, looks = waiting(governor.permit("p", LIVE, now)).until, looks + 1
+    assert 5 < looks < 40
+
+
 def test_what_never_left_is_not_counted() -> None:
     """A permit given back is there again."""
     governor = Governor({"p": Quota(1, 60)})

@@ -28,6 +28,9 @@ PROBE_EVERY: Final = 2_000
 MOST_PROBES: Final = 32
 """Probes on the way at one time, and no more than an eighth of the ceiling."""
 
+PATIENCE: Final = 0.25
+"""Of the time the only request there may be has been on the way: how long until the next look."""
+
 MOST_HURRY_SECONDS: Final = 5.0
 """So shortly before a window ends nothing of it is kept any more when its ceiling is to be tried."""
 
@@ -111,7 +114,8 @@ class Finder(msgspec.Struct, array_like=True, eq=False):
         """
         at = self.shut_until
         if self._is_alone and self._flying_alone:
-            at = max(at, now + guard / 2)
+            # Whoever hears its answer looks again; others look ever more rarely, the longer it takes.
+            at = max(at, now + max(guard / 2, PATIENCE * (now - spacing_from)))
         if self.window is not None:
             window, is_due = self.window, self._is_due
             if is_due and window.ends - now < min(window.span / 4, MOST_HURRY_SECONDS):
