@@ -26,6 +26,9 @@ SOURCE = Source(id="web", write_keys=("wk",))
 ADDRESS = "http://sandbox.test"
 KEY = "sandbox"
 CATALOGUE = catalogue()
+RECEIVED_MS = 1_790_000_000_000
+"""When every event came in."""
+
 SOON = 0.01
 """Seconds between checkpoints where a test waits for the courier's own."""
 
@@ -112,7 +115,7 @@ def bind(
 class Orders:
     """Gives each record an ingest order of its own."""
 
-    last = 1_790_000_000_000_000_000
+    last = RECEIVED_MS * 1_000_000
 
 
 def records(*events: dict[str, Any], source: str = "web") -> list[Record]:
@@ -124,7 +127,7 @@ def records(*events: dict[str, Any], source: str = "web") -> list[Record]:
         client=False,
         write_key="wk",
         sources=lambda key: Source(id=source, write_keys=("wk",)),
-        now_ms=1_790_000_000_000,
+        now_ms=RECEIVED_MS,
         order=Orders.last,
         mark="m",
     )

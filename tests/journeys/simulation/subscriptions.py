@@ -7,25 +7,30 @@ from tests.runtime.house import bind
 from segue.engine.plan import BoundDestination
 from segue.model.workspace import Budget, Delivery, Subscription
 
+LABEL: Final = "device"
+"""Of every visitor's alias."""
 
-def _alias(path: str) -> dict[str, Any]:
-    return {"alias_name": {"@path": path}, "alias_label": "device"}
+
+def alias(path: str) -> dict[str, Any]:
+    """The alias of whoever the event names there."""
+    return {"alias_name": {"@path": path}, "alias_label": LABEL}
 
 
-def _log_in(id: str, trigger: str, path: str) -> Subscription:
-    mapping = {"external_id": {"@path": "$.userId"}, "user_alias": _alias(path), "merge_behavior": "merge"}
+def log_in(id: str, trigger: str, path: str) -> Subscription:
+    """A visitor, named at that path, is the event's person from now on."""
+    mapping = {"external_id": {"@path": "$.userId"}, "user_alias": alias(path), "merge_behavior": "merge"}
     return Subscription(id=id, action="identify-user", trigger=trigger, mapping=mapping)
 
 
 SOCIAL: Final = (
-    _log_in("log-in", 'type = "identify" and userId != null and anonymousId != null', "$.anonymousId"),
-    _log_in("claim", 'type = "alias"', "$.previousId"),
+    log_in("log-in", 'type = "identify" and userId != null and anonymousId != null', "$.anonymousId"),
+    log_in("claim", 'type = "alias"', "$.previousId"),
     Subscription(
         id="visitors",
         action="update-user-profile",
         trigger='type = "identify" and userId = null',
         mapping={
-            "user_alias": _alias("$.anonymousId"),
+            "user_alias": alias("$.anonymousId"),
             "_update_existing_only": False,
             "custom_attributes": {"@path": "$.traits"},
         },
@@ -102,5 +107,5 @@ def destination(
 def _alias_of_the_nameless() -> dict[str, Any]:
     """Who has no userId goes by the name of their device."""
     return {
-        "@if": {"exists": {"@path": "$.userId"}, "then": None, "else": _alias("$.anonymousId")},
+        "@if": {"exists": {"@path": "$.userId"}, "then": None, "else": alias("$.anonymousId")},
     }
