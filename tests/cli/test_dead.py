@@ -4,9 +4,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.cli.house import beside, control, segue, started
 
 from segue.cli.serve import Running
+from segue.io.storage.state import Checkpoint, State, StateReader
 
 UNMAPPED = "PAYLOAD_VALIDATION_FAILED"
 REFUSED = "BAD_REQUEST"
@@ -42,7 +44,52 @@ def test_list_shows_what_is_asked_for(furnished: Path, options: tuple[str, ...],
 def test_a_page_says_where_the_next_one_begins(furnished: Path) -> None:
     """With the command to type."""
     text = segue("dead", "list", "-n", "1", folder=furnished).out
-    assert "segue dead list --after 5-3-order-completed-0" in text
+    assert "segue dead list -n 1 --after braze/5-3-order-completed-0" in text
+    text = segue("dead", "list", "-n", "1", "-u", "u1", folder=furnished).out
+    assert "segue dead list -u u1 -n 1 --after braze/5-3-order-completed-0" in text
+    assert reasons(furnished, "--user", "u1", "--after", "braze/5-3-order-completed-0") == [REFUSED]
+
+
+@pytest.fixture
+def twins(lived_in: Path) -> Path:
+    """Two destinations of one source, to which the same event was no good."""
+    file = lived_in / "segue.yaml"
+    text = file.read_text(encoding="utf-8")
+    start = text.index("  braze:")
+    file.write_text(text + text[start:].replace("  braze:", "  twin:", 1), encoding="utf-8")
+    asyncio.run(bury_again(lived_in / "segue-data" / "state"))
+    return lived_in
+
+
+async def bury_again(folder: Path) -> None:
+    reader = await StateReader.open(folder / "braze.db")
+    letters = [replace(letter, destination="twin") for letter in await reader.dead_letters()]
+    await reader.close()
+    state = await State.open(folder / "twin.db")
+    await state.commit(Checkpoint(now_ms=1, dead=letters))
+    await state.close()
+
+
+def test_a_letter_two_destinations_have_is_not_guessed_at(twins: Path) -> None:
+    """An id names a place in the log, which both have read: one of them must be said, for everything one can
+    do with it. Pages go through one after the other and leave out none."""
+    letters = segue("dead", "list", "--json", folder=twins).json
+    ids = [(letter["destination"], letter["id"]) for letter in letters]
+    assert [place for place, _ in ids] == ["braze", "braze", "twin", "twin"]
+    for command in ("show", "explain", "retry", "drop"):
+        ran = segue("dead", command, ids[0][1], folder=twins)
+        assert (ran.code, f'"{ids[0][1]}" at braze and twin: say which' in ran.err) == (2, True)
+    told = segue("dead", "show", ids[0][1], "-d", "twin", "--json", folder=twins).json
+    assert told["destination"] == "twin"
+    assert "1 dead letter will be" in segue("dead", "drop", ids[0][1], "-d", "twin", folder=twins).out
+    paged, after = [], []
+    while len(paged) < 4:
+        [letter] = segue("dead", "list", "-n", "1", "--json", *after, folder=twins).json
+        paged.append((letter["destination"], letter["id"]))
+        after = ["--after", "/".join(paged[-1])]
+    assert paged == ids
+    ran = segue("dead", "list", "--after", ids[0][1], folder=twins)
+    assert (ran.code, f"name it as braze/{ids[0][1]}" in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +146,7 @@ def test_list_says_why_each_died(furnished: Path) -> None:
     assert 'field "products[0].price" must be a number, found a text' in text
     assert "not today" in text
     assert "\x1b" not in text
-    assert segue("dead", "list", "--reason", "NONE", folder=furnished).out == "No dead letters.\n"
+    assert segue("dead", "list", "--reason", "NONE", folder=furnished).out == "No dead letters match.\n"
 
 
 def test_show_tells_one_letter_whole(furnished: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,7 +59,8 @@ def list_letters(
     message_id: Message = None,
     user: User = None,
     after: Annotated[
-        str | None, typer.Option("--after", help="Go on behind this id: the last one of the page before.")
+        str | None,
+        typer.Option("--after", help="Go on behind this one, the last of the page before: destination/id."),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 50,
     config: Config = None,
@@ -67,7 +69,7 @@ def list_letters(
     """List dead letters, with the reason of each."""
     settings, destinations = _open(config, destination)
     letters = asyncio.run(
-        desk.dead_letters(
+        graveyard.dead_letters(
             settings,
             destinations,
             limit=limit,
@@ -75,24 +77,34 @@ def list_letters(
             subscription=subscription,
             message_id=message_id,
             person=_person(user),
-            after_id=after,
+            after=after or "",
         )
     )
     if as_json:
         print_json([as_data(letter) for letter in letters])
         return
+    asked = {
+        "-d": destination, "-r": reason, "-s": subscription, "-m": message_id, "-u": user
+    }  # fmt: skip
     if not letters:
-        out.print("[green]No dead letters.[/]")
+        narrowed = after or any(asked.values())
+        out.print("No dead letters match." if narrowed else "[green]No dead letters.[/]")
         return
     shown = table("id", "destination", "subscription", "event", "reason", "why")
     for letter in letters:
-        event = letter.event or letter.kind
-        why = letter.message if len(letter.message) <= 80 else letter.message[:79] + "…"
+        event, why = _short(letter.event or letter.kind, 40), _short(letter.message, 80)
         row(shown, letter.id, letter.destination, letter.subscription, event, letter.reason, why)
     print_table(shown)
     if len(letters) == limit:
-        shorter = f"{limit} are shown; the next page: segue dead list --after {letters[-1].id}"
-        out.print(shorter, style="dim", markup=False)
+        narrower = "".join(f" {name} {shlex.quote(value)}" for name, value in asked.items() if value)
+        page = "" if limit == 50 else f" -n {limit}"
+        last = f"{letters[-1].destination}/{letters[-1].id}"
+        out.print(
+            f"The next page, if there is one: segue dead list{printable(narrower)}{page} --after {last}",
+            style="dim",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 @app.command()
@@ -104,7 +116,7 @@ def show(
 ) -> None:
     """Show one dead letter whole: why it died, every try, and what would have been sent."""
     settings, destinations = _open(config, destination)
-    letter = asyncio.run(desk.dead_letter(settings, destinations, letter_id))
+    letter = asyncio.run(graveyard.dead_letter(settings, destinations, letter_id))
     if letter is None:
         raise MisconfiguredError(f'there is no dead letter "{letter_id}"; segue dead list shows them')
     if as_json:
@@ -122,7 +134,7 @@ def explain(
 ) -> None:
     """Explain one dead letter: which rule, which field, what the partner said, and what to do about it."""
     settings, destinations = _open(config, destination)
-    letter = asyncio.run(desk.dead_letter(settings, destinations, letter_id))
+    letter = asyncio.run(graveyard.dead_letter(settings, destinations, letter_id))
     if letter is None:
         raise MisconfiguredError(f'there is no dead letter "{letter_id}"; segue dead list shows them')
     told = graveyard.explain(letter)
@@ -254,22 +266,21 @@ def _command(
     if not letters:
         out.print("Nothing matches.")
         raise typer.Exit(1)
-    asked = asyncio.run(desk.ask(settings, destinations, name, arguments, SystemClock()))
+    there = [each for each in destinations if any(letter.destination == each for letter in letters)]
+    asyncio.run(desk.ask(settings, there, name, arguments, SystemClock()))
     for missing in sorted(set(ids) - {letter.id for letter in letters}):
         err.print(f'there is no dead letter "{printable(missing)}"', style="yellow", markup=False)
     verb = {"retry": "will be sent again", "drop": "will be forgotten"}[name]
-    out.print(
-        f"{plural(len(letters), 'dead letter')} {verb} within a second of Segue running ({asked} asked)."
-    )
+    out.print(f"{plural(len(letters), 'dead letter')} {verb} within a second of Segue running.")
     if ids and len(letters) < len(ids):
         raise typer.Exit(1)
 
 
 async def _found(settings: Settings, destinations: list[str], arguments: dict[str, Any]) -> list[DeadLetter]:
     if "ids" in arguments:
-        found = [await desk.dead_letter(settings, destinations, each) for each in arguments["ids"]]
+        found = [await graveyard.dead_letter(settings, destinations, each) for each in arguments["ids"]]
         return [letter for letter in found if letter is not None]
-    return await desk.dead_letters(settings, destinations, limit=1_000_000, **arguments)
+    return await graveyard.dead_letters(settings, destinations, limit=1_000_000, **arguments)
 
 
 def _open(config: Path | None, destination: str | None) -> tuple[Settings, list[str]]:
@@ -278,6 +289,10 @@ def _open(config: Path | None, destination: str | None) -> tuple[Settings, list[
     if destination is not None and destination not in known:
         raise MisconfiguredError(f'there is no destination "{destination}"; there is: {", ".join(known)}')
     return settings, [destination] if destination else known
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _person(user: str | None) -> str | None:

@@ -22,7 +22,7 @@ from segue.io.storage.state import StateReader
 from segue.language.filter import Truth as FilterTruth
 from segue.language.path import UNDEFINED
 from segue.language.trigger import Truth
-from segue.model.delivery import DeadLetter, Outcome, Response
+from segue.model.delivery import Outcome, Response
 from segue.model.errors import (
     InvalidRequest,
     LogUnavailable,
@@ -57,8 +57,6 @@ __all__ = [
     "Truth",
     "ask",
     "counted",
-    "dead_letter",
-    "dead_letters",
     "is_absent",
     "refused_counts",
     "rejections",
@@ -261,30 +259,6 @@ async def counted(settings: Settings, current: Current) -> list[Counted]:
             )
         )
     return found
-
-
-async def dead_letters(
-    settings: Settings, destinations: Sequence[str], *, limit: int = 100, **filters: str | None
-) -> list[DeadLetter]:
-    """Dead letters of some destinations, filtered by subscription, reason, message_id or person, by id;
-    after_id asks for the next page."""
-    found: list[DeadLetter] = []
-    for destination in destinations:
-        async for state in states(settings, destination):
-            found += await state.dead_letters(**filters, limit=limit - len(found))
-            if len(found) >= limit:
-                return found
-    return found
-
-
-async def dead_letter(settings: Settings, destinations: Sequence[str], letter_id: str) -> DeadLetter | None:
-    """One dead letter by its id."""
-    for destination in destinations:
-        async for state in states(settings, destination):
-            letter = await state.dead_letter(letter_id)
-            if letter is not None:
-                return letter
-    return None
 
 
 async def ask(

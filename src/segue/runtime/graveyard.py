@@ -90,6 +90,57 @@ def explain(letter: DeadLetter) -> Explained:
     )
 
 
+async def dead_letters(
+    settings: Settings,
+    destinations: Sequence[str],
+    *,
+    limit: int = 100,
+    after: str = "",
+    **filters: str | None,
+) -> list[DeadLetter]:
+    """Dead letters of some destinations, filtered by subscription, reason, message_id or person, in the order
+    of the destinations and there by id.
+
+    after  where a page goes on: the last letter of the one before as ``destination/id``; when only one
+           destination is asked for, its id will do
+    """
+    place, _, last = after.partition("/")
+    if place not in destinations:
+        place, last = "", after
+    if after and not place and len(destinations) > 1:
+        raise MisconfiguredError(
+            f'the dead letter "{after}" may be of any of {", ".join(destinations)}: name it as '
+            f"{destinations[0]}/{after}, or one of them with -d"
+        )
+    first = destinations.index(place) if place else 0
+    found: list[DeadLetter] = []
+    for number, destination in enumerate(destinations[first:]):
+        after_id = last if after and not number else None
+        here: list[DeadLetter] = []
+        async for state in desk.states(settings, destination):
+            here += await state.dead_letters(**filters, after_id=after_id, limit=limit - len(found))
+        found += sorted(here, key=lambda letter: letter.id)[: limit - len(found)]
+        if len(found) >= limit:
+            break
+    return found
+
+
+async def dead_letter(settings: Settings, destinations: Sequence[str], letter_id: str) -> DeadLetter | None:
+    """One dead letter by its id. Raises MisconfiguredError when several destinations have one of that id."""
+    found: dict[str, DeadLetter] = {}
+    for destination in destinations:
+        async for state in desk.states(settings, destination):
+            letter = await state.dead_letter(letter_id)
+            if letter is not None:
+                found[destination] = letter
+    if len(found) > 1:
+        places = " and ".join(found)
+        raise MisconfiguredError(
+            f'there is a dead letter "{letter_id}" at {places}: say which of them is meant with -d'
+        )
+    return next(iter(found.values()), None)
+
+
 async def export(
     settings: Settings,
     current: Current,
@@ -171,5 +222,7 @@ def read_letter(line: bytes) -> DeadLetter:
         plain["attempts"] = [[each[name] for name in names] for each in plain["attempts"]]
         plain.pop("original", None)
         return msgspec.convert(plain, DeadLetter, builtin_types=(bytes,))
-    except (msgspec.MsgspecError, KeyError, TypeError, AttributeError) as error:
+    except KeyError as error:
+        raise MisconfiguredError(f"it is no line of segue dead export: it has no {error}") from error
+    except (msgspec.MsgspecError, TypeError, AttributeError) as error:
         raise MisconfiguredError(f"it is no line of segue dead export: {error}") from error
