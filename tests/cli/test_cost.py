@@ -104,6 +104,8 @@ def test_a_budget_of_the_workspace_is_held_against_it(lived_in: Path) -> None:
     assert "of 10 points are spent" in ran.out
     assert 'cap 1 points a month on "identify", then hold: 200% spent' in ran.out
     assert "cap 500 points a day, then warn" in ran.out
+    past = segue("cost", "--month", "2020-01", folder=lived_in)
+    assert (past.code, "cap " in past.out) == (0, False)
     [found] = segue("cost", "--json", folder=lived_in).json
     assert next((cap["limit"], cap["policy"], cap["spent"]) for cap in found["caps"]) == (1, "hold", 2.0)
 
@@ -119,6 +121,7 @@ def test_a_month_without_anything_says_so(tmp_path: Path) -> None:
     ("options", "words"),
     [
         (("--month", "lately"), "expected a month such as 2026-11"),
+        (("--month", "2999-01"), "2999-01 has not begun; this month is 20"),
         (("-d", "amplitude"), "there is: braze"),
     ],
 )

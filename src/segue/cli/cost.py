@@ -58,14 +58,15 @@ def cost(
         raise MisconfiguredError(
             f'there is no destination "{destination}"; there is: {", ".join(names) or "none"}'
         )
+    now_ms = SystemClock().now_ms()
     found = asyncio.run(
         expenses(
             settings,
             current,
             [destination] if destination is not None else names,
-            month=_month(month),
+            month=_month(month, now_ms),
             by=by.value,
-            now_ms=SystemClock().now_ms(),
+            now_ms=now_ms,
         )
     )
     if as_json:
@@ -82,13 +83,17 @@ def add_to(app: typer.Typer) -> None:
     app.command()(cost)
 
 
-def _month(text: str | None) -> date | None:
+def _month(text: str | None, now_ms: int) -> date | None:
     if text is None:
         return None
     try:
-        return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date()
+        month = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date()
     except ValueError as error:
         raise MisconfiguredError(f'--month: expected a month such as 2026-11, found "{text}"') from error
+    today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
+    if month > today:
+        raise MisconfiguredError(f"--month: {text} has not begun; this month is {today:%Y-%m}")
+    return month
 
 
 def _print(found: Expenses, by: By, top: int) -> None:

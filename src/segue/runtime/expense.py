@@ -35,7 +35,7 @@ class Expenses(msgspec.Struct, frozen=True, kw_only=True):
     requests_saved       as many as the objects not sent would have filled at this month's packing
     days                 day -> what it cost; days without are missing
     forecast             of points and of requests; a month that is over ends where it ended
-    caps                 how each stands now
+    caps                 how each stands now; none for another month
     """
 
     destination: str
@@ -114,7 +114,7 @@ def _of_one(
             unit: forecast({day: _counted(cost, unit) for day, cost in days.items()}, first, now, last)
             for unit in ("points", "requests")
         },
-        caps=_caps(destination.budget, book, now_ms),
+        caps=_caps(destination.budget, book, now_ms) if first <= now_ms // DAY_MS <= last else [],
     )
 
 
