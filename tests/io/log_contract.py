@@ -292,6 +292,23 @@ class LogContract:
             assert await events_of(log, lane) == events
             assert all(block.count <= 2000 for block in await blocks_of(log, lane))
 
+    async def test_a_read_ends_with_the_block_that_brings_it_to_the_bytes_asked_for(
+        self, new_store: NewStore
+    ) -> None:
+        """So that one look at a lane of large events takes no more memory than there is; read from memory and
+        from disk alike. One block comes whatever its size."""
+        store = new_store()
+        events = [record(number, person="u:1", raw=b"%030000d" % number) for number in range(40)]
+        lane = lane_of("u:1", LANES)
+        for small_steps in (False, True):
+            async with opened(store, small_steps=small_steps) as log:
+                if not small_steps:
+                    for event in events:
+                        await log.append([event])
+                for most_bytes, least, most in ((0, 1, 1), (90_000, 3, 4), (1 << 30, 40, 40)):
+                    blocks = await log.read(lane, 0, most_bytes=most_bytes)
+                    assert least <= sum(block.count for block in blocks) <= most
+
     async def test_an_append_of_nothing_is_nothing(self, new_store: NewStore) -> None:
         """A request whose events were all rejected."""
         async with opened(new_store()) as log:

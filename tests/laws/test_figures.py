@@ -8,7 +8,7 @@ from tests.laws.house import DOCS, ROOT
 from segue.engine import erasure, intake
 from segue.io.storage import refusals, seen
 from segue.model.workspace import Delivery, Ingest
-from segue.runtime import courier, doorkeeper, eraser
+from segue.runtime import doorkeeper, eraser, room
 
 WINDOW_HOURS = Delivery().dedupe_hours
 TABLES = round(Ingest().retention_hours / WINDOW_HOURS * seen.BUCKETS_IN_WINDOW)
@@ -17,8 +17,9 @@ TABLES = round(Ingest().retention_hours / WINDOW_HOURS * seen.BUCKETS_IN_WINDOW)
 @pytest.mark.parametrize(
     ("page", "said"),
     [
-        ("explain/guarantees", f"pauses at {courier.MOST_WAITING_ROWS:,} waiting rows"),
-        ("explain/guarantees", f"at {courier.MOST_WAITING_ROWS // 4:,} while the destination is held"),
+        ("explain/guarantees", f"pauses at {room.MOST_ROWS:,} waiting rows"),
+        ("explain/guarantees", f"at {room.MOST_ROWS // 4:,} while the destination is held"),
+        ("explain/guarantees", f"the {room.ROOM_BYTES >> 20} MiB a process gives to all of them"),
         ("explain/guarantees", f"delivered once in {WINDOW_HOURS} hours"),
         ("explain/guarantees", f"whole retention, {TABLES} for seven days"),
         ("explain/guarantees", f"their first {intake.SAMPLE_BYTES:,} bytes"),

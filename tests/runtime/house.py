@@ -18,6 +18,7 @@ from segue.model.event import Record
 from segue.model.workspace import Budget, Delivery, Destination, Source, Subscription, Workspace
 from segue.runtime.clock import Clock, SystemClock
 from segue.runtime.courier import CHECKPOINT_SECONDS, Courier
+from segue.runtime.room import Room
 from segue.runtime.telemetry import Telemetry
 from segue.sandbox.app import ConnectionDroppedError, Sandbox, create_app
 from segue.sandbox.faults import Fault
@@ -149,7 +150,11 @@ class Desk:
 
     @asynccontextmanager
     async def courier(
-        self, destination: BoundDestination | None = None, *, checkpoint_seconds: float = CHECKPOINT_SECONDS
+        self,
+        destination: BoundDestination | None = None,
+        *,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        room: Room | None = None,
     ) -> AsyncIterator[Courier]:
         """A courier with its state open, as after a start of the process."""
         destination = destination or bind()
@@ -165,6 +170,7 @@ class Desk:
                 self.telemetry,
                 origins=self.origins,
                 journal=self.folder / "braze",
+                room=room,
                 checkpoint_seconds=checkpoint_seconds,
             )
         finally:

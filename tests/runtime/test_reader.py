@@ -7,7 +7,7 @@ from tests.runtime.house import records
 
 from segue.engine.ledger import Ledger, Place
 from segue.io.log.sqlite import SqliteLog
-from segue.io.log.stream import Block
+from segue.io.log.stream import READ_BYTES, Block
 from segue.model.event import Record
 from segue.runtime.reader import Entry, Reader
 
@@ -23,10 +23,12 @@ class GrowingLog:
         self.lanes = stream.lanes
         self.heads, self.wait = stream.heads, stream.wait
 
-    async def read(self, lane: int, offset: int, *, blocks: int = 8) -> list[Block]:
+    async def read(
+        self, lane: int, offset: int, *, blocks: int = 8, most_bytes: int = READ_BYTES
+    ) -> list[Block]:
         while self._more:
             await self._stream.append(self._more.pop(0))
-        return await self._stream.read(lane, offset, blocks=blocks)
+        return await self._stream.read(lane, offset, blocks=blocks, most_bytes=most_bytes)
 
 
 def ledger_of(lanes: int) -> Ledger:
@@ -47,10 +49,13 @@ def tracks(start: int, count: int) -> list[Record]:
 async def read_all(reader: Reader, ledger: Ledger) -> list[Entry]:
     """Everything there is, taken as a courier takes it."""
     found: list[Entry] = []
-    while entries := await reader.next(ledger, 0):
+    while entries := await reader.next(ledger, 0, 1 << 20):
         for lane, offset, _ in entries:
             ledger.take(lane, offset)
         found += entries
+        assert reader.bytes >= sum(len(record.raw) for _, _, record in entries)
+        reader.let_go(entries)
+    assert reader.bytes == 0
     return found
 
 

@@ -65,7 +65,7 @@ class Batch(msgspec.Struct, eq=False):
 
 
 class Batcher:
-    """The rows of one destination between the mapping and the wire."""
+    """The rows of one destination between the mapping and the wire. size: bytes of their objects."""
 
     def __init__(self) -> None:
         self._queues: dict[Travel, Queue] = {}
@@ -74,7 +74,7 @@ class Batcher:
         self._batches = 0
         self._has_urgent = False
         self._numbers = itertools.count(1)
-        self.rows = 0
+        self.rows = self.size = 0
         self.in_flight = 0
 
     def add(
@@ -102,6 +102,7 @@ class Batcher:
             place=travel.place(row) if travel.pack else 0,
         )
         self.rows += 1
+        self.size += entry.size
         chains = self._chains
         is_free = True
         for person in entry.people:
@@ -193,6 +194,7 @@ class Batcher:
         """The row is done with, one way or the other: whoever waited for it may go."""
         self._land(entry)
         self.rows -= 1
+        self.size -= entry.size
         self._unchain(entry)
 
     def settle_all(self, entries: Sequence[Waiting]) -> None:
@@ -201,6 +203,7 @@ class Batcher:
         chains = self._chains
         for entry in entries:
             self._land(entry)
+            self.size -= entry.size
             for person in entry.people:
                 if len(chains[person]) == 1:
                     del chains[person]

@@ -43,6 +43,7 @@ from segue.runtime.folders import (
 )
 from segue.runtime.pacing import Accounts
 from segue.runtime.receiver import Receiver
+from segue.runtime.room import Room
 from segue.runtime.settings import Settings
 from segue.runtime.telemetry import Telemetry
 
@@ -123,6 +124,7 @@ class House:
         for name, courier in self.couriers.items():
             self.telemetry.ledger(name, courier.ledger)
             self.telemetry.set("segue_events_lag", courier.lag(heads), destination=name)
+            self.telemetry.set("segue_waiting_bytes", courier.waiting_bytes, destination=name)
             self.telemetry.set("segue_destination_held", int(courier.hold.is_held), destination=name)
             oldest = courier.ledger.oldest_ms
             waited = (now_ms - oldest) / 1000 if oldest is not None else 0.0
@@ -187,7 +189,7 @@ async def opened(
         refuse_parted_people(plan, settings.lanes, stream.lanes)
         states: dict[str, State] = {}
         couriers: dict[str, Courier] = {}
-        sender, accounts = Sender(), Accounts(clock)
+        sender, accounts, room = Sender(), Accounts(clock), Room()
         stack.push_async_callback(sender.close)
         for name, destination in plan.destinations.items():
             # Before the first event is taken in, so that a new destination misses none.
@@ -209,6 +211,7 @@ async def opened(
                 journal=state_path(settings, name).with_suffix(""),
                 lanes=settings.lanes or None,
                 account=accounts.of(destination),
+                room=room,
             )
             await courier.start()
             couriers[name] = courier

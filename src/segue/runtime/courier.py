@@ -15,7 +15,7 @@ import structlog
 
 from segue.engine.batch import Batcher
 from segue.engine.delay import Waits, waits
-from segue.engine.ledger import Ledger, Place
+from segue.engine.ledger import Ledger
 from segue.engine.plan import BoundDestination
 from segue.engine.retry import Hold
 from segue.engine.route import travel
@@ -34,14 +34,10 @@ from segue.runtime.dispatcher import Dispatcher, Meter, Sender
 from segue.runtime.eraser import Departure
 from segue.runtime.memory import Memory
 from segue.runtime.pacing import Account, Accounts
-from segue.runtime.reader import Entry, Reader, fresh
+from segue.runtime.reader import Entry, open_ledger
+from segue.runtime.room import Room
 from segue.runtime.routing import Outline, route_record
-
-MOST_WAITING_ROWS: Final = 20_000
-"""Reading pauses above this many rows, so memory does not grow with the backlog."""
-
-CHUNK: Final = 128
-"""Events routed before the loop looks after answers and other tasks again."""
+from segue.runtime.supply import Supply
 
 CHECKPOINT_SECONDS: Final = 1.0
 CHECKPOINT_EVENTS: Final = 20_000
@@ -55,6 +51,7 @@ class Courier:
     origins    where in each lane the destination began (`segue.io.storage.origins`)
     lanes      the lanes of the log this courier reads; None for all
     account    the partner's rate limits; None: nobody else sends to it
+    room       memory for what waits, shared with the other couriers of the process; None: there are none
     checkpoint_seconds  how often what happened is written down
     is_paused  true while its state or the log cannot be used
     """
@@ -72,6 +69,7 @@ class Courier:
         journal: Path,
         lanes: Sequence[int] | None = None,
         account: Account | None = None,
+        room: Room | None = None,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
         self.destination = destination
@@ -82,8 +80,9 @@ class Courier:
         self._clock = clock
         self._meter = meter
         self.lanes = tuple(range(stream.lanes)) if lanes is None else tuple(lanes)
-        self._reader = Reader(stream, self.lanes)
+        self._supply = Supply(stream, self.lanes, state)
         self._batcher = Batcher()
+        self._share = (room or Room()).share(self._batcher)
         self.memory = Memory(destination, state, meter)
         self.barriers = Barriers(destination.id, stream, self.lanes, journal, self._batcher)
         self.accountant = Accountant(destination, state, clock, meter)
@@ -94,8 +93,6 @@ class Courier:
             self._batcher, sender, clock, meter, self.memory, self.accountant, account, self._bidding.brake
         )
         self._books: Bookkeeper | None = None
-        self._found: list[Entry] = []
-        self._fresh: list[bool] = []  # of what was found: ours, and not met before
         self._stopping = False
         self._is_draining = False
         self.is_paused = False
@@ -144,6 +141,11 @@ class Courier:
         """Rows between mapping and settlement."""
         return self._batcher.rows
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Memory of the same, and of events fetched ahead; about."""
+        return self._share.used + self._supply.bytes
+
     def replace(self, destination: BoundDestination) -> None:
         """Go on with a new revision of the destination; rows already made travel as they are."""
         self.destination = destination
@@ -156,13 +158,7 @@ class Courier:
     async def start(self) -> None:
         """Load where the last run stopped."""
         origins = {lane: self._origins[lane] for lane in self.lanes}
-        cursors = await self._state.load()
-        places = {lane: Place(offset) for lane, offset in origins.items()} | {
-            lane: Place(cursor.next_offset, cursor.settled)
-            for lane, cursor in cursors.items()
-            if lane in self.lanes
-        }
-        ledger = Ledger(self.destination.config.source, places, origins, await self._state.totals())
+        ledger = await open_ledger(self.destination.config.source, origins, self._state)
         generation = int(await self._state.value("journal") or b"0")
         journal, found = await asyncio.to_thread(Journal.open, self._journal_stem, generation)
         if found.settled or found.uncertain:
@@ -221,6 +217,10 @@ class Courier:
         if not self.is_paused:
             moved = await self._read()
             self.dispatcher.dispatch(self.destination, requests)
+            has_room = self.dispatcher.has_room(self.destination)
+            if has_room and not moved and self._share.is_full(is_held=False):
+                self._batcher.hurry()  # nothing else makes room
+                self.dispatcher.dispatch(self.destination, requests)
         if self._is_checkpoint_due():
             await self.checkpoint()
             self.is_paused = False
@@ -300,30 +300,28 @@ class Courier:
         return self._since_checkpoint >= CHECKPOINT_EVENTS or self._clock.monotonic() >= self._checkpoint_at
 
     def _may_read(self) -> bool:
-        most = MOST_WAITING_ROWS // 4 if self.dispatcher.is_held else MOST_WAITING_ROWS
-        return not self._stopping and self._batcher.rows < most
+        """Whether there is memory for more; so it does not grow with the backlog."""
+        return not self._stopping and not self._share.is_full(is_held=self.dispatcher.is_held)
 
     async def _read(self) -> bool:
         """Route the next events; True when there may be more right away."""
         if not self._may_read():
-            if self._stopping or self._batcher.rows >= MOST_WAITING_ROWS:
+            if self._stopping:
                 self._batcher.hurry()
             return False
         now_ms = self._clock.now_ms()
         minute = now_ms // 60_000
-        if not self._found:
-            try:
-                self._found = await self._reader.next(self.ledger, minute)
-            except CorruptBlock as error:
-                self._reader.skip(error.lane, self.books.skip_corrupt(self.id, error, minute))
-                return True
-        if not self._found:
+        source = self.destination.config.source
+        try:
+            entries, fresh = await self._supply.bite(self.ledger, source, minute, self._share.fetch_bytes)
+        except CorruptBlock as error:
+            self._supply.skip(error.lane, self.books.skip_corrupt(self.id, error, minute))
+            return True
+        if not entries:
             self._bidding.eraser.read_to(now_ms * 1_000_000)
             return False
-        if not self._fresh:
-            self._fresh = await fresh(self._state, self.destination.config.source, self._found)
-        await self._take(self._found[:CHUNK], self._fresh[:CHUNK], minute)
-        del self._found[:CHUNK], self._fresh[:CHUNK]
+        await self._take(entries, fresh, minute)
+        self._supply.eaten(entries)
         await asyncio.sleep(0)
         return True
 
@@ -395,5 +393,5 @@ class Courier:
         woken = self.dispatcher.wake.wait()
         waits: list[Coroutine[object, object, object]] = [woken, self._clock.sleep(seconds)]
         if self._may_read() and not self.is_paused:
-            waits.append(self._reader.wait(seconds))
+            waits.append(self._supply.wait(seconds))
         await first_of(waits)

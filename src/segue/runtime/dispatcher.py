@@ -123,7 +123,7 @@ class Dispatcher:
         """Why nothing leaves, as told to whoever asks; None while it does."""
         return self._brake.halt or self.hold.told(self._clock.monotonic(), self._clock.now_ms())
 
-    def _has_room(self, destination: BoundDestination) -> bool:
+    def has_room(self, destination: BoundDestination) -> bool:
         """Whether one more request may be on the way, as far as their number goes."""
         most = destination.config.delivery.in_flight
         return self.in_flight < most and self.hold.allows(NEVER, self.in_flight)
@@ -131,7 +131,7 @@ class Dispatcher:
     def next_due(self, destination: BoundDestination, now: float) -> float:
         """When something may leave if nothing else happens before; infinity when only that can help: an
         answer, for instance, while as many requests are on the way as may be."""
-        if self._brake.is_on or not self._has_room(destination):
+        if self._brake.is_on or not self.has_room(destination):
             return NEVER
         due_at = self._batcher.next_due(now, self._account.opens_at)
         return max(due_at, self.hold.until) if self.hold.is_held else due_at
@@ -165,7 +165,7 @@ class Dispatcher:
     def dispatch(self, destination: BoundDestination, requests: asyncio.TaskGroup) -> None:
         """Let everything leave that may."""
         now = self._clock.monotonic()
-        while self.hold.until <= now and self._has_room(destination) and not self._brake.is_on:
+        while self.hold.until <= now and self.has_room(destination) and not self._brake.is_on:
             batches = self._batcher.due(now, 1, self._account.opens_at)
             if not batches:
                 return

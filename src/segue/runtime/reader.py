@@ -4,11 +4,11 @@ Reading in ingest order makes "everything earlier" true across lanes: an identif
 anonymousId is routed after that anonymous person's earlier events, though they live in another lane.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Final
 
-from segue.engine.ledger import Ledger
+from segue.engine.ledger import Ledger, Place
 from segue.io.log.stream import Block, Log
 from segue.io.storage.state import State
 from segue.model.errors import CorruptBlock
@@ -16,22 +16,36 @@ from segue.model.event import Record
 
 BLOCKS: Final = 16
 
+RECORD_BYTES: Final = 600
+"""What an event fetched takes beside its JSON. Measured."""
+
 Entry = tuple[int, int, Record]
 """(lane, offset, record)"""
 
 
+def weight(record: Record) -> int:
+    """Bytes an event takes in memory, about."""
+    return len(record.raw) + len(record.envelope) + RECORD_BYTES
+
+
 class Reader:
-    """Reads some lanes of a log; how far, the ledger knows."""
+    """Reads some lanes of a log; how far, the ledger knows.
+
+    bytes  what is held of events that were fetched, given ones too until they are let go
+    """
 
     def __init__(self, stream: Log, lanes: Sequence[int]) -> None:
+        self.bytes = 0
         self._stream = stream
         self._lanes = tuple(lanes)
         self._ready: dict[int, list[Entry]] = {lane: [] for lane in lanes}
         self._fetched: dict[int, int] = {}
         self._heads: list[int] = [0] * stream.lanes
 
-    async def next(self, ledger: Ledger, minute: int) -> list[Entry]:
+    async def next(self, ledger: Ledger, minute: int, most_bytes: int) -> list[Entry]:
         """The next events in ingest order; empty when everything there is has been given.
+
+        most_bytes  of events to fetch, of all lanes together; at least one block of each lane is
 
         A lane with more behind what was fetched bounds the others: nothing is given that something
         not fetched yet might come before. Raises CorruptBlock, LogUnavailable.
@@ -45,7 +59,7 @@ class Reader:
         for lane in self._lanes:
             ready = self._ready[lane]
             if not ready and self._fetched[lane] < self._heads[lane]:
-                await self._fetch(lane, ledger, minute)
+                await self._fetch(lane, ledger, minute, most_bytes // len(self._lanes))
             if ready and self._fetched[lane] < self._heads[lane]:
                 last = ready[-1][2].order
                 bound = last if bound is None else min(bound, last)
@@ -63,6 +77,10 @@ class Reader:
         found.sort(key=_order)
         return found
 
+    def let_go(self, entries: Iterable[Entry]) -> None:
+        """Events that were given are held no longer."""
+        self.bytes -= sum([weight(entry[2]) for entry in entries])
+
     async def wait(self, seconds: float) -> None:
         """Return when the log may hold events not fetched yet, or after `seconds`."""
         seen = list(self._heads)
@@ -74,10 +92,10 @@ class Reader:
         """Go on after a block that cannot be read."""
         self._fetched[lane] = max(self._fetched.get(lane, 0), offset)
 
-    async def _fetch(self, lane: int, ledger: Ledger, minute: int) -> None:
+    async def _fetch(self, lane: int, ledger: Ledger, minute: int, most_bytes: int) -> None:
         start = self._fetched[lane]
         try:
-            blocks = await self._stream.read(lane, start, blocks=BLOCKS)
+            blocks = await self._stream.read(lane, start, blocks=BLOCKS, most_bytes=most_bytes)
         except CorruptBlock as error:
             if error.first_offset <= start:
                 raise
@@ -100,6 +118,7 @@ class Reader:
             ledger.advance(lane, start, minute)
         end = max(start, min(block.next_offset, head))
         records = block.records[start - first : end - first] if end > start else ()
+        self.bytes += sum([weight(record) for record in records])
         self._ready[lane].extend(zip(repeat(lane), range(start, end), records, strict=False))
         self._fetched[lane] = end
 
@@ -108,15 +127,10 @@ def _order(entry: Entry) -> int:
     return entry[2].order
 
 
-async def fresh(state: State, source: str, entries: Sequence[Entry]) -> list[bool]:
-    """Say of each event whether it is of this source and was not met before."""
-    ids = [
-        (record.message_id, lane, offset, record.received_ms)
-        for lane, offset, record in entries
-        if record.source == source
-    ]
-    verdicts = await state.fresh(ids) if ids else []
-    if len(verdicts) == len(entries):
-        return verdicts
-    each = iter(verdicts)
-    return [record.source == source and next(each) for _, _, record in entries]
+async def open_ledger(source: str, origins: Mapping[int, int], state: State) -> Ledger:
+    """The book as the last run left it. origins: the lanes, and where in each the destination began."""
+    cursors = await state.load()
+    places = {lane: Place(offset) for lane, offset in origins.items()} | {
+        lane: Place(cursor.next_offset, cursor.settled) for lane, cursor in cursors.items() if lane in origins
+    }
+    return Ledger(source, places, origins, await state.totals())

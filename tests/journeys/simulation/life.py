@@ -16,7 +16,7 @@ from tests.journeys.simulation.memory_database import MemoryDatabase
 from tests.journeys.simulation.memory_log import MemoryLog
 from tests.journeys.simulation.network import Network
 
-from segue.io.log.stream import Block
+from segue.io.log.stream import READ_BYTES, Block
 from segue.io.storage.database import Session
 from segue.model.delivery import Request, Response
 
@@ -113,8 +113,10 @@ class MortalLog(MemoryLog):
         super().__init__(log.tape, writes=False)
         self._life = life
 
-    async def read(self, lane: int, offset: int, *, blocks: int = 8) -> list[Block]:
-        reading = partial(super().read, lane, offset, blocks=blocks)
+    async def read(
+        self, lane: int, offset: int, *, blocks: int = 8, most_bytes: int = READ_BYTES
+    ) -> list[Block]:
+        reading = partial(super().read, lane, offset, blocks=blocks, most_bytes=most_bytes)
         found: list[Block] = await self._life.through("a read of the log", reading)
         return found
 

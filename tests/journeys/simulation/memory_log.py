@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from segue.io.log.stream import Block, Trimmed
+from segue.io.log.stream import READ_BYTES, Block, Trimmed
 from segue.model.errors import LogUnavailable
 from segue.model.event import KIND_BIT, Record, lane_of
 
@@ -49,11 +49,18 @@ class MemoryLog:
                 future.set_result(None)
         self.tape.waiting.clear()
 
-    async def read(self, lane: int, offset: int, *, blocks: int = 8) -> list[Block]:
+    async def read(
+        self, lane: int, offset: int, *, blocks: int = 8, most_bytes: int = READ_BYTES
+    ) -> list[Block]:
         tail, records = self.tape.tails[lane], self.tape.lanes[lane]
         first = max(0, offset - tail) // BLOCK_EVENTS * BLOCK_EVENTS
         starts = range(first, len(records), BLOCK_EVENTS)[:blocks] if offset < self.tape.head(lane) else ()
-        return [_block(lane, tail + start, records[start : start + BLOCK_EVENTS]) for start in starts]
+        found: list[Block] = []
+        for start in starts:
+            if found and sum(len(record.raw) for each in found for record in each.records) >= most_bytes:
+                break
+            found.append(_block(lane, tail + start, records[start : start + BLOCK_EVENTS]))
+        return found
 
     async def scan(
         self,

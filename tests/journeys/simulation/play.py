@@ -29,6 +29,7 @@ from segue.io.storage.state import State
 from segue.model.errors import BrokenError, StorageUnavailable
 from segue.runtime.barriers import Neighbours
 from segue.runtime.courier import Courier
+from segue.runtime.room import LEAST_BYTES, ROOM_BYTES, Room
 from segue.runtime.telemetry import Telemetry
 from segue.sandbox.app import create_app
 
@@ -187,6 +188,12 @@ class Run:
             self.story.met.update(f"left out: {reason}" for result, reason in ends if result == "filtered")
         return self.judge.verdict(books, self._person, is_mended=self.network.is_mended)
 
+    def _room(self) -> Room:
+        """Memory for what waits: plenty, or so little that reading pauses at a few rows, or at any."""
+        most = Random(f"{self.seed}-room-{self.lives}").choice((*[ROOM_BYTES] * 5, 20_000, 0))
+        self.story.met.update(["little room"] if most < ROOM_BYTES else [])
+        return Room(most, min(most, LEAST_BYTES))
+
     def _person(self, user: str | None, alias: str | None = None) -> Any:
         """Whom the sandbox knows by this userId, else by this name of a device."""
         people = self.sandbox.world.workspaces["sandbox"].people
@@ -275,6 +282,7 @@ class Run:
             origins=dict.fromkeys(range(LANES), 0),
             journal=house.folder / "braze",
             lanes=house.lanes,
+            room=self._room(),
         )
         courier.barriers.neighbours = Beside([each for each in self.houses if each is not house])
         self.story.tell("life", f"{number} begins")

@@ -22,7 +22,9 @@ from tests.runtime.house import KEY, Wire
 
 from segue.io.storage.state import State
 from segue.model.delivery import Request, Response
-from segue.runtime.courier import CHUNK, MOST_WAITING_ROWS, Courier
+from segue.runtime.courier import Courier
+from segue.runtime.room import MOST_ROWS
+from segue.runtime.supply import CHUNK
 from segue.runtime.telemetry import Telemetry
 from segue.sandbox.app import create_app
 
@@ -137,7 +139,7 @@ async def _outage(folder: Path) -> None:
     assert judge.verdict(books, people.by_external_id) == []
     assert story.complaints == []
     assert judge.repeated == 0
-    assert rows <= MOST_WAITING_ROWS // 4 + 2 * CHUNK < backlog // 2
+    assert rows <= MOST_ROWS // 4 + 2 * CHUNK < backlog // 2
     assert probes < OUTAGE_HOURS * 3600 / 30
     assert all(len(letter.attempts) <= 20 for letter in books.dead)
     _check_catching_up(judge, network.passed, ended, backlog)

@@ -78,7 +78,7 @@ ALWAYS: Final = (
     *("overtakes: an earlier request", "answer: 429", "answer: 503", "answer: ECONNRESET"),
     *("answer: ETIMEDOUT", "answer: ECONNREFUSED", "disk: full", "log: courier_paused"),
     *("calendar: set back", "calendar: set ahead", "taken in, and the answer: ECONNRESET"),
-    *("somebody at the console", "sent again after a restart"),
+    *("somebody at the console", "sent again after a restart", "little room"),
 )
 """What every group of fifty worlds has in it."""
 

@@ -21,8 +21,9 @@ COMPRESSION_LEVEL: Final = 1
 BLOCK_RECORDS: Final = 1000
 """Most records in one stored block."""
 
-BLOCK_BYTES: Final = 1024 * 1024
-"""A stored block ends after the record with which its raw events reach this size."""
+BLOCK_BYTES: Final = 256 * 1024
+"""A stored block ends after the record with which its events reach this size: a reader holds one block
+of every lane at least."""
 
 RUN_RECORDS: Final = 256
 """Neighbouring small blocks are handed out as one of up to this many records."""
@@ -40,7 +41,7 @@ def pieces(records: list[Record]) -> Iterable[list[Record]]:
     if (
         records
         and len(records) <= BLOCK_RECORDS
-        and sum(len(record.raw) for record in records) <= BLOCK_BYTES
+        and sum([len(record.raw) + len(record.envelope) for record in records]) <= BLOCK_BYTES
     ):
         yield records
         return
@@ -48,7 +49,7 @@ def pieces(records: list[Record]) -> Iterable[list[Record]]:
     size = 0
     for record in records:
         piece.append(record)
-        size += len(record.raw)
+        size += len(record.raw) + len(record.envelope)
         if len(piece) >= BLOCK_RECORDS or size >= BLOCK_BYTES:
             yield piece
             piece, size = [], 0
@@ -116,6 +117,15 @@ def unpack(columns: Columns, containing: bytes = b"") -> Block | None:
         kinds=kinds,
         records=records,
     )
+
+
+def unpacked_bytes(columns: Columns) -> int:
+    """How large the body of a stored block will be; one that does not say so is damaged."""
+    body = columns[7]
+    try:
+        return max(len(body), zstandard.frame_content_size(body))
+    except zstandard.ZstdError:
+        return len(body)
 
 
 def join(blocks: Iterable[Block]) -> list[Block]:

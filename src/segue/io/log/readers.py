@@ -31,9 +31,9 @@ class Readers:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="segue-log-reader")
         self._closed = False
 
-    async def read(self, lane: int, offset: int, blocks: int) -> list[Block]:
+    async def read(self, lane: int, offset: int, blocks: int, most_bytes: int) -> list[Block]:
         """As `segue.io.log.stream.Log.read`."""
-        return await self.call(self._read, lane, offset, blocks)
+        return await self.call(self._read, lane, offset, blocks, most_bytes)
 
     async def heads(self) -> list[int]:
         return await self.call(self._heads)
@@ -64,7 +64,7 @@ class Readers:
             self.shelf.refresh()
         return explained(self.shelf.folder, work, *arguments)
 
-    def _read(self, lane: int, offset: int, blocks: int) -> list[Block]:
+    def _read(self, lane: int, offset: int, blocks: int, most_bytes: int) -> list[Block]:
         segments = self.shelf.segments
         for index in range(self.shelf.find(lane, offset), len(segments)):
             segment = segments[index]
@@ -72,7 +72,7 @@ class Readers:
             self.shelf.touch(segment)
             found = []
             try:
-                for columns in segment.read(lane, offset, blocks, end):
+                for columns in segment.read(lane, offset, blocks, end, most_bytes):
                     block = unpack(columns)
                     if block is not None:
                         found.append(block)

@@ -20,6 +20,7 @@ class Recent:
 
     def __init__(self, lanes: int, bytes_most: int) -> None:
         self._lanes: list[list[Block]] = [[] for _ in range(lanes)]
+        self._sizes: list[list[int]] = [[] for _ in range(lanes)]  # likewise
         self._ages: deque[tuple[int, int]] = deque()  # (lane, bytes), oldest first
         self._bytes_most = bytes_most
         self._bytes = 0
@@ -31,20 +32,25 @@ class Recent:
         for block in blocks:
             size = sum(len(record.raw) + len(record.envelope) for record in block.records)
             self._lanes[block.lane].append(block)
+            self._sizes[block.lane].append(size)
             self._ages.append((block.lane, size))
             self._bytes += size
         while self._bytes > self._bytes_most:
             lane, size = self._ages.popleft()
-            del self._lanes[lane][0]
+            del self._lanes[lane][0], self._sizes[lane][0]
             self._bytes -= size
 
-    def read(self, lane: int, offset: int, blocks: int) -> list[Block]:
+    def read(self, lane: int, offset: int, blocks: int, most_bytes: int) -> list[Block]:
         """What is kept from an offset on; empty when the offset is older than that."""
         kept = self._lanes[lane]
         first = bisect_right(kept, offset, key=_FIRST_OFFSET) - 1
         if first < 0:
             return []
-        run = kept[first : first + blocks * RUN_RECORDS]
-        if run[0].next_offset <= offset:
-            run = run[1:]
-        return join(run)[:blocks]
+        if kept[first].next_offset <= offset:
+            first += 1
+        size, last = 0, first
+        for last in range(first, min(len(kept), first + blocks * RUN_RECORDS)):
+            size += self._sizes[lane][last]
+            if size >= most_bytes:
+                break
+        return join(kept[first : last + 1])[:blocks]

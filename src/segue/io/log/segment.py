@@ -14,14 +14,11 @@ from typing import Final
 import apsw
 
 from segue.io import sqlite
-from segue.io.log.block import RUN_RECORDS, Columns
+from segue.io.log.block import RUN_RECORDS, Columns, unpacked_bytes
 from segue.model.errors import CorruptBlock
 
 CHECKPOINT_PAGES: Final = 1000
 """The write-ahead file is folded into the database when it has this many pages (4 MB)."""
-
-READ_BYTES: Final = 4 * 1024 * 1024
-"""One read ends with the block that brings the stored bytes to this."""
 
 STEPS: Final = (
     """
@@ -120,11 +117,12 @@ class Segment:
         connection.execute("UPDATE segment SET first_ms = NULL, last_ms = NULL WHERE last_ms IS NOT NULL")
         return connection
 
-    def read(self, lane: int, offset: int, blocks: int, end: int) -> list[Columns]:
+    def read(self, lane: int, offset: int, blocks: int, end: int, most_bytes: int) -> list[Columns]:
         """Give stored blocks of a lane from the one that holds `offset`, or the first after it, as many as
         make up to `blocks` runs (see `segue.io.log.block.join`).
 
-        end  the lane's offset at which the next segment begins, for the message about damage
+        end         the lane's offset at which the next segment begins, for the message about damage
+        most_bytes  unpacked; the block that reaches it is the last
         Raises CorruptBlock when the file is damaged right there; apsw.Error.
         """
         found: list[Columns] = []
@@ -135,12 +133,14 @@ class Segment:
                     count = columns[2]
                     if columns[1] + count <= offset:
                         continue
+                    if found and size_bytes >= most_bytes:
+                        break
                     if not runs or run_records + count > RUN_RECORDS:
-                        if runs == blocks or size_bytes >= READ_BYTES:
+                        if runs == blocks:
                             break
                         runs, run_records = runs + 1, 0
                     run_records += count
-                    size_bytes += len(columns[7])
+                    size_bytes += unpacked_bytes(columns)
                     found.append(columns)
             except sqlite.DAMAGE as error:
                 if not found:

@@ -18,7 +18,7 @@ from segue.io.log.recent import Recent
 from segue.io.log.scan import Scan
 from segue.io.log.segment import Segment
 from segue.io.log.shelf import Shelf
-from segue.io.log.stream import Block, Trimmed
+from segue.io.log.stream import READ_BYTES, Block, Trimmed
 from segue.io.log.writer import Committed, Limits, Writer
 from segue.model.errors import LogMissing, LogUnavailable, MisconfiguredError
 from segue.model.event import DEFAULT_LANES, Record
@@ -126,14 +126,16 @@ class SqliteLog:
     async def append(self, records: Sequence[Record]) -> None:
         await self._writing().append(records)
 
-    async def read(self, lane: int, offset: int, *, blocks: int = 8) -> list[Block]:
+    async def read(
+        self, lane: int, offset: int, *, blocks: int = 8, most_bytes: int = READ_BYTES
+    ) -> list[Block]:
         if self._writer is not None:
             if offset >= self._heads[lane]:
                 return []
-            recent = self._recent.read(lane, offset, blocks)
+            recent = self._recent.read(lane, offset, blocks, most_bytes)
             if recent:
                 return recent
-        return await self._readers.read(lane, offset, blocks)
+        return await self._readers.read(lane, offset, blocks, most_bytes)
 
     def scan(
         self,

@@ -6,11 +6,14 @@ the same tests over every implementation.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from segue.model.event import Record
+
+READ_BYTES: Final = 4 * 1024 * 1024
+"""One read ends with the stored block that brings its events to this."""
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,10 +59,14 @@ class Log(Protocol):
         """
         ...
 
-    async def read(self, lane: int, offset: int, *, blocks: int = 8) -> list[Block]:
+    async def read(
+        self, lane: int, offset: int, *, blocks: int = 8, most_bytes: int = READ_BYTES
+    ) -> list[Block]:
         """Give up to `blocks` blocks of a lane, the first of which holds `offset` or, when that was
         trimmed away, the oldest event kept after it. Empty at the end of the lane. A block may start
         before `offset`: the caller skips what it has.
+
+        most_bytes  of events as they came, after which no further stored block is read; one always is
 
         Raises CorruptBlock for a block that does not decode; read again from after it to go on.
         """
