@@ -146,7 +146,8 @@ async def load(state: State, profiles: Profiles, numbers: list[int]) -> None:
 
 
 async def write(state: State, profiles: Profiles) -> None:
-    await state.commit(Checkpoint(profiles=profiles.changed(), now_ms=NOW_MS))
+    stamps: dict[str, bytes] = {}
+    await state.commit(Checkpoint(profiles=profiles.changed(stamps), stamps=stamps, now_ms=NOW_MS))
     profiles.written()
 
 

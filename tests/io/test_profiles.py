@@ -33,6 +33,29 @@ async def test_a_later_body_replaces_and_an_empty_one_removes(tmp_path: Path) ->
     await database.close()
 
 
+async def test_a_stamp_stands_before_the_body_until_the_next_one(tmp_path: Path) -> None:
+    """Few and many; who is forgotten takes it along."""
+    database = await SqliteDatabase.open(tmp_path / "state.db", family="state")
+    people = [f"external_id:{number}" for number in range(300)]
+    bodies = dict.fromkeys(people, b"body")
+
+    async def write(bodies: dict[str, bytes], stamps: dict[str, bytes]) -> dict[str, bytes]:
+        await database.transact(lambda session: profiles.write(session, bodies, NOW_MS, stamps))
+        return await database.read(lambda session: profiles.load(session, people))
+
+    assert await write(bodies, {}) == bodies
+    assert await write({}, dict.fromkeys(people, b"1")) == dict.fromkeys(people, b"1body")
+    assert await write({}, {people[7]: b"2"}) == dict.fromkeys(people, b"1body") | {people[7]: b"2body"}
+    assert await write({people[0]: b"", people[7]: b"new"}, {}) == dict.fromkeys(people[1:], b"1body") | {
+        people[7]: b"new"
+    }
+    assert await write({people[0]: b"back"}, {}) == dict.fromkeys(people, b"1body") | {
+        people[0]: b"back",
+        people[7]: b"new",
+    }
+    await database.close()
+
+
 async def test_two_people_with_one_id_are_never_taken_for_each_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -41,6 +64,8 @@ async def test_two_people_with_one_id_are_never_taken_for_each_other(
     database = await SqliteDatabase.open(tmp_path / "state.db", family="state")
     await database.transact(lambda session: profiles.write(session, {"a": b"1"}, NOW_MS))
     await database.transact(lambda session: profiles.write(session, {"b": b"2"}, NOW_MS))
+    assert await database.read(lambda session: profiles.load(session, ["a", "b"])) == {"b": b"2"}
+    await database.transact(lambda session: profiles.write(session, {}, NOW_MS, {"a": b"1"}))
     assert await database.read(lambda session: profiles.load(session, ["a", "b"])) == {"b": b"2"}
     await database.transact(lambda session: profiles.write(session, {"a": b""}, NOW_MS))
     assert await database.read(profiles.count) == 1
@@ -58,7 +83,7 @@ async def test_a_walk_meets_everybody_once(tmp_path: Path) -> None:
     met: list[str] = []
     start = profiles.FIRST
     while page := await database.read(lambda session, s=start: profiles.walk(session, s, limit=10)):
-        met += [person for _, person, _ in page]
+        met += [person for _, person in page]
         start = page[-1][0] + 1
     assert sorted(met) == sorted(f"{name}:{number}" for name in ("new", "old") for number in range(25))
     await database.close()

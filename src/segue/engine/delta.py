@@ -6,7 +6,7 @@
     departure = profiles.prepare([Update(item, event_ms, received_ms), ...])   # as a request is made
     # send departure.objects in their order; end departure.dropped as filtered
     profiles.settle(prepared, Fate.APPLIED)                # what became of each, in that order
-    bodies = profiles.changed(); ... committed ...; profiles.written()
+    bodies = profiles.changed(stamps := {}); ... committed ...; profiles.written()
 
 Every attribute has the event time of its value as a clock. An older value never overwrites a newer one,
 in whatever order events arrive, are tried again or replayed. Operations ({"inc": 1}) have no clock.
@@ -29,12 +29,13 @@ import msgspec
 import orjson
 
 from segue.engine import kinship
+from segue.engine.departure import Departure, Dropped
 from segue.engine.fold import Fold, Wish, fold, single
 from segue.engine.glance import Tellings, Words, digest
 from segue.engine.lateness import cut
 from segue.engine.person import Identity
 from segue.engine.points import Meter
-from segue.engine.profile import Departure, Dropped, Prepared, Profile, Touch
+from segue.engine.profile import Prepared, Profile, Touch
 from segue.engine.reduction import Reduction, nearly, reduced, unreduced
 from segue.engine.roster import Roster
 from segue.kit.attributes import AttributeShape, Disturbance, JsonObject
@@ -121,9 +122,12 @@ class Profiles:
         """Take people in; those without a body are new."""
         self._roster.load(people, bodies)
 
-    def changed(self) -> dict[str, bytes]:
-        """What to write with the next checkpoint: person -> body, b"" to remove; `written` must follow."""
-        return self._roster.changed()
+    def changed(self, stamps: dict[str, bytes] | None = None) -> dict[str, bytes]:
+        """What to write with the next checkpoint: person -> body, b"" to remove; `written` must follow.
+
+        stamps  takes what stands before the body from now on, of those whose body stays
+        """
+        return self._roster.changed(stamps)
 
     def written(self, *, ok: bool = True) -> None:
         """Learn whether the checkpoint took place."""

@@ -18,9 +18,10 @@ import orjson
 from msgspec.structs import replace
 
 from segue.engine.delta import Fate, Profiles, Update
+from segue.engine.departure import Departure
 from segue.engine.line import Waiting
 from segue.engine.points import Spending
-from segue.engine.profile import Departure, Prepared, Still
+from segue.engine.profile import Prepared, Still
 from segue.kit.attributes import JsonObject
 from segue.model.delivery import STALE, UNCHANGED, Outcome, Response, Row, Verdict, left_out
 

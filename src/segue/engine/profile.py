@@ -12,7 +12,7 @@ Clocks are event times in milliseconds since the epoch.
 
 Most updates say what the last one said. So a profile keeps the digest of the last update all of whose
 attributes are known to be there, and one clock for them; while nothing else happens only that clock moves,
-and what was written down stays closed.
+and what was written down stays closed: a *stamp* before it says what the clock is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -119,32 +119,6 @@ class Prepared(msgspec.Struct, eq=False, kw_only=True):
     words: Words | None = None
 
 
-class Dropped(msgspec.Struct, frozen=True, gc=False):
-    """An update with nothing left to send.
-
-    names  its attributes; costs: attribute -> data points it would have cost
-    """
-
-    index: int
-    reason: str
-    names: Sequence[str]
-    costs: Mapping[str, int]
-
-    @property
-    def saved(self) -> int:
-        """Data points it would have cost."""
-        return sum(self.costs.values())
-
-
-class Departure(msgspec.Struct):
-    """What becomes of some updates: the objects to send, in this order, the updates that none of them
-    carries, and what was left out of each: update -> (attribute, why)."""
-
-    objects: list[Prepared] = []
-    dropped: list[Dropped] = []
-    notes: dict[int, list[tuple[str, str]]] = {}
-
-
 class Profile(msgspec.Struct, eq=False):
     """One person.
 
@@ -176,6 +150,8 @@ class Profile(msgspec.Struct, eq=False):
     _body: msgspec.Raw | None = None
     _common: Sequence[str] = ()
     _is_behind: bool = False
+    _kept: tuple[Any, ...] | None = None
+    _writing: tuple[Any, ...] | None = None
 
     @property
     def entries(self) -> Mapping[str, Entry]:
@@ -275,6 +251,7 @@ class Profile(msgspec.Struct, eq=False):
         if self._body is None:
             entries = self._entries or {}
             if not (entries or self.exists or self.kin or self.slots or self.claims):
+                self._writing = None
                 return b""
             if not self.said:
                 self.clock = clock = self.latest
@@ -283,34 +260,62 @@ class Profile(msgspec.Struct, eq=False):
             for name in self._common:
                 written[name] = (None, *entries[name][1:])
             self._body = msgspec.Raw(_ENCODE(written))
+        self._writing = self._unclocked
         known = (self.epoch, self.exists, self.kin, self.latest, self._body, self.slots or {})
         behind = self.latest - self.clock
         if self.slot or self.claims:
             return _ENCODE((*known, behind, self.said, self.telling, self.slot, self.claims))
         return _ENCODE((*known, behind, self.said, self.telling) if self.said else (*known, behind))
 
+    def keep(self, *, ok: bool) -> None:
+        """Learn whether what `encode` gave was written."""
+        self._kept = self._writing if ok else None
+
+    def stamp(self) -> bytes:
+        """What to write before the body there is, when only the clock has moved since; else b""."""
+        clock = self.clock
+        if (
+            not self.said
+            or self.latest != clock
+            or not 0 <= clock < _STAMPED
+            or self._unclocked != self._kept
+        ):
+            return b""
+        return STAMP + clock.to_bytes(6, "big")
+
+    @property
+    def _unclocked(self) -> tuple[Any, ...]:
+        """What is written of a person but the clocks."""
+        names = self.exists, self.kin, self.slots, self.slot, self.claims
+        return (self._body, self.epoch, *names, self.said, self.telling)
+
 
 def decode(body: bytes, epoch: int) -> Profile:
-    """Read what `Profile.encode` wrote; values of an earlier epoch are forgotten."""
+    """Read what `Profile.encode` wrote, or a stamp and that; values of an earlier epoch are forgotten."""
     if not body:
         return Profile(epoch=epoch)
+    moved = None
+    if body[:1] == STAMP:
+        moved, body = int.from_bytes(body[1:7], "big"), body[7:]
     found = _DECODE(body)
     profile = Profile(
         None,
         found.exists,
         epoch,
         found.kin,
-        found.latest,
+        found.latest if moved is None else moved,
         found.slots or NOTHING,
         said=found.said,
         telling=found.telling,
-        clock=found.latest - found.behind,
+        clock=found.latest - found.behind if moved is None else moved,
         slot=found.slot,
         claims=found.claims,
         _body=found.entries,
     )
     if found.epoch != epoch:
         profile.forget()
+    else:
+        profile._kept = profile._unclocked
     return profile
 
 
@@ -371,6 +376,10 @@ def _parts(entry: Entry) -> dict[str, int]:
     return entry[1] or {} if len(entry) > 1 else {}
 
 
+STAMP: Final = b"\xc1"
+"""What a stamp begins with, and no body. Then follow six bytes: the clock, and nothing is later."""
+
+_STAMPED: Final = 1 << 48
 _CONTAINERS: Final = frozenset({dict, list})
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _DECODE: Final = msgspec.msgpack.Decoder(_Body).decode

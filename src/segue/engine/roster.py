@@ -25,6 +25,7 @@ class Roster:
         self._people: dict[str, Profile] = {}
         self._changed: set[str] = set()
         self._writing: set[str] = set()
+        self._whole: list[Profile] = []  # of those being written, who is not merely stamped
 
     def __getitem__(self, person: str) -> Profile:
         """The profile of somebody loaded, who counts as used now."""
@@ -84,17 +85,30 @@ class Roster:
         """Keep in mind to write these people down."""
         self._changed.update(people)
 
-    def changed(self) -> dict[str, bytes]:
-        """What to write: person -> body, b"" to remove; `written` must follow."""
+    def changed(self, stamps: dict[str, bytes] | None = None) -> dict[str, bytes]:
+        """What to write: person -> body, b"" to remove; `written` must follow.
+
+        stamps  takes the stamp of those whose body stays; without it everybody comes with a body
+        """
         self._writing |= self._changed
-        self._changed = set()
-        return {key: self._people[key].encode() for key in self._writing}
+        self._changed, self._whole = set(), []
+        bodies = {}
+        for key in self._writing:
+            profile = self._people[key]
+            if stamps is not None and (stamp := profile.stamp()):
+                stamps[key] = stamp
+            else:
+                bodies[key] = profile.encode()
+                self._whole.append(profile)
+        return bodies
 
     def written(self, *, ok: bool) -> None:
         """Learn whether it was written."""
         if not ok:
             self._changed |= self._writing
-        self._writing = set()
+        for profile in self._whole:
+            profile.keep(ok=ok)
+        self._writing, self._whole = set(), []
 
     def _make_room(self) -> None:
         excess = len(self._people) - max(self._most, self._asked)

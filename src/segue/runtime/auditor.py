@@ -131,7 +131,7 @@ async def _batches(
     wrapped, waiting, left = False, list[str](), sample
     while left > 0:
         rows = await state.walk_profiles(start, min(PAGE, max(asking.most, left)))
-        for number, person, _ in rows:
+        for number, person in rows:
             if (wrapped and number >= begin) or left <= 0:
                 break
             if is_askable(person, asking):

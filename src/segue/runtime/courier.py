@@ -240,7 +240,7 @@ class Courier:
             return
         entries = self.ledger.entries()
         asked = self._bidding.entries()
-        profiles, epoch = self.memory.changed()
+        profiles, stamps, epoch = self.memory.changed()
         costs = self.accountant.entries()
         turn = self.books.turn()
         try:
@@ -258,6 +258,7 @@ class Courier:
                     commands=asked.commands,
                     counts=entries.counts,
                     profiles=profiles,
+                    stamps=stamps,
                     costs=costs,
                     repeats=self.memory.debouncer.changed(),
                     values={

@@ -3,7 +3,7 @@
     memory = Memory(destination, state, meter); await memory.start(found)
     parcel = await memory.pack(batch.waiting)          # as a request is made
     outcomes = memory.settle(parcel, outcomes, response)
-    await memory.catch_up(); bodies = memory.changed(); ...checkpoint...; memory.written()
+    await memory.catch_up(); bodies, stamps, values = memory.changed(); ...checkpoint...; memory.written()
 
 The decisions are the engine's (`segue.engine.delta`, `segue.engine.parcel`); here people are loaded in
 batches, off the loop, and what changed is handed to the checkpoint. A destination whose actions say nothing
@@ -224,13 +224,14 @@ class Memory:
         """Whether the next checkpoint has something of ours to write though nothing else happened."""
         return self._is_dirty or bool(self._resent)
 
-    def changed(self) -> tuple[dict[str, bytes], dict[str, bytes]]:
-        """What a checkpoint writes of people, and the values beside; `written` must follow."""
-        profiles = self._profiles
+    def changed(self) -> tuple[dict[str, bytes], dict[str, bytes], dict[str, bytes]]:
+        """What a checkpoint writes of people: bodies and stamps, and the values beside; `written` must
+        follow."""
+        profiles, stamps = self._profiles, dict[str, bytes]()
         if profiles is None:
-            return {}, {}
+            return {}, stamps, {}
         self._is_dirty = False
-        return profiles.changed(), {EPOCH: b"%d" % profiles.epoch} if profiles.epoch else {}
+        return profiles.changed(stamps), stamps, {EPOCH: b"%d" % profiles.epoch} if profiles.epoch else {}
 
     def written(self, *, ok: bool = True) -> None:
         """Learn whether the checkpoint took place."""

@@ -3,6 +3,10 @@
 A person is found by 64 bits of the xxh3 digest of their key, so neighbours in a checkpoint are written in
 the order of the tree. Should two people share them, the one written last is known and the other is new
 again. All calls come from the database's thread; nothing is written but in a checkpoint.
+
+Of most people only a few bytes change: their *stamp*, which stands before the body. A body takes a good part
+of a page of the file, and hundreds of stamps share one, so they have a table of their own. A stamp ends with
+32 more bits of the person's digest, and goes when a body is written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,21 +25,23 @@ FIRST: Final = -(1 << 63)
 
 
 def load(session: Session, people: Sequence[str]) -> dict[str, bytes]:
-    """Person -> body, of those there are."""
+    """Person -> body, of those there are, their stamp before it."""
     by_id = {_id(person): person for person in people}
     ids = sorted(by_id)
-    found: dict[str, bytes] = {}
+    found: list[tuple[str, bytes, bytes | None]] = []
     for start in range(0, len(ids), PEOPLE_AT_ONCE):
         piece = ids[start : start + PEOPLE_AT_ONCE]
         size = 8 if len(piece) <= 8 else PEOPLE_AT_ONCE
         piece += piece[-1:] * (size - len(piece))  # two lengths, two prepared statements
-        found.update(session.execute(_LOOKUPS[size], piece))
+        found += session.execute(_LOOKUPS[size], piece)
     wanted = set(people)
-    return {person: bytes(body) for person, body in found.items() if person in wanted}
+    return {person: _stamp_of(person, stamp) + body for person, body, stamp in found if person in wanted}
 
 
-def write(session: Session, bodies: Mapping[str, bytes], now_ms: int) -> None:
-    """Replace what is known of these people; b"" forgets one."""
+def write(
+    session: Session, bodies: Mapping[str, bytes], now_ms: int, stamps: Mapping[str, bytes] | None = None
+) -> None:
+    """Replace what is known of these people; b"" forgets one. stamps: of others, who have a body."""
     day = now_ms // DAY_MS
     rows = sorted((_id(person), person, day, body) for person, body in bodies.items() if body)
     session.insert(
@@ -47,13 +53,18 @@ def write(session: Session, bodies: Mapping[str, bytes], now_ms: int) -> None:
     for person, body in bodies.items():
         if not body:
             session.execute("DELETE FROM profile WHERE id = ? AND person = ?", (_id(person), person))
+    _drop_stamps(session, sorted(map(_id, bodies)))
+    session.insert(
+        "INSERT INTO stamp(id, body) VALUES",
+        sorted((_id(person), stamp + _check(person)) for person, stamp in (stamps or {}).items()),
+        then="ON CONFLICT(id) DO UPDATE SET body = excluded.body",
+    )
 
 
-def walk(session: Session, from_id: int = FIRST, limit: int = 1_000) -> list[tuple[int, str, bytes]]:
-    """(id, person, body) of everybody from an id on, by id; ask again from the last one plus 1."""
-    query = "SELECT id, person, body FROM profile WHERE id >= ? ORDER BY id LIMIT ?"
-    rows = session.execute(query, (from_id, limit))
-    return [(number, person, bytes(body)) for number, person, body in rows]
+def walk(session: Session, from_id: int = FIRST, limit: int = 1_000) -> list[tuple[int, str]]:
+    """(id, person) of everybody from an id on, by id; ask again from the last one plus 1."""
+    query = "SELECT id, person FROM profile WHERE id >= ? ORDER BY id LIMIT ?"
+    return [(number, person) for number, person in session.execute(query, (from_id, limit))]
 
 
 def count(session: Session) -> int:
@@ -65,7 +76,29 @@ def _id(person: str) -> int:
     return xxhash.xxh3_64_intdigest(person.encode("utf-8", "surrogatepass")) + FIRST
 
 
+def _drop_stamps(session: Session, ids: Sequence[int]) -> None:
+    for start in range(0, len(ids), PEOPLE_AT_ONCE):
+        piece = [*ids[start : start + PEOPLE_AT_ONCE]]
+        size = 8 if len(piece) <= 8 else PEOPLE_AT_ONCE
+        session.execute(_DROPS[size], piece + piece[-1:] * (size - len(piece)))
+
+
+def _check(person: str) -> bytes:
+    return xxhash.xxh32_digest(person.encode("utf-8", "surrogatepass"))
+
+
+def _stamp_of(person: str, stamp: bytes | None) -> bytes:
+    """A person's stamp; b"" when there is none, or it is somebody else's."""
+    return stamp[:-4] if stamp is not None and stamp[-4:] == _check(person) else b""
+
+
+_MARKS: Final = {size: ", ".join("?" * size) for size in (8, PEOPLE_AT_ONCE)}
 _LOOKUPS: Final = {
-    size: f"SELECT person, body FROM profile WHERE id IN ({', '.join('?' * size)})"  # noqa: S608 - marks only
-    for size in (8, PEOPLE_AT_ONCE)
+    size: f"""SELECT person, profile.body, stamp.body FROM profile LEFT JOIN stamp ON stamp.id = profile.id
+        WHERE profile.id IN ({marks})"""  # noqa: S608 - marks only
+    for size, marks in _MARKS.items()
+}
+_DROPS: Final = {
+    size: f"DELETE FROM stamp WHERE id IN ({marks})"  # noqa: S608 - marks only
+    for size, marks in _MARKS.items()
 }

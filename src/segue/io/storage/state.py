@@ -73,6 +73,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     values         small named values, replaced; b"" removes one
     done_commands  ids of commands carried out; commands: id -> the arguments of one from now on
     profiles       person -> what is known of them, replaced; b"" forgets one
+    stamps         of other people -> what stands before it from now on
     repeats        person -> what their last identify said, replaced; b"" forgets it
     """
 
@@ -88,6 +89,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     done_commands: Sequence[int] = ()
     commands: Mapping[int, Mapping[str, Any]] = {}
     profiles: Mapping[str, bytes] = {}
+    stamps: Mapping[str, bytes] = {}
     repeats: Mapping[str, bytes] = {}
 
 
@@ -192,15 +194,15 @@ class StateReader:
         return msgspec.json.decode(body, type=Halt) if body else None
 
     async def profiles(self, people: Sequence[str]) -> dict[str, bytes]:
-        """Person -> what was written down about them, of those there are."""
+        """Person -> what was written down about them, stamp and body, of those there are."""
         return await self._database.read(lambda session: profiles.load(session, people))
 
     async def repeats(self, people: Sequence[str]) -> dict[str, bytes]:
         """Person -> what their last identify said, of those there are."""
         return await self._database.read(lambda session: repeats.load(session, people))
 
-    async def walk_profiles(self, from_id: int, limit: int) -> list[tuple[int, str, bytes]]:
-        """(id, person, body) of everybody from an id on (`segue.io.storage.profiles.FIRST`), by id."""
+    async def walk_profiles(self, from_id: int, limit: int) -> list[tuple[int, str]]:
+        """(id, person) of everybody from an id on (`segue.io.storage.profiles.FIRST`), by id."""
         return await self._database.read(lambda session: profiles.walk(session, from_id, limit))
 
     async def commands(self) -> list[Command]:
@@ -333,7 +335,7 @@ class State(StateReader):
             session.execute("DELETE FROM value WHERE name = ?", (name,))
             if body:
                 session.execute("INSERT INTO value(name, body) VALUES (?, ?)", (name, body))
-        profiles.write(session, checkpoint.profiles, checkpoint.now_ms)
+        profiles.write(session, checkpoint.profiles, checkpoint.now_ms, checkpoint.stamps)
         repeats.write(session, checkpoint.repeats, checkpoint.now_ms)
         for number, arguments in checkpoint.commands.items():
             body = msgspec.msgpack.encode(arguments)
