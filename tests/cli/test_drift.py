@@ -82,6 +82,15 @@ def test_drift_is_found_and_mended_while_segue_runs(shop: Path) -> None:
         }
         one = segue("drift", "braze", "--person", "u7", folder=shop, **at)
         assert (one.code, "Mend them with: segue drift braze --person u7 --repair" in one.out) == (1, True)
+        shown = segue("drift", "braze", "--person", "u9", folder=shop, **at).out
+        assert '{"city":"Oslo"}' in shown
+        assert '{"city":"Rome"}' in shown
+        refused = {"status": 403, "path": "/users/export/ids", "count": 1}
+        control(process.addresses.sandbox, "POST", "/faults", refused)
+        ran = segue("drift", "braze", folder=shop, **at)
+        assert ran.code == 3
+        assert 'destination "braze": Braze did not export the profiles' in ran.err
+        assert "the permission users.export.ids" in ran.err
         mended = segue("drift", "braze", "--budget", "2500", "--repair", folder=shop, **at)
         assert (mended.code, "2 objects will be sent again" in mended.out) == (0, True)
         until(lambda: custom(process, "u7")["plan"] == "plus")
@@ -102,6 +111,9 @@ def test_refresh_sends_everything_again_with_the_next_update(shop: Path) -> None
         assert custom(process, "u1") == {"plan": "free"}
         ran = segue("refresh", "braze", "--person", "u1", folder=shop)
         assert (ran.code, "The next update of 1 person travels whole" in ran.out) == (0, True)
+        slip = segue("refresh", "braze", "--person", "u1", "--person", "nobody", folder=shop)
+        assert (slip.code, "The next update of 1 person travels whole" in slip.out) == (1, True)
+        assert 'nothing is known of "nobody" at braze' in slip.err
         courier = process.house.couriers["braze"]
         until(lambda: courier.memory.known("u1") == {})
         tell(process, identify("u1", 3, plan="plus"))

@@ -5,11 +5,12 @@ import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 import typer
 
-from segue.cli.show import err, out, plural, print_json, print_table, row, table
+from segue.cli.show import err, out, plural, print_json, print_table, printable, row, table
 from segue.cli.workspace import AsJson, Config
 from segue.model.errors import MisconfiguredError
 from segue.runtime import auditor
@@ -52,9 +53,7 @@ def drift(
 
     def progress(found: Audited) -> None:
         if err.is_terminal:
-            err.print(
-                f"{plural(found.asked, 'person')} asked about, {plural(len(found.drifts), 'difference')}"
-            )
+            err.print(f"{_people(found.asked)} asked about, {plural(len(found.drifts), 'difference')}")
 
     found = asyncio.run(
         auditor.audit(
@@ -80,18 +79,33 @@ def drift(
 def refresh(destination: Where, person: Who = None, config: Config = None) -> None:
     """Have everything of a person, or of everybody, sent again with their next update.
 
-    What was acknowledged is forgotten, the clocks are kept: nothing old comes back.
+    What was acknowledged is forgotten, the clocks are kept: nothing old comes back. Exits with 1 when nothing
+    is known of somebody who is named.
     """
     settings = read_settings(Path(), os.environ, config=config)
     current = read_current(settings, Path(), os.environ)
-    asked = asyncio.run(auditor.refresh(settings, current, destination, person or (), SystemClock()))
+    told = auditor.refresh(settings, current, destination, person or (), SystemClock())
+    asked, unknown = asyncio.run(told)
     if not asked:
         raise MisconfiguredError(
             f'destination "{destination}" has no state in {settings.data} yet: nothing has been sent, so '
             "everything will be"
         )
-    whom = plural(len(person), "person") if person else "everybody"
-    out.print(f"The next update of {whom} travels whole, from within a second of Segue running.")
+    if not person or len(unknown) < len(set(person)):
+        whom = _people(len(set(person)) - len(unknown)) if person else "everybody"
+        out.print(
+            f"The next update of {whom} travels whole, from within a second of Segue running.", soft_wrap=True
+        )
+    for each in unknown:
+        err.print(
+            f'nothing is known of "{printable(each)}" at {destination}: whatever comes of them travels '
+            "whole. Look whether the id is right.",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
+    if unknown:
+        raise typer.Exit(1)
 
 
 def _print(found: Audited, destination: str, people: Sequence[str]) -> None:
@@ -103,8 +117,8 @@ def _print(found: Audited, destination: str, people: Sequence[str]) -> None:
                     shown,
                     each.person,
                     each.attribute,
-                    each.held,
-                    "nothing" if each.found is None else each.found,
+                    _value(each.held),
+                    "nothing" if each.found is None else _value(each.found),
                 )
             else:
                 row(shown, each.person, "(the whole profile)", "was there", "nothing")
@@ -112,8 +126,7 @@ def _print(found: Audited, destination: str, people: Sequence[str]) -> None:
         if len(found.drifts) > SHOWN:
             out.print(f"The first {SHOWN} of {len(found.drifts):,}; --json has them all.", style="dim")
     told = [
-        f"{plural(found.asked, 'person').replace('persons', 'people')} compared in "
-        f"{plural(found.requests, 'request')}",
+        f"{_people(found.asked)} compared in {plural(found.requests, 'request')}",
         plural(len(found.drifts), "difference"),
     ]
     if found.moving:
@@ -124,11 +137,20 @@ def _print(found: Audited, destination: str, people: Sequence[str]) -> None:
     if found.repaired:
         out.print(f"{plural(found.repaired, 'object')} will be sent again within a second of Segue running.")
     if found.refreshed:
-        whom = plural(found.refreshed, "person").replace("persons", "people")
+        whom = _people(found.refreshed)
         out.print(f"The next update of {whom} travels whole: what was acknowledged cannot be said again.")
     if found.drifts and not (found.repaired or found.refreshed):
         named = "".join(f" --person {shlex.quote(each)}" for each in people)
         out.print(f"Mend them with: segue drift {destination}{named} --repair", style="cyan")
+
+
+def _people(number: int) -> str:
+    return plural(number, "person").replace("persons", "people")
+
+
+def _value(value: Any) -> str:
+    """A value as it is written in JSON; a text as it is."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def add_to(app: typer.Typer) -> None:

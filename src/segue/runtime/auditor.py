@@ -28,6 +28,9 @@ from segue.runtime.settings import Settings
 
 PAGE: Final = 500
 TRIES: Final = 5
+UNREACHED_TRIES: Final = 3
+"""Where nobody answers: somebody waits at the terminal."""
+
 COMMAND_OBJECTS: Final = 500
 
 
@@ -90,12 +93,16 @@ async def audit(
 
 async def refresh(
     settings: Settings, current: Current, destination: str, people: Sequence[str], clock: Clock
-) -> int:
+) -> tuple[int, list[str]]:
     """Have everything of these people, or of everybody, sent again with their next update; gives how many
-    couriers were told. Raises MisconfiguredError."""
+    couriers were told, and of whom nothing was known at their last checkpoint. Raises MisconfiguredError."""
     _, shape, _ = _page(current, destination)
-    keys = [_key(person, shape) for person in people]
-    return await desk.ask(settings, [destination], REFRESH, {"people": keys} if keys else {}, clock)
+    keys = {_key(person, shape): person for person in people}
+    known: set[str] = set()
+    async for state in desk.states(settings, destination):
+        known.update(await state.profiles(list(keys)))
+    asked = await desk.ask(settings, [destination], REFRESH, {"people": list(keys)} if keys else {}, clock)
+    return asked, [person for key, person in keys.items() if key not in known]
 
 
 def _page(current: Current, destination: str) -> tuple[BoundDestination, AttributeShape, Audit]:
@@ -171,10 +178,14 @@ async def _look(
     for attempt in range(TRIES):
         found.requests += 1
         response = await sender.send(asking.request(people, bound.settings))
-        if response.status != 429 and response.status < 500 and response.status:
+        is_over = attempt + 1 >= (TRIES if response.status else UNREACHED_TRIES)
+        if is_over or (response.status != 429 and 0 < response.status < 500):
             break
         await clock.sleep(min(60.0, 2.0**attempt))
-    answers = asking.read(response, people)
+    try:
+        answers = asking.read(response, people)
+    except UnavailableError as error:
+        raise UnavailableError(f'destination "{bound.config.id}": {error}') from error
     found.asked += len(asked)
     after: Mapping[str, bytes] = await state.profiles(asked)
     for key, answer in zip(asked, answers, strict=True):

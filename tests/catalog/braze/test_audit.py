@@ -54,6 +54,26 @@ def test_an_export_names_people_by_each_of_their_ids() -> None:
         read(Response(status=429, body=b'{"message": "Rate Limited"}'), people)
 
 
+@pytest.mark.parametrize(
+    ("response", "found", "remedy"),
+    [
+        (Response(status=0, error="ECONNREFUSED"), "ECONNREFUSED", "Look whether settings.endpoint"),
+        (Response(status=401, body=b'{"message": "Invalid API key"}'), "Invalid API key", "settings.api_key"),
+        (Response(status=403), "status 403", "the permission users.export.ids"),
+        (Response(status=429), "status 429", "a smaller --budget"),
+        (Response(status=404), "status 404", "the address of a REST endpoint"),
+        (Response(status=200, body=b"<html>"), "status 200", "the address of a REST endpoint"),
+        (Response(status=503), "status 503", "Ask again later"),
+    ],
+)
+def test_what_helps_against_a_missing_export_is_said(response: Response, found: str, remedy: str) -> None:
+    """What came instead, and what to look at."""
+    with pytest.raises(UnavailableError) as caught:
+        read(response, [])
+    assert found in str(caught.value)
+    assert remedy in str(caught.value)
+
+
 def test_differences_become_the_objects_that_mend_them() -> None:
     """By person and time; where only a hash is kept the next update travels whole."""
     profile = Profile(

@@ -42,12 +42,26 @@ def request(people: Sequence[Who], settings: Settings) -> Request:
     return rest.request(settings, "/users/export/ids", orjson.dumps(body), pool="users/export/ids")
 
 
+_REMEDIES: Final = {
+    0: "Look whether settings.endpoint is the right address and can be reached from here, then ask again.",
+    401: "Look whether settings.api_key is a key of this workspace.",
+    403: "Give the key in settings.api_key the permission users.export.ids.",
+    429: "Its limit is used up: ask again in a minute, with a smaller --budget.",
+}
+
+
+def _remedy(status: int) -> str:
+    """What helps when no profiles came back."""
+    found = "Look whether settings.endpoint is the address of a REST endpoint." if status < 500 else ""
+    return _REMEDIES.get(status) or found or "Ask again later: it is trouble of its own."
+
+
 def read(response: Response, people: Sequence[Who]) -> list[JsonObject | None]:
     """The attributes of each, None for nobody. Raises UnavailableError when Braze does not say."""
     users = rest.body_of(response).get("users")
     if not 200 <= response.status < 300 or not isinstance(users, list):
         words = rest.message_of(rest.body_of(response)) or response.error or f"status {response.status}"
-        raise UnavailableError(f"Braze did not export the profiles: {words}")
+        raise UnavailableError(f"Braze did not export the profiles: {words}. {_remedy(response.status)}")
     found: dict[Who, JsonObject] = {}
     for user in users:
         attributes = {**user.get("custom_attributes", {})}
