@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.house import Desk, bind, opened, records
+from tests.journeys.simulation.subscriptions import MERGES
+from tests.runtime.house import Desk, bind, opened, records, until
 from tests.runtime.test_courier import track
 
 from segue.io.storage.state import State
@@ -50,7 +51,7 @@ async def courier(desk: Desk, stack: AsyncExitStack, *lanes: int) -> Courier:
     state = await State.open(stem.with_name(f"{stem.name}.db"))
     stack.push_async_callback(state.close)
     made = Courier(
-        bind([STEPS]),
+        bind([MERGES, STEPS]),
         desk.stream,
         state,
         desk.wire,
@@ -66,7 +67,9 @@ async def courier(desk: Desk, stack: AsyncExitStack, *lanes: int) -> Courier:
 
 
 def names(desk: Desk) -> list[str]:
-    return [event["name"] for body in desk.wire.bodies() for event in body["events"]]
+    """What reached Braze, in this order; a merge goes by the name of its endpoint."""
+    merge = [{"name": "/users/merge"}]
+    return [event["name"] for body in desk.wire.bodies() for event in body.get("events", merge)]
 
 
 def visit(user: str, anonymous: str, name: str) -> dict[str, Any]:
@@ -107,6 +110,36 @@ async def test_a_log_in_waits_for_the_visit_in_another_couriers_lane(desk: Desk)
         assert (first.ledger.residual, second.ledger.residual) == (0, 0)
     order = names(desk)
     assert order.index("Visit") < order.index("Log in") < order.index("Later")
+
+
+async def test_a_merge_waits_for_what_the_other_did_in_another_couriers_lane(desk: Desk) -> None:
+    """It is part of what the kept person gets; after the merge it would make somebody new of them."""
+    kept, gone = someone("u", 0), someone("u", 1)
+    merge = {**track(kept, event="Merged", gone=gone), "messageId": "merge"}
+    await desk.stream.append(
+        records(
+            {**track(gone, event="Before"), "messageId": "before"},
+            {**track(kept, event="Aside"), "messageId": "aside"},
+            merge,
+            {**track(kept, event="After"), "messageId": "after"},
+        )
+    )
+    async with AsyncExitStack() as stack:
+        first = await courier(desk, stack, 0, 2)
+        await first.run(until_head=True)
+        assert (names(desk), first.ledger.waiting) == (["Aside"], 2)
+    async with AsyncExitStack() as stack:
+        await (await courier(desk, stack, 1, 3)).run(until_head=True)
+        again = await courier(desk, stack, 0, 2)
+        running = asyncio.create_task(again.run())
+        await until(lambda: again.ledger.total("delivered") == 3)
+        again.stop()
+        await running
+    assert names(desk)[:2] == ["Aside", "Before"]
+    assert names(desk).index("/users/merge") < names(desk).index("After")
+    kept_person = await desk.wire.profile(kept)
+    assert {event["name"] for event in kept_person["custom_events"]} == {"Before", "Aside", "Merged", "After"}
+    assert await desk.wire.profile(gone) == {}
 
 
 async def test_nobody_waits_in_a_circle(desk: Desk) -> None:

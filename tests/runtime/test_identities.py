@@ -192,12 +192,15 @@ class Identities(RuleBasedStateMachine):
 
     @rule(gone=st.sampled_from(PEOPLE), kept=st.sampled_from(PEOPLE))
     def merge(self, gone: str, kept: str) -> None:
-        """A server knows two people to be one; what the first does from now on is somebody new."""
-        if gone != kept:
+        """A server knows two people to be one, and the second is there; what the first does from now on is
+        somebody new. Their visitor waits until it is done: nobody promises an order between the two."""
+        if gone != kept and self.model.knows(kept):
+            is_visitor = self.model.knows(gone) and self.model.person(gone).visitor is not None
             self.became.setdefault(f"u:{gone}", set()).add(f"u:{kept}")
             self.model.merge(gone, kept)
             self._track(0, userId=kept, event="Merged", gone=gone)
-            self._part()
+            if is_visitor or self.is_parted:
+                self.deliver()
 
     @precondition(lambda self: self.calls)
     @rule(data=st.data())

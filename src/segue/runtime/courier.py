@@ -362,7 +362,7 @@ class Courier:
             return
         self.books.open(lane, offset, record, routed, now_ms)
         if self.barriers.is_parted:
-            self.barriers.raise_for(people, record.order, now)
+            self.barriers.raise_for(self.memory.joined(routed.rows, people), record.order, now)
         for row, subscription in routed.rows:
             tried = self.books.remembers(row, self.destination, now_ms)
             if tried is None:

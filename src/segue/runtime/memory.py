@@ -21,6 +21,7 @@ from segue.engine.line import Waiting
 from segue.engine.parcel import LeftOut, Parcel, pack, update
 from segue.engine.plan import BoundDestination
 from segue.engine.points import Spending
+from segue.engine.subscription import BoundSubscription
 from segue.engine.travel import Travel
 from segue.io.storage.journal import Found
 from segue.io.storage.state import Command, State
@@ -122,6 +123,14 @@ class Memory:
             if name not in people:
                 people = (*people, name)
         return people
+
+    def joined(self, rows: Iterable[tuple[Row, BoundSubscription]], people: tuple[str, ...]) -> Iterable[str]:
+        """`people`, and everybody whom these rows of an event make one with another at the partner."""
+        found = dict.fromkeys(people)
+        for row, _ in rows:
+            if row.action in self._disturbing:
+                found |= dict.fromkeys(name for name in self.people(row, ()) if name.startswith("u:"))
+        return found
 
     # -- before rows wait
 

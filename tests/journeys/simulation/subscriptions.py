@@ -22,6 +22,16 @@ def log_in(id: str, trigger: str, path: str) -> Subscription:
     return Subscription(id=id, action="identify-user", trigger=trigger, mapping=mapping)
 
 
+MERGES: Final = Subscription(
+    id="merges",
+    action="merge-users",
+    trigger='type = "track" and event = "Merged"',
+    mapping={
+        "identifier_to_merge": {"external_id": {"@path": "$.properties.gone"}},
+        "identifier_to_keep": {"external_id": {"@path": "$.userId"}},
+    },
+)
+
 SOCIAL: Final = (
     log_in("log-in", 'type = "identify" and userId != null and anonymousId != null', "$.anonymousId"),
     log_in("claim", 'type = "alias"', "$.previousId"),
@@ -35,15 +45,7 @@ SOCIAL: Final = (
             "custom_attributes": {"@path": "$.traits"},
         },
     ),
-    Subscription(
-        id="merges",
-        action="merge-users",
-        trigger='type = "track" and event = "Merged"',
-        mapping={
-            "identifier_to_merge": {"external_id": {"@path": "$.properties.gone"}},
-            "identifier_to_keep": {"external_id": {"@path": "$.userId"}},
-        },
-    ),
+    MERGES,
 )
 """What a workspace has that sends visitors too."""
 
