@@ -388,3 +388,22 @@ def test_whatever_happens_a_permit_comes_again(steps: list[tuple[str, Priority, 
     for _ in range(3):
         now = max(now, min(governor.opens_at("p", LIVE, now), now + 86_401))
     assert governor.opens_at("p", LIVE, now) <= now
+
+
+@pytest.mark.parametrize("style", ["retry-after", "plain"])
+@pytest.mark.parametrize(("early", "late", "limit"), [(17, 16, 18), (10, 12, 12), (7, 9, 8)])
+def test_a_window_whose_last_second_is_refused_is_not_taken_for_a_second(
+    early: int, late: int, limit: int, style: str
+) -> None:
+    """Told of by a 429 alone: most of three seconds' requests left in the first, few pass in the last.
+    Taken for one request a second nothing would be refused any more, and a sixth of the limit used."""
+    governor, partner = Governor(), Partner([(0, limit, 3)], style)
+    begin = (START // 3 + 1) * 3 + 0.1
+    for at, number in ((begin, early), (begin + 2.1, late)):
+        asked = [governor.permit("pool", LIVE, at) for _ in range(number)]
+        answers = [(each, *partner.answer(at + 0.03)) for each in asked if isinstance(each, Permit)]
+        for permit, status, headers in answers:
+            governor.learned(permit, status, headers, at + 0.06)
+    assert [status for _, status, _ in answers].count(429) == early + late - limit
+    standing = governor.snapshot(at + 0.1)["pool"]
+    assert (standing.ceiling_seconds, standing.ceiling) == (3, limit)

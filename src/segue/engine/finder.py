@@ -263,7 +263,8 @@ class Finder(msgspec.Struct, array_like=True, eq=False):
         spans = SPANS if is_asked_long else HIDDEN_SPANS
         possible = [span for span in spans if is_possible(span)]
         if possible:
-            return possible[0]
+            # The one that lets most through: if it is too much a refusal tells, if too little nobody does.
+            return max(possible, key=lambda span: after[span] / span)
         # The limit has changed: what was known of it is history.
         self._most = dict(after)
         if known in SPANS and fits(known):
