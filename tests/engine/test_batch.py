@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Callable
+from heapq import heappop, heappush
+from random import Random
 
 import pytest
 from hypothesis import settings
@@ -183,6 +185,81 @@ def test_a_row_put_back_for_later_waits_for_its_time() -> None:
     assert batcher.due(7.9, 10) == []
     assert batcher.next_due(7.9) == 8.0
     assert offsets(batcher.due(8.0, 10)) == [[0]]
+
+
+def behind_three(batcher: Batcher, blocked: int) -> list[Batch]:
+    """Three people's events are on their way; behind them wait so many of theirs, and beside them one of
+    somebody else, who is due at 30."""
+    for offset in range(3):
+        batcher.add(row(offset, person=f"u:{offset}"), TRACK, [f"u:{offset}"], now=0.0)
+    first = batcher.due(0.0, 10)
+    for offset in range(3, 6):
+        person = f"u:{offset - 3}"
+        batcher.add(row(offset, person=person, action="profile"), PROFILE, [person], now=0.0)
+    for offset in range(6, 6 + blocked):
+        batcher.add(row(offset, person=f"u:{offset - 6}"), TRACK, [f"u:{offset - 6}"], now=0.0)
+    batcher.add(row(9, person="u:9"), TRACK, ["u:9"], now=0.0)
+    assert offsets(first) == [[0, 1, 2]]
+    assert batcher.due(29.9, 10) == []
+    return first
+
+
+def test_few_rows_that_are_due_wait_for_more_on_their_way_while_many_wait_behind() -> None:
+    """Somebody few and far behind would else leave in a request for each."""
+    batcher = Batcher()
+    [first] = behind_three(batcher, blocked=3)
+    assert batcher.due(30.0, 10) == []
+    batcher.settle(first.waiting[0])
+    assert offsets(batcher.due(31.0, 10)) == [[3]]
+    batcher.settle_all(first.waiting[1:])
+    assert sorted(offsets(batcher.due(32.0, 10))) == [[4, 5], [9]]
+
+
+def test_no_row_waits_for_company_longer_than_its_batch_does() -> None:
+    """However long the answer takes: 30 seconds after it was due and could leave."""
+    batcher = Batcher()
+    behind_three(batcher, blocked=3)
+    assert batcher.due(31.0, 10) == []
+    assert batcher.next_due(31.0) == 61.0
+    assert batcher.due(60.9, 10) == []
+    assert offsets(batcher.due(61.0, 10)) == [[9]]
+
+
+def test_no_row_waits_for_company_that_would_fill_no_request() -> None:
+    """Two behind three are no backlog."""
+    batcher = Batcher()
+    behind_three(batcher, blocked=2)
+    assert offsets(batcher.due(30.0, 10)) == [[9]]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_backlog_of_few_people_leaves_in_time_and_in_order(seed: int) -> None:
+    """Rows of five people in two queues, answers after any time: each row leaves, after all earlier ones of
+    its person, at the latest when its batch has waited once for it and once for company."""
+    chance = Random(seed)
+    batcher, wait = Batcher(), TRACK.wait_seconds
+    added: list[Waiting] = []
+    for number in range(60):
+        person, travel = f"u:{chance.randrange(5)}", chance.choice((TRACK, PROFILE))
+        added.append(batcher.add(row(number, person=person, action=travel.action), travel, [person], now=0.0))
+    could_leave = {entry.number: 0.0 for entry in added}
+    answers: list[tuple[float, int, Batch]] = []
+    left: list[Waiting] = []
+    now = 0.0
+    while batcher.rows:
+        for batch in batcher.due(now, 100):
+            heappush(answers, (now + chance.choice((0.5, 2.0, 100.0)), batch.id, batch))
+            left += batch.waiting
+            assert all(now <= could_leave[entry.number] + 2 * wait for entry in batch.waiting)
+        now = min(batcher.next_due(now), answers[0][0])
+        while answers and answers[0][0] <= now:
+            for entry in heappop(answers)[2].waiting:
+                batcher.settle(entry)
+                could_leave |= {each.number: now for each in added if each.people == entry.people}
+    assert len(left) == len(added)
+    for people in {entry.people for entry in added}:
+        numbers = [entry.number for entry in left if entry.people == people]
+        assert numbers == sorted(numbers)
 
 
 def test_hurry_makes_everything_due() -> None:

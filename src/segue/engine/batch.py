@@ -169,7 +169,7 @@ class Batcher:
         """Find batches of a queue; true when rows that stand before its own were made due by it."""
         while len(found) < most and queue.rows:
             full = queue.is_full
-            late = queue.due_at() <= now
+            late = queue.leaves_at(now) <= now
             if not full and not late:
                 break
             batch = self._form(queue, late=late)
@@ -183,7 +183,7 @@ class Batcher:
         soonest = NEVER
         for queue in self._queues.values():
             if queue.free:
-                soonest = min(soonest, max(queue.due_at(), opens_at(queue.travel)))
+                soonest = min(soonest, max(queue.leaves_at(now), opens_at(queue.travel)))
         for batch in self._again:
             if not self._is_blocked(batch):
                 due_at = max((entry.not_before for entry in batch.waiting), default=now)
@@ -249,6 +249,7 @@ class Batcher:
         if entry.in_flight:
             entry.in_flight = False
             self.in_flight -= 1
+            self._queues[entry.travel].flying -= 1
 
     def _lift(self, batch: Batch) -> None:
         positions: dict[int, int] = {}  # by array
@@ -257,6 +258,7 @@ class Batcher:
             entry.in_flight, entry.position = True, position
             positions[entry.place] = position + len(entry.row.items)
         self.in_flight += len(batch.waiting)
+        self._queues[batch.travel].flying += len(batch.waiting)
 
     def _wake(self, entry: Waiting, *, was_first: bool) -> None:
         """Something of a person is gone: free their earliest row if only that stood before it."""

@@ -68,6 +68,9 @@ class Free(msgspec.Struct, eq=False):
     def __bool__(self) -> bool:
         return bool(self.came or self.freed)
 
+    def __len__(self) -> int:
+        return len(self.came) + len(self.freed)
+
     @property
     def first(self) -> float:
         """The number of the earliest; NEVER when there is none."""
@@ -99,6 +102,8 @@ class Queue(msgspec.Struct, eq=False):
     blocked  of those, what could not leave at the last look, 0 again after a settlement
     line     the rows as they came, and some that were taken since; rows: how many were not
     free     the rows nothing stands before
+    flying   rows on their way
+    filling  since when rows that could leave wait for company; NEVER while they do not
     """
 
     travel: Travel
@@ -108,6 +113,8 @@ class Queue(msgspec.Struct, eq=False):
     rows: int = 0
     free: Free = msgspec.field(default_factory=Free)
     hurried: bool = False
+    flying: int = 0
+    filling: float = NEVER
 
     @classmethod
     def of(cls, travel: Travel) -> Self:
@@ -137,6 +144,8 @@ class Queue(msgspec.Struct, eq=False):
         if len(self.line) > 2 * self.rows + _TIDY_ROWS:
             self.line = deque(self.entries())
         self.hurried = self.hurried and self.rows > 0
+        if not self.free:
+            self.filling = NEVER
 
     def entries(self) -> Iterator[Waiting]:
         """The rows in the order they came."""
@@ -156,6 +165,22 @@ class Queue(msgspec.Struct, eq=False):
         while not self.line[0].is_queued:
             self.line.popleft()
         return self.line[0].since + self.travel.wait_seconds
+
+    def leaves_at(self, now: float) -> float:
+        """When the rows that may leave do, though they fill no request.
+
+        That is when the first row is due. But while a whole request of rows waits behind others, fewer rows
+        that are due than are on their way wait for those: once they are settled more may leave, and together.
+        For as long as the queue's own wait at the most: whoever is few and far behind would else leave in a
+        request for each person or two.
+        """
+        due_at, may = self.due_at(), len(self.free)
+        is_filling = 0 < may < self.flying and self.rows - may >= self.travel.items
+        if due_at > now or not is_filling:
+            self.filling = NEVER
+            return due_at
+        self.filling = min(self.filling, now)
+        return self.filling + self.travel.wait_seconds
 
 
 class Followers:
