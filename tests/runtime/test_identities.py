@@ -380,6 +380,23 @@ def test_a_visitor_keeps_times_of_their_own_when_the_person_has_another(kind: ty
         machine.teardown()
 
 
+@pytest.mark.parametrize("kind", [Identities, ChangedOnly])
+def test_two_names_of_somebody_do_not_overtake_each_other(kind: type[Identities]) -> None:
+    """What was said under the userId is slow on its way; what the alias says later waits for it."""
+    machine = kind()
+    machine.begin(batching=False)
+    try:
+        machine.choose(device="phone", theme="dark")
+        machine.alias(device="phone", person="ada")
+        machine.deliver()
+        machine.town.roads.fault(path="/users/track", latency_ms=3000, count=1)
+        machine.change(person="ada", traits={"theme": "light"})
+        machine.choose(device="phone", theme="dark")
+        machine.look(device="phone")
+    finally:
+        machine.teardown()
+
+
 def test_people_stay_themselves() -> None:
     """Every attribute of every update is sent."""
     run_state_machine_as_test(Identities, settings=CHEAP)

@@ -93,7 +93,10 @@ class Town:
         running = [asyncio.ensure_future(courier.run()) for courier in couriers]
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not await self._are_settled(couriers):
-                await self.clock.sleep(0.5)
+                await asyncio.wait(running, timeout=0.5, return_when=asyncio.FIRST_EXCEPTION)
+                for task in running:
+                    if task.done():
+                        await task
         for courier in couriers:
             courier.stop()
         await asyncio.gather(*running)

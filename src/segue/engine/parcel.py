@@ -58,6 +58,7 @@ class Parcel(msgspec.Struct, eq=False):
     late       attribute values left out because a newer one had been sent
     points     data points of what was settled as applied
     saved      data points that it and what was left out cost less than all their rows whole
+    held       entries that must not leave yet, and what comes after them
     spending   the same by row and attribute, of what was left out or settled as applied; empty unless asked
     """
 
@@ -70,6 +71,7 @@ class Parcel(msgspec.Struct, eq=False):
     saved: int = 0
     spending: list[Spending] = []
     profiles: Profiles | None = None
+    held: Sequence[Waiting] = ()
 
     @property
     def people(self) -> list[str]:

@@ -18,7 +18,7 @@ from segue.engine.suspicion import Judgement, Suspicion
 from segue.model.delivery import Halt, Outcome, Request, Response, Verdict
 from segue.model.errors import BrokenError, UnavailableError
 from segue.runtime.accountant import Accountant
-from segue.runtime.bookkeeper import IN_DOUBT, UNCERTAIN, Bookkeeper, is_repeatable
+from segue.runtime.bookkeeper import IN_DOUBT, UNCERTAIN, Bookkeeper, policy_of
 from segue.runtime.brake import Brake
 from segue.runtime.clock import Clock
 from segue.runtime.memory import Memory
@@ -190,7 +190,7 @@ class Dispatcher:
                 self._hold(destination, trouble, number, batch.waiting)
                 self._batcher.put_back(batch, [(batch.waiting, batch.search)], last=True)
                 return
-            parcel = await self._memory.pack(batch.waiting)
+            parcel = await self._memory.pack(batch.waiting, is_whole=batch.search is not None)
             batch = self._leave_out(batch, parcel)
             if batch.waiting:
                 await self._send(destination, batch, parcel, number, permit)
@@ -211,14 +211,20 @@ class Dispatcher:
         now_ms = self._clock.now_ms()
         self.books.drop(found.dropped, now_ms)
         if found.held:
-            not_before = self._clock.monotonic() + max(0, found.until_ms - now_ms) / 1000
-            for entry in found.held:
-                entry.not_before = not_before
-            self._batcher.put_back(batch, [(found.held, None)])
+            self._keep(batch, found.held, max(0, found.until_ms - now_ms) / 1000)
         return replace(batch, waiting=found.waiting)
 
+    def _keep(self, batch: Batch, held: Sequence[Waiting], seconds: float) -> None:
+        """Rows of a batch do not leave yet."""
+        for entry in held:
+            entry.not_before = self._clock.monotonic() + seconds
+        self._batcher.put_back(batch, [(held, batch.search)])
+
     def _leave_out(self, batch: Batch, parcel: Parcel) -> Batch:
-        """Settle the rows with nothing to send; gives the batch of the others."""
+        """Settle the rows with nothing to send, keep those that must wait; gives the batch of the others."""
+        if parcel.held:
+            self._keep(batch, parcel.held, LATER_SECONDS)
+            batch = replace(batch, waiting=parcel.waiting)
         if not parcel.left_out:
             return batch
         now_ms = self._clock.now_ms()
@@ -296,7 +302,7 @@ class Dispatcher:
             return
         trouble = next((each for each in outcomes if each.verdict is Verdict.HOLD), None)
         in_doubt = response.sent and (bool(response.error) or response.status == TIMED_OUT)
-        policies = _policies(destination, batch)
+        policies = {action: policy_of(destination, action) for action in {row.action for row in batch.rows}}
         if in_doubt:
             doubt = Outcome(verdict=Verdict.REJECTED, code=UNCERTAIN, message=IN_DOUBT.format(request=number))
             outcomes = [
@@ -369,15 +375,6 @@ class Dispatcher:
         if response.status == TOO_MANY and not is_stuck:
             return None
         return self._suspicion.judge(batch.waiting, trouble, sent=response.sent)
-
-
-def _policies(destination: BoundDestination, batch: Batch) -> dict[str, str]:
-    """What becomes of rows that may have arrived, by the actions in a batch."""
-    uncertain = destination.config.delivery.uncertain
-    return {
-        action: "repeated" if is_repeatable(destination, action) else uncertain
-        for action in {row.action for row in batch.rows}
-    }
 
 
 TIMED_OUT: Final = 504

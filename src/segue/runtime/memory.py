@@ -155,13 +155,19 @@ class Memory:
 
     # -- leaving and arriving
 
-    async def pack(self, entries: Sequence[Waiting]) -> Parcel:
-        """Say what of these rows travels; it counts as on its way until `settle`."""
+    async def pack(self, entries: Sequence[Waiting], *, is_whole: bool = False) -> Parcel:
+        """Say what of these rows travels; it counts as on its way until `settle`. is_whole: all of them, or
+        none for now."""
         profiles = self._profiles
         if profiles is None:
             return pack(entries, None, self._describing.__contains__)
         await self.catch_up()
         await self.load(entry.row for entry in entries)
+        held = self._held(profiles, entries) if self._creating else []
+        if held:
+            chosen = set(map(id, entries if is_whole else held))
+            held = [entry for entry in entries if id(entry) in chosen]
+            entries = [entry for entry in entries if id(entry) not in chosen]
         for entry in entries if self._disturbing else ():
             # Whom the partner makes one of two shows once it has: until then nothing later of them leaves.
             if entry.row.action in self._disturbing:
@@ -171,6 +177,7 @@ class Memory:
         if parcel.late or parcel.saved:
             self._meter.delta(self._destination.id, late=parcel.late, points=0, saved=parcel.saved)
         self._tell(parcel)
+        parcel.held = held
         return parcel
 
     def settle(self, parcel: Parcel, outcomes: Sequence[Outcome], response: Response) -> list[Outcome]:
@@ -254,6 +261,19 @@ class Memory:
         return self._profiles.known(f"{self._first}{user_id}") if self._profiles is not None else {}
 
     # -- below
+
+    def _held(self, profiles: Profiles, entries: Sequence[Waiting]) -> list[Waiting]:
+        """Whose other name something is on its way to, and what comes after them."""
+        people = set[str]()
+        held = []
+        for entry in entries:
+            is_about = entry.row.action in self._describing
+            if not people.isdisjoint(entry.people) or (
+                is_about and any(map(profiles.are_busy, self._keys(entry.row)))
+            ):
+                held.append(entry)
+                people.update(entry.people)
+        return held
 
     async def _catch_up(self) -> None:
         profiles = self._profiles
