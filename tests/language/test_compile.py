@@ -73,6 +73,9 @@ def test_a_compiled_trigger_answers_as_the_reference() -> None:
 RARE = {"@transform": {"apply": {"a": 1}, "mapping": {"@path": "$.nothing.here"}}}
 """A transform that gives nothing hardly ever comes out of a generator."""
 
+REFUSED = {"@replace": {"pattern": "a", "replacement": "b", "pattern2": "longer than ten", "value": "a"}}
+"""Nor does a replacement that is an error."""
+
 
 def test_generated_mappings_reach_every_directive() -> None:
     """With a value, and most of them without one and with an error too."""
@@ -80,6 +83,7 @@ def test_generated_mappings_reach_every_directive() -> None:
 
     @settings(max_examples=1000, database=None, derandomize=True)
     @example(RARE, {})
+    @example(REFUSED, {})
     @given(directives(2), EVENTS)
     def shape(source: Any, event: Any) -> None:
         try:
@@ -94,6 +98,14 @@ def test_generated_mappings_reach_every_directive() -> None:
     assert outcomes["value"] == {"", *DIRECTIVES}
     assert outcomes["nothing"] >= {"@path", "@if", "@case", "@arrayPath", "@transform", "@excludeWhenNull"}
     assert outcomes["error"] >= {"@path", "@template", "@if", "@case", "@replace", "@merge", "@json"}
+
+
+def test_what_is_written_alike_is_compiled_once() -> None:
+    """A new revision costs what changed in it; the functions share nothing that could change."""
+    text = 'type = "track" and event = "Seen Once"'
+    one, two = (compiler.compile_trigger(trigger.parse(text)) for _ in range(2))
+    assert one is not two
+    assert one.__code__ is two.__code__
 
 
 LIKELY = {

@@ -8,6 +8,8 @@ ours. Names are made here, from a letter and a count.
 import linecache
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from types import CodeType
 from typing import Any, Final
 
 from segue.language.javascript import UNDEFINED
@@ -63,11 +65,17 @@ class Writer:
         source = "\n\n\n".join(self.functions) + "\n"
         filename = f"<segue {what} {zlib.crc32(source.encode()):08x}>"
         namespace: dict[str, Any] = {**self.constants, "__builtins__": {}}
-        exec(compile(source, filename, "exec"), namespace)  # noqa: S102 - written above, from literals only
+        exec(_code(source, filename), namespace)  # noqa: S102 - written above, from literals only
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
         function: Any = namespace[main]
         function.source = source
         return function  # type: ignore[no-any-return]  # made by exec, so its type is only known here
+
+
+@lru_cache(maxsize=512)
+def _code(source: str, filename: str) -> CodeType:
+    """Compiled once: most of a new revision's functions are those of the one before."""
+    return compile(source, filename, "exec")
 
 
 class Body:

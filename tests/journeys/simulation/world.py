@@ -44,13 +44,19 @@ def destination_of(
     caps: tuple[Cap, ...] = (),
 ) -> BoundDestination:
     """Braze, with requests that wait so many seconds, of which so many are on the way, of so many objects."""
+    if caps:
+        # The same with a budget: its triggers and mappings need not be compiled again.
+        free = destination_of(wait, in_flight, size, mode, packing, uncertain, is_social=is_social)
+        config = msgspec.structs.replace(free.config, budget=Budget(caps=caps))
+        return BoundDestination(
+            config, free.page, free.settings, [*free.subscriptions, *free.scripted], free.filters
+        )
     return destination(
         Delivery(
             wait_seconds=wait, in_flight=in_flight, packing=packing, uncertain=uncertain, **ATTRIBUTES[mode]
         ),
         size,
         is_social=is_social,
-        budget=Budget(caps=caps),
     )
 
 
