@@ -3,13 +3,14 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from tests.cli.house import AT, KEY, WORKSPACE, beside, control, segue, workspace
 
 from segue.cli.post import post_events
 from segue.cli.serve import Running
+from segue.runtime.clock import SystemClock
 
 CHANGED = WORKSPACE.replace("{wait_seconds: 0}", "{wait_seconds: 0, attributes: changed}")
 
@@ -64,13 +65,26 @@ def custom(process: Running, user: str) -> Any:
     return control(process.addresses.sandbox, "GET", f"/people/{user}")["custom"]
 
 
-def test_drift_is_found_and_mended_while_segue_runs(shop: Path) -> None:
+class Unhurried(SystemClock):
+    """Notes how long it would have slept."""
+
+    slept: ClassVar[list[float]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+def test_drift_is_found_and_mended_while_segue_runs(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By person and attribute; what was acknowledged is sent again, without waiting for an event."""
     with beside(shop) as process:
         tell(process, *(identify(f"u{n}", plan="plus", home={"city": "Oslo"}) for n in range(60)))
         at = {"ENDPOINT": process.addresses.sandbox}
         fine = segue("drift", "braze", "--budget", "2500", folder=shop, **at)
         assert (fine.code, "60 people compared in 2 requests, 0 differences" in fine.out) == (0, True)
+        with monkeypatch.context() as patch:
+            patch.setattr("segue.cli.drift.SystemClock", Unhurried)
+            assert segue("drift", "braze", "--budget", "12", folder=shop, **at).code == 0
+        assert Unhurried.slept == [5.0]  # between two requests, of twelve a minute
         edit(process, "u7", plan="free", seats=3)
         edit(process, "u9", home={"city": "Rome"}, email="x@example.com")
         ran = segue("drift", "braze", "--budget", "2500", "--json", folder=shop, **at)

@@ -14,6 +14,7 @@ from segue.io.storage.state import StateReader
 from segue.model.errors import MisconfiguredError
 from segue.model.workspace import Budget, Cap, Delivery, Destination, Subscription, Workspace
 from segue.runtime.compose import refuse_parted_people
+from segue.runtime.memory import REFRESH
 
 
 @pytest.fixture
@@ -90,6 +91,21 @@ async def test_what_braze_drops_in_silence_leaves_what_was_there(
     assert shown == [{"tags": ["red"]}] * 3 + [{"tags": ["blue"]}]
     assert courier.ledger.total("dead") == 0
     assert len(desk.wire.sent) == (3 if attributes == "changed" else 4)
+
+
+async def test_changes_are_found_without_asking_braze_for_anything(desk: Desk) -> None:
+    """Over updates, repeats, a refusal, restarts and a refresh of everybody."""
+    destination = bind(delivery=Delivery(wait_seconds=0, attributes="changed"))
+    desk.wire.fault(status=400, body={"message": "no"}, skip=1, count=1)
+    for number, plan in enumerate(("a", "b", "b", "a")):
+        await desk.stream.append(records(identify(number, plan=plan), track(number)))
+        if number == 2:
+            reader = await StateReader.open(desk.folder / "braze.db")
+            await reader.ask(REFRESH, {}, asked_ms=0)
+            await reader.close()
+        await desk.deliver(destination)
+    assert {(sent.method, sent.url) for sent in desk.wire.sent} == {("POST", f"{ADDRESS}/users/track")}
+    assert (await desk.wire.profile("u1"))["custom_attributes"] == {"plan": "a"}
 
 
 async def test_operations_and_push_tokens_have_no_clock(desk: Desk) -> None:
