@@ -16,6 +16,7 @@ and what was written down stays closed: a *stamp* before it says what the clock 
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, cast
 
@@ -205,8 +206,9 @@ class Profile(msgspec.Struct, eq=False):
     def learn(self, touched: Mapping[str, Touch], *, is_applied: bool, knows: bool) -> None:
         """Take in what became of what an object touched: applied, or forgotten; knows: its values are there
         for certain."""
+        if is_applied and self._replace(touched):
+            return
         entries = self.opened()
-        clock: Entry = (NEVER,)
         for name, touch in touched.items():
             entry, kind = entries.get(name), type(touch)
             if type(touch) is Still:
@@ -215,13 +217,6 @@ class Profile(msgspec.Struct, eq=False):
                         entries[name] = touch.after(entry)
                     elif touch.clock > entry[0]:
                         entries[name] = (touch.clock, *entry[1:])
-            elif (
-                type(touch) is Whole and is_applied and not touch.known and (entry is None or len(entry) == 1)
-            ):
-                # The commonest case where only clocks are kept: one entry serves all of an object.
-                if entry is None or entry[0] <= touch.clock:
-                    clock = clock if clock[0] == touch.clock else (touch.clock,)
-                    entries[name] = clock
             elif entry is None:
                 if is_applied and kind is not Operation:
                     entries[name] = touch.after(None) if knows else forgotten(touch.after(None))
@@ -229,6 +224,21 @@ class Profile(msgspec.Struct, eq=False):
                 entries[name] = touch.after(entry) if knows else forgotten(touch.after(entry))
             else:
                 entries[name] = forgotten(entry)
+
+    def _replace(self, touched: Mapping[str, Touch]) -> bool:
+        """Take in values that came together and are not to be kept, as nearly always where only clocks are;
+        false when there are others, or newer ones, and `learn` must look at each."""
+        first = next(iter(touched.values()), None)
+        if type(first) is not Whole or first.known or first.clock < self.latest:
+            return False
+        if touched != dict.fromkeys(touched, first):
+            return False
+        if self._entries is None and self._body in (None, alone := _clocks_alone(tuple(touched))):
+            self._body, self.said, self.telling = self._body or alone, 0, 0
+            self.clock = self.latest = first.clock
+        else:
+            self.opened().update(dict.fromkeys(touched, (first.clock,)))
+        return True
 
     def forget(self) -> None:
         """Keep the clocks only, also of what is on its way."""
@@ -274,14 +284,8 @@ class Profile(msgspec.Struct, eq=False):
     def stamp(self) -> bytes:
         """What to write before the body there is, when only the clock has moved since; else b""."""
         clock = self.clock
-        if (
-            not self.said
-            or self.latest != clock
-            or not 0 <= clock < _STAMPED
-            or self._unclocked != self._kept
-        ):
-            return b""
-        return STAMP + clock.to_bytes(6, "big")
+        is_moved = self._body is not None and self.latest == clock and self._unclocked == self._kept
+        return STAMP + clock.to_bytes(6, "big") if is_moved and 0 <= clock < _STAMPED else b""
 
     @property
     def _unclocked(self) -> tuple[Any, ...]:
@@ -380,6 +384,14 @@ STAMP: Final = b"\xc1"
 """What a stamp begins with, and no body. Then follow six bytes: the clock, and nothing is later."""
 
 _STAMPED: Final = 1 << 48
+
+
+@lru_cache(1024)
+def _clocks_alone(names: tuple[str, ...]) -> msgspec.Raw:
+    """The entries of attributes of which nothing but the common clock is known."""
+    return msgspec.Raw(_ENCODE(dict.fromkeys(names, (None,))))
+
+
 _CONTAINERS: Final = frozenset({dict, list})
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _DECODE: Final = msgspec.msgpack.Decoder(_Body).decode
