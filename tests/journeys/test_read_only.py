@@ -57,7 +57,7 @@ def test_a_folder_made_read_only_pauses_the_courier_until_it_may_write(tmp_path:
             assert "cannot be written: Permission denied" in checks["log"]["reason"]
             [said] = {line["error"] for line in segue.lines() if line["event"] == "courier_paused"}
             assert "segue-data/state/braze" in said
-            assert "Permission denied" in said
+            assert "Permission denied; check owner, permissions and mount options" in said
         until(lambda: segue.readiness()["ready"], "it is ready again")
         assert segue.send([track("u1", "after")])[0] == 200
         until(lambda: segue.settled(len(marks) + 1), "everything is settled")

@@ -6,6 +6,7 @@ Source  SQLite, "Write-Ahead Logging", section "The WAL-Reset Bug", read 2026-11
         3.51.2 can corrupt a WAL database that several connections write and checkpoint at once.
 """
 
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,6 +47,13 @@ REASONS: Final[tuple[tuple[type[apsw.Error], str], ...]] = (
     ),
 )
 """Error class -> what happened and what to do."""
+
+REMEDIES: Final = {
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "check owner, permissions and mount options"),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space, work resumes by itself"),
+    errno.EFBIG: "check quotas and file size limits",
+}
+"""What to do about an error of the system's."""
 
 DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError)
 """Errors that stay however often the call is repeated."""
@@ -123,7 +131,8 @@ def explain(error: BaseException) -> str:
                 return f"{reason} ({_name(error)})"
         return f"SQLite says: {error} ({_name(error)})"
     if isinstance(error, OSError):
-        return f"{error.strerror or error} (errno {error.errno})"
+        remedy = REMEDIES.get(error.errno or 0)
+        return f"{error.strerror or error}{f'; {remedy}' if remedy else ''} (errno {error.errno})"
     return f"{type(error).__name__}: {error}"
 
 

@@ -21,6 +21,7 @@ from typing import Final, NamedTuple, Self
 
 import msgspec
 
+from segue.io import sqlite
 from segue.model.errors import StorageUnavailable
 
 _FRAME: Final = struct.Struct("<II")
@@ -303,4 +304,4 @@ def _path(stem: Path, generation: int) -> Path:
 
 
 def _unavailable(path: Path, error: OSError) -> StorageUnavailable:
-    return StorageUnavailable(f'the journal "{path}" cannot be written: {error.strerror or error}')
+    return StorageUnavailable(f'the journal "{path}" cannot be written: {sqlite.explain(error)}')
