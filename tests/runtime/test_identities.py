@@ -3,8 +3,8 @@
 Each rule is something people do that reaches us as one call of the tracking API, or something that happens
 to us: requests that fail or get no answer, a killed process, and in some towns there are two couriers. The
 subscriptions are our presets, those of `docs/guides/anonymous-users.md`, and merges. The model is
-`Population`. Visitors speak of other things (`theme`) than people do (`plan`, `seats`, `home`): of a visitor
-nobody knew at the log-in, nobody can know whose a value is.
+`Population`. In some towns only visitors Braze knows log in, and speak of the same things as people. In the
+others they speak of their own (`theme`): of a visitor nobody knew, nobody can know whose a value is.
 """
 
 import asyncio
@@ -97,6 +97,7 @@ class Identities(RuleBasedStateMachine):
 
     is_stormy  requests have accidents and processes are killed. What is uncertain for a while is guarded: who
                removed an attribute is then not known, so nobody does
+    is_exact   only visitors who are there log in
     is_parted  two couriers: what people of two lanes do to one another is delivered before they go on, and
                nothing is late, for the two do not compare their clocks
     """
@@ -106,7 +107,7 @@ class Identities(RuleBasedStateMachine):
     @initialize(
         packing=st.sampled_from(["action", "person"]),
         batching=st.booleans(),
-        kind=st.sampled_from(["calm", "stormy", "stormy", "parted"]),
+        kind=st.sampled_from(["calm", "calm exact", "stormy", "stormy exact", "parted"]),
         seed=st.integers(0, 9),
     )
     def begin(
@@ -118,7 +119,8 @@ class Identities(RuleBasedStateMachine):
     ) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.runner = asyncio.Runner(loop_factory=VirtualLoop)
-        self.is_stormy = kind != "calm"
+        self.is_stormy = "calm" not in kind
+        self.is_exact = "exact" in kind
         self.is_parted = kind == "parted" and self.attributes == "all"
         bound = _bound(packing, self.attributes, batching=batching)
         groups = ((0, 1), (2, 3)) if self.is_parted else ((0, 1, 2, 3),)
@@ -159,6 +161,8 @@ class Identities(RuleBasedStateMachine):
     def log_in(self, device: str, person: str, traits: dict[str, Any], late: int = 0) -> None:
         """Also on a device where somebody else still is: they share it."""
         anonymous, _ = self.device[device]
+        if not self._may_join(anonymous):
+            return
         self.device[device] = (anonymous, person)
         when, told = self._identify(late, traits, anonymousId=anonymous, userId=person)
         self._join(person, anonymous)
@@ -180,15 +184,17 @@ class Identities(RuleBasedStateMachine):
         """A visitor's identify call; it makes the alias."""
         anonymous, user = self.device[device]
         if not user:
-            when, told = self._identify(late, {"theme": theme}, anonymousId=anonymous)
+            traits = {"plan": theme, "theme": theme} if self.is_exact else {"theme": theme}
+            when, told = self._identify(late, traits, anonymousId=anonymous)
             self.model.visitor(anonymous).describe(told, when)
 
     @rule(device=st.sampled_from(DEVICES), person=st.sampled_from(PEOPLE))
     def alias(self, device: str, person: str) -> None:
         """A server's alias call: this visitor was that person."""
         anonymous, _ = self.device[device]
-        self._call("alias", 0, userId=person, previousId=anonymous)
-        self._join(person, anonymous)
+        if self._may_join(anonymous):
+            self._call("alias", 0, userId=person, previousId=anonymous)
+            self._join(person, anonymous)
 
     @rule(gone=st.sampled_from(PEOPLE), kept=st.sampled_from(PEOPLE))
     def merge(self, gone: str, kept: str) -> None:
@@ -298,6 +304,9 @@ class Identities(RuleBasedStateMachine):
         self.calls.append(made)
         self.waiting.append(made)
         return when
+
+    def _may_join(self, anonymous: str) -> bool:
+        return not self.is_exact or self.model.sees(anonymous)
 
     def _join(self, user: str, anonymous: str) -> None:
         self.became.setdefault(f"a:{anonymous}", set()).add(f"u:{user}")
