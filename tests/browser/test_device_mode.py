@@ -4,7 +4,6 @@ analytics.js as `segue run` serves it, loaded by the snippet it prints; our sett
 SDK from npm; the sandbox as Braze. Classic is our integration behind analytics.js's loader for such.
 """
 
-import time
 from typing import Any
 
 from tests.browser.shop import CLOUD, NONCE, WEB, Shop, names, until
@@ -196,13 +195,10 @@ def test_a_blocked_sdk_is_reported_and_nothing_of_ours_is_lost(shop: Shop) -> No
 def test_a_hanging_sdk_delays_nothing_and_gets_its_events_later(shop: Shop) -> None:
     """Braze's CDN does not answer: analytics starts at once, debounce too, promises are kept; when the script
     comes after all, Braze gets what waited, in order."""
-    started = time.monotonic()
     with shop.visit("wk_hanging", is_ready=False) as visit:
         visit.run("await analytics.identify('patient', { plan: 'gold' }); await analytics.track('Waited')")
         visit.sent("Waited")
-        took = time.monotonic() - started
         assert not shop.pages.released.is_set()
-        assert took < 8
         shop.pages.released.set()
         visit.braze()
         visit.flush()

@@ -68,7 +68,7 @@ def test_help_of_the_whole_says_where_to_start(tmp_path: Path) -> None:
 def test_version_in_a_process_of_its_own(tmp_path: Path) -> None:
     """The installed script is the same command."""
     script = Path(sys.executable).parent / "segue"
-    done = subprocess.run([script, "--version"], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    done = subprocess.run([script, "--version"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"segue {__version__}\n", "")
 
 
@@ -77,7 +77,7 @@ def test_a_failing_command_in_a_process_of_its_own(tmp_path: Path) -> None:
     script = Path(sys.executable).parent / "segue"
     environ = {**os.environ, "SEGUE_PROT": "1"}
     done = subprocess.run(
-        [script, "validate"], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=30
+        [script, "validate"], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "SEGUE_PROT" in done.stderr

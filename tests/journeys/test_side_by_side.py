@@ -76,7 +76,7 @@ async def test_each_event_goes_exactly_where_it_belongs(tmp_path: Path) -> None:
         await post("/v1/b", "wk_app", {"batch": app})
 
         site, mobile = segue.house.couriers["site-cloud"], segue.house.couriers["app-cloud"]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while site.ledger.read < len(sent) + 4 or site.ledger.waiting or mobile.ledger.waiting:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert set(segue.house.couriers) == {"site-cloud", "app-cloud"}

@@ -67,7 +67,7 @@ def calling(slug: str, policy: Any, *caps: Cap) -> BoundDestination:
 
 async def kill_on_the_way(desk: Desk, destination: BoundDestination, requests: int) -> None:
     """Run a courier, checkpoints and all, and take it away while its request is on the way."""
-    async with desk.courier(destination) as courier:
+    async with desk.courier(destination, checkpoint_seconds=600) as courier:
         running = asyncio.ensure_future(courier.run())
         while len(desk.wire.sent) < requests:  # noqa: ASYNC110 - a turn of the loop, not a wait
             await asyncio.sleep(0)
@@ -140,7 +140,7 @@ async def test_what_is_in_doubt_at_a_kill_leaves_again_though_a_cap_was_reached_
     cap = Cap(limit=1, of="requests", per="month", policy=policy)
     destination = calling("track-event", "resend", cap)
     await desk.stream.append(records(U1))
-    async with desk.courier(destination) as courier:
+    async with desk.courier(destination, checkpoint_seconds=600) as courier:
         running = asyncio.ensure_future(courier.run())
         await until(lambda: desk.wire.sent)
         desk.wire.is_silent = False  # type: ignore[attr-defined]
