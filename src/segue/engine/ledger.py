@@ -69,6 +69,7 @@ class Ledger:
     places   where each lane was left, from the last checkpoint
     origins  the offset each lane was at when this destination first saw it
     totals   events by (result, reason) up to the last checkpoint
+    before   events in the totals that were read in lanes, or times, other than these
     """
 
     def __init__(
@@ -77,12 +78,14 @@ class Ledger:
         places: Mapping[int, Place],
         origins: Mapping[int, int],
         totals: Mapping[tuple[str, str], int],
+        before: int = 0,
     ) -> None:
         self._source = source
         self._read = {lane: place.next_offset for lane, place in places.items()}
         self._ahead = {lane: _Ranges(place.settled) for lane, place in places.items()}
         self._open: dict[int, dict[int, OpenEvent]] = {lane: {} for lane in places}
         self._origins = dict(origins)
+        self._before = before
         self._totals: Counter[tuple[str, str]] = Counter(totals)
         self._counts: Counter[_Key] = Counter()
         self._receipts: list[Receipt] = []
@@ -267,7 +270,7 @@ class Ledger:
     @property
     def read(self) -> int:
         """Events read since this destination exists; those settled ahead of the cursor count as read."""
-        return sum(
+        return self._before + sum(
             read - self._origins.get(lane, 0) + self._ahead[lane].count_after(read)
             for lane, read in self._read.items()
         )

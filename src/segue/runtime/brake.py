@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from segue.io.storage.state import Command, State, StateReader
+from segue.io.storage.succession import GIVEN
 from segue.model.delivery import Halt
 from segue.model.errors import StorageUnavailable
 from segue.runtime.folders import STATE_FOLDER
@@ -77,17 +78,19 @@ async def brake(settings: Settings, destinations: Sequence[str], wish: str, now_
 
     Raises StorageUnavailable.
     """
-    told = {}
+    told: dict[str, int] = {}
     for name in destinations:
         folder = settings.data / STATE_FOLDER
         paths = [path for path in folder.glob(f"{name}*.db") if path.stem.partition("@")[0] == name]
+        told[name] = 0
         for path in paths:
             reader = await StateReader.open(path)
             try:
-                await reader.ask(wish, {}, asked_ms=now_ms)
+                if not await reader.value(GIVEN):
+                    await reader.ask(wish, {}, asked_ms=now_ms)
+                    told[name] += 1
             finally:
                 await reader.close()
-        told[name] = len(paths)
     return told
 
 

@@ -45,6 +45,7 @@ from segue.runtime.pacing import Accounts
 from segue.runtime.receiver import Receiver
 from segue.runtime.room import Room
 from segue.runtime.settings import Settings
+from segue.runtime.succession import settle_lanes
 from segue.runtime.telemetry import Telemetry
 
 log = structlog.get_logger("segue.house")
@@ -199,6 +200,7 @@ async def opened(
             hours = destination.config.delivery.dedupe_hours
             states[name] = state = await State.open(state_path(settings, name), dedupe_hours=hours)
             stack.push_async_callback(state.close)
+            await settle_lanes(settings, destination, state, stream.lanes, origins, clock)
             await state.use_revision(revision, clock.now_ms())
             courier = Courier(
                 destination,

@@ -19,6 +19,7 @@ from segue.io.log.sqlite import SqliteLog
 from segue.io.storage.origins import read_origins
 from segue.io.storage.refusals import Refused, RefusedCount, RefusedKey
 from segue.io.storage.state import StateReader
+from segue.io.storage.succession import GIVEN
 from segue.language.filter import Truth as FilterTruth
 from segue.language.path import UNDEFINED
 from segue.language.trigger import Truth
@@ -268,8 +269,9 @@ async def ask(
     asked = 0
     for destination in destinations:
         async for state in states(settings, destination):
-            await state.ask(name, arguments, asked_ms=clock.now_ms())
-            asked += 1
+            if not await state.value(GIVEN):  # else nobody carries out anything there
+                await state.ask(name, arguments, asked_ms=clock.now_ms())
+                asked += 1
     return asked
 
 

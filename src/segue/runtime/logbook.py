@@ -90,6 +90,11 @@ LINES: Final = (
         "courier_paused", "error", "The log or the state does not work; nothing is lost, it is tried again."
     ),
     Line("lane_waited_for", "warning", "Events wait for a lane that another courier does not get on with."),
+    Line(
+        "lanes_taken_over",
+        "info",
+        "Lanes another courier had are delivered here from now on, from where it was.",
+    ),
     Line("conservation_broken", "error", "Events are unaccounted for: please report it with `segue doctor`."),
     Line(
         "budget_shared", "info", "Other processes send to the same partner account; all keep one rate budget."
@@ -123,6 +128,7 @@ KEYS: Final[Mapping[str, str]] = {
     "file": "a file",
     "kind": "type of an event",
     "lane": "lane of the log",
+    "lanes": "lanes of the log",
     "library": "the library that speaks",
     "line": "line of a file",
     "message_id": "the messageId of one event, or the id of a deletion",

@@ -11,6 +11,7 @@ from typing import Final
 from segue.engine.ledger import Ledger, Place
 from segue.io.log.stream import Block, Log
 from segue.io.storage.state import State
+from segue.io.storage.succession import BEGUN, beginnings
 from segue.model.errors import CorruptBlock
 from segue.model.event import Record
 
@@ -133,4 +134,5 @@ async def open_ledger(source: str, origins: Mapping[int, int], state: State) -> 
     places = {lane: Place(offset) for lane, offset in origins.items()} | {
         lane: Place(cursor.next_offset, cursor.settled) for lane, cursor in cursors.items() if lane in origins
     }
-    return Ledger(source, places, origins, await state.totals())
+    begun, before = beginnings(await state.value(BEGUN))
+    return Ledger(source, places, {**origins, **begun}, await state.totals(), before)

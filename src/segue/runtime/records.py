@@ -157,7 +157,7 @@ async def _open(archive: Archive, books: Books, settings: Settings) -> Sequence[
             message_id=record.message_id if record is not None else "",
             subscription=key.subscription,
             action="",
-            part=key.part,
+            part=max(key.part, ~key.part),
             request=request,
             policy="open",
             noted_ms=0,

@@ -213,9 +213,12 @@ async def chapter_of(
     plan, use = archive.plan(books, lane, offset)
     config = next((each for each in plan.workspace.destinations if each.id == destination), None)
     receipts: list[Receipt] = []
-    if books is not None:
-        found = await books.state.receipts(message_id)
-        receipts = [each for each in found if (each.lane, each.offset) == place]
+    told_by = [each.state for each in archive.books if each.destination == destination]
+    for state in told_by:  # who had the lane before has told of it, too
+        found = await state.receipts(message_id)
+        receipts += [receipt for receipt in found if (receipt.lane, receipt.offset) == place]
+    if len(told_by) > 1:
+        receipts.sort(key=lambda receipt: receipt.settled_ms)
     if not receipts and (config is None or (record is not None and config.source != record.source)):
         return None
     revision = Revision(

@@ -148,16 +148,43 @@ class Journal:
         return journal, found
 
     @staticmethod
+    def read(stem: Path, generation: int) -> Found:
+        """What a start would learn from the journal of a generation; nothing when there is none. Raises
+        StorageUnavailable."""
+        path = _path(stem, generation)
+        try:
+            return _read(path.read_bytes())[0]
+        except FileNotFoundError:
+            return Found()
+        except OSError as error:
+            raise _unavailable(path, error) from error
+
+    @classmethod
+    def keep(cls, stem: Path, generation: int, found: Found) -> None:
+        """Write the journal of a generation that tells of all this. Raises StorageUnavailable."""
+        path = _path(stem, generation)
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        except OSError as error:
+            raise _unavailable(path, error) from error
+        journal = cls(stem, generation, handle)
+        try:
+            journal._append(handle, _Left(0, [], sorted(found.people)))
+            for key, request in found.doubted.items():
+                journal._append(handle, _Answered(request, [], [key]))
+            for is_counted in (True, False):
+                rows = [each for each in found.settled.items() if (each[0] in found.counted) is is_counted]
+                journal._append(handle, _Answered(0, rows, [], is_counted))
+            for key, request in found.uncertain.items():
+                journal._append(handle, _Answered(request, [], [key], key in found.counted))
+        finally:
+            os.close(handle)
+
+    @staticmethod
     def peek(stem: Path, generation: int) -> Mapping[RowKey, int]:
         """Rows on their way or in doubt -> the request they left in, read beside whoever writes the journal;
         empty when there is none. Raises StorageUnavailable."""
-        path = _path(stem, generation)
-        try:
-            return _read(path.read_bytes())[0].uncertain
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise _unavailable(path, error) from error
+        return Journal.read(stem, generation).uncertain
 
     @property
     def uncertain(self) -> Mapping[RowKey, int]:

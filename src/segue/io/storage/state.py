@@ -14,14 +14,14 @@ other processes can leave commands in it at any time; the courier finds them wit
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 
 from segue.io.storage import dead, doubts, expenses, profiles, repeats, revisions, tally
-from segue.io.storage.buckets import HOUR_MS
+from segue.io.storage.buckets import HOUR_MS, Buckets
 from segue.io.storage.database import Database, Session
 from segue.io.storage.receipts import Receipts
 from segue.io.storage.seen import Id, Seen, position
@@ -31,6 +31,8 @@ from segue.model.delivery import COMMAND_LANE, CountKey, DeadLetter, Halt, Recei
 from segue.model.errors import MisconfiguredError
 
 FAMILY = "state"
+
+T = TypeVar("T")
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,6 +223,10 @@ class StateReader:
         rows = await self._database.transact(lambda session: session.execute(insertion, cells))
         return int(rows[0][0])
 
+    async def look(self, work: Callable[[Session], T]) -> T:
+        """Read more than is asked here (`segue.io.storage.succession`)."""
+        return await self._database.read(work)
+
     async def close(self) -> None:
         await self._database.close()
 
@@ -274,6 +280,18 @@ class State(StateReader):
 
         async with self._committing:
             await self._database.transact(work)
+
+    async def hand_over(self, work: Callable[[Session], T]) -> T:
+        """Write a part of a hand-over in one transaction, before or after a courier runs on it."""
+        try:
+            return await self._database.transact(work)
+        finally:
+            self._look_again()
+
+    @property
+    def ids(self) -> Buckets:
+        """The tables of the ids that were met."""
+        return self._seen.buckets
 
     async def prune(self, now_ms: int, retention_ms: int) -> None:
         """Forget what is older than the retention: receipts by the time they were settled, ids by the time
