@@ -75,6 +75,11 @@ def test_where_nothing_waits_a_row_of_any_size_is_taken() -> None:
     assert share.is_full(is_held=False)
 
 
+def test_the_people_in_memory_are_shared_as_well() -> None:
+    """Two destinations keep as many as one does, five fewer, a hundred still enough to work with."""
+    assert [Room(couriers=count).people for count in (1, 2, 5, 100)] == [20_000, 20_000, 8_000, 2_000]
+
+
 class Down:
     """A partner in trouble."""
 

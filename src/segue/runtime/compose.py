@@ -190,7 +190,7 @@ async def opened(
         refuse_parted_people(plan, settings.lanes, stream.lanes)
         states: dict[str, State] = {}
         couriers: dict[str, Courier] = {}
-        sender, accounts, room = Sender(), Accounts(clock), Room()
+        sender, accounts, room = Sender(), Accounts(clock), Room(couriers=len(plan.destinations))
         stack.push_async_callback(sender.close)
         for name, destination in plan.destinations.items():
             # Before the first event is taken in, so that a new destination misses none.

@@ -82,8 +82,9 @@ class Courier:
         self.lanes = tuple(range(stream.lanes)) if lanes is None else tuple(lanes)
         self._supply = Supply(stream, self.lanes, state)
         self._batcher = Batcher()
-        self._share = (room or Room()).share(self._batcher)
-        self.memory = Memory(destination, state, meter)
+        room = room or Room()
+        self._share = room.share(self._batcher)
+        self.memory = Memory(destination, state, meter, room.people)
         self.barriers = Barriers(destination.id, stream, self.lanes, journal, self._batcher)
         self.accountant = Accountant(destination, state, clock, meter)
         self.memory.spending = self.accountant.spent

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from segue.engine.delta import Profiles
+from segue.engine.delta import MOST_PEOPLE, Profiles
 from segue.engine.line import Waiting
 from segue.engine.parcel import LeftOut, Parcel, pack, update
 from segue.engine.plan import BoundDestination
@@ -57,13 +57,17 @@ class Memory:
     """One destination's people.
 
     debouncer  what people said last, for destinations that leave repeats out
+    most_people  in memory, beside those that change
     spending  told of each row what its attributes cost and saved, once that is certain
     """
 
-    def __init__(self, destination: BoundDestination, state: State, meter: Meter) -> None:
+    def __init__(
+        self, destination: BoundDestination, state: State, meter: Meter, most_people: int = MOST_PEOPLE
+    ) -> None:
         self.spending: Callable[[Spending], None] | None = None
         self._destination = destination
         self._state = state
+        self._most_people = most_people
         self._meter = meter
         actions = destination.page.actions
         self._describing = frozenset(action.slug for action in actions if action.attributes is not None)
@@ -95,6 +99,7 @@ class Memory:
             changed_only=delivery.attributes == "changed",
             keep_values=delivery.remember == "values",
             ahead_ms=round(delivery.ahead_seconds * 1000),
+            most_people=self._most_people,
             epoch=int(await self._state.value(EPOCH) or b"0"),
         )
         await self._load(found.people)

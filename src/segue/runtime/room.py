@@ -11,6 +11,8 @@ can leave for uses its own part only. Whoever may take more may take anything, s
 
 from typing import Final, Protocol
 
+from segue.engine.delta import MOST_PEOPLE
+
 ROOM_BYTES: Final = 64 * 1024 * 1024
 
 LEAST_BYTES: Final = 1024 * 1024
@@ -24,6 +26,13 @@ MOST_ROWS: Final = 20_000
 """So many wait at one destination at the most, however small they are; a quarter while it is held."""
 
 
+PEOPLE: Final = 40_000
+"""Whose attributes all couriers together keep in memory, at about 1.4 kB each; the state has everybody."""
+
+LEAST_PEOPLE: Final = 2_000
+"""At one destination: more than one look at waiting rows asks for."""
+
+
 class Rows(Protocol):
     """What waits at a destination (`segue.engine.batch.Batcher`). size: bytes of the rows' objects."""
 
@@ -35,9 +44,14 @@ class Room:
     """The memory of one process for what waits.
 
     most_bytes   of all shares together; least_bytes: of each share's own part
+    couriers     how many there will be
     """
 
-    def __init__(self, most_bytes: int = ROOM_BYTES, least_bytes: int = LEAST_BYTES) -> None:
+    def __init__(
+        self, most_bytes: int = ROOM_BYTES, least_bytes: int = LEAST_BYTES, *, couriers: int = 1
+    ) -> None:
+        self.people = max(LEAST_PEOPLE, min(MOST_PEOPLE, PEOPLE // max(couriers, 1)))
+        """Whose attributes one courier keeps in memory."""
         self._most_bytes = most_bytes
         self._least_bytes = least_bytes
         self._shares: list[Share] = []
