@@ -7,8 +7,9 @@
     routing   one subscription against two hundred
     governor  rate limits nobody tells of, used up; by two processes as by one
     packing   requests for a thousand events
+    backlog   memory and cost with an outage, and by the size of a backlog
     sandbox   the sandbox by itself: objects in, start, memory
-    million   a million people in a sandbox's file; only when asked for
+    million, backlog-million   a million people in a sandbox's file, a million events; only when asked for
 
 Prints a table for each and writes everything to bench/results as JSON, with the facts of the machine and how
 much it wavered meanwhile. Compare figures of one run, not of two machines.
@@ -27,7 +28,19 @@ from typing import Any, Final
 import msgspec
 from rich.console import Console
 
-from bench import courier, delta, governor, ingest, machine, mapping, packing, routing, sandbox, whole
+from bench import (
+    backlog,
+    courier,
+    delta,
+    governor,
+    ingest,
+    machine,
+    mapping,
+    packing,
+    routing,
+    sandbox,
+    whole,
+)
 from bench.result import Result, show
 from segue.cli.serve import COLLECT_AFTER
 
@@ -40,9 +53,13 @@ BENCHES: Final[dict[str, Callable[[float], Result]]] = {
     "delta": delta.run,
     "governor": governor.run,
     "packing": packing.run,
+    "backlog": backlog.run,
     "sandbox": sandbox.run,
 }
-ASKED: Final[dict[str, Callable[[float], Result]]] = {"million": sandbox.million}
+ASKED: Final[dict[str, Callable[[float], Result]]] = {
+    "million": sandbox.million,
+    "backlog-million": backlog.million,
+}
 """Only when named."""
 
 SECONDS: Final = 4.0

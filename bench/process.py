@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -35,7 +36,10 @@ sources:
   {source}:
     write_key: {key}
 destinations:
-  braze:
+"""
+
+DESTINATION: Final = """
+  {name}:
     type: braze
     source: {source}
     settings:
@@ -127,16 +131,25 @@ class Bench:
         """Any command of `segue` that listens on a port, once it answers."""
         return self._start([str(SEGUE), *words], port, ready)
 
-    def segue(self, sandbox: Process | None = None, *, roles: str, in_flight: int = IN_FLIGHT) -> Process:
-        """`segue run` with some roles, delivering to a sandbox; processes of one bench share the data."""
-        (self.folder / "segue.yaml").write_text(
-            WORKSPACE.format(
-                source=SOURCE,
-                key=WRITE_KEY,
-                endpoint=sandbox.address if sandbox else "http://127.0.0.1:9",
-                in_flight=in_flight,
-            )
-        )
+    def segue(
+        self,
+        sandbox: Process | None = None,
+        *,
+        roles: str,
+        in_flight: int = IN_FLIGHT,
+        names: Sequence[str] = ("braze",),
+    ) -> Process:
+        """`segue run` with some roles, delivering to a sandbox; processes of one bench share the data.
+
+        names  of the destinations
+        """
+        address = sandbox.address if sandbox else "http://127.0.0.1:9"
+        destinations = [
+            DESTINATION.format(name=name, source=SOURCE, endpoint=address, in_flight=in_flight)
+            for name in names
+        ]
+        workspace = WORKSPACE.format(source=SOURCE, key=WRITE_KEY) + "".join(destinations)
+        (self.folder / "segue.yaml").write_text(workspace)
         port = free_port()
         command = [str(SEGUE), "run", "--port", str(port), "--data", str(self.data), "--roles", roles]
         return self._start(command, port, "/livez")
