@@ -200,6 +200,9 @@ def test_what_was_told_whole_is_recognised_after_a_restart() -> None:
     assert side.bodies["external_id:u"] == body
     stamp = side.stamps["external_id:u"]
     assert (decode(body, 0).latest, decode(stamp + body, 0).latest) == (NOW_MS + 1, NOW_MS + 2)
+    assert side.take(("screen", (PERSON, {"o": {"a": 1}, "p": 1}, 1)))[1] == "UNCHANGED"  # another order
+    side.state()
+    assert (side.bodies["external_id:u"], side.stamps["external_id:u"] > stamp) == (body, True)
     side.take(("request", [(PERSON, {"p": 2, "o": {"a": 1}}, 1)], Fate.APPLIED))
     side.state()
     assert side.stamps == {}

@@ -124,9 +124,7 @@ class Profiles:
 
     def changed(self, stamps: dict[str, bytes] | None = None) -> dict[str, bytes]:
         """What to write with the next checkpoint: person -> body, b"" to remove; `written` must follow.
-
-        stamps  takes what stands before the body from now on, of those whose body stays
-        """
+        stamps: takes what stands before the body from now on, of those whose body stays."""
         return self._roster.changed(stamps)
 
     def written(self, *, ok: bool = True) -> None:
@@ -354,6 +352,10 @@ class Profiles:
 
     def _confirm(self, profile: Profile, wishes: Sequence[Wish], reduction: Reduction, latest: int) -> None:
         """Everything said is there already, and is now as new as this."""
+        if reduction.told is not None and latest >= profile.latest and not profile.kin:
+            profile.move(latest)  # the same in other words: those of the last update still hold
+            self._roster.change((wishes[0].person,))
+            return
         profile.latest = max(profile.latest, latest)
         words = None if profile.kin else self._words(wishes, reduction)
         person = wishes[0].person
