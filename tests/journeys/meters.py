@@ -21,7 +21,7 @@ ORDINARY: Final = (
 )  # fmt: skip
 HELD: Final = (
     "segue_retries_total", "segue_holds_total", "segue_destination_held", "segue_events_waiting",
-    "segue_events_lag", "segue_oldest_waiting_seconds",
+    "segue_events_lag", "segue_oldest_waiting_seconds", "segue_waiting_bytes",
 )  # fmt: skip
 PACE: Final = (
     "segue_circuit_state", "segue_pace_limit", "segue_pace_remaining", "segue_pace_ceiling",
