@@ -34,7 +34,7 @@ from segue.runtime.brake import KEPT as PAUSED
 from segue.runtime.clock import Clock
 from segue.runtime.eraser import ERASE
 from segue.runtime.folders import STATE_FOLDER, lanes_of, state_path
-from segue.runtime.memory import EPOCH, shape_of
+from segue.runtime.memory import EPOCH, RESEND, shape_of
 from segue.runtime.revival import IMPORT, MAIMED
 from segue.runtime.settings import Settings
 
@@ -46,7 +46,7 @@ REQUESTS: Final = "requests"
 GREATEST: Final = (REQUESTS, PAUSED, EPOCH)
 """Values of which the heir keeps the greater."""
 
-UNDIVIDED: Final = (ERASE, IMPORT)
+UNDIVIDED: Final = (ERASE, IMPORT, RESEND)
 """Commands that one courier has to be done with: two would do them twice."""
 
 log = structlog.get_logger("segue.courier")

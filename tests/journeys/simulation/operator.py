@@ -1,6 +1,7 @@
 """Somebody at the console while events flow: dead letters are tried again, dropped and taken back, people are
 refreshed and sent again, the destination is paused, and Braze is asked to mend what it refuses."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from random import Random
@@ -24,6 +25,7 @@ from segue.model.errors import StorageUnavailable
 from segue.runtime.brake import PAUSE, RESUME
 from segue.runtime.memory import EPOCH, REFRESH, RESEND, shape_of
 from segue.runtime.revival import DROP, IMPORT, RETRY
+from segue.runtime.succession import UNDIVIDED
 
 
 class Kept(Protocol):
@@ -31,6 +33,9 @@ class Kept(Protocol):
 
     @property
     def database(self) -> Database: ...
+
+    @property
+    def lanes(self) -> tuple[int, ...]: ...
 
 
 class Operator:
@@ -51,7 +56,8 @@ class Operator:
     ) -> None:
         self.dropped: dict[tuple[int, str], DeadLetter] = {}
         self._world = world
-        self._states = [StateReader(house.database, 0) for house in houses]
+        self.hands = asyncio.Lock()
+        self.move(houses)
         self._network = network
         self._judge = judge
         self._clock = clock
@@ -68,11 +74,24 @@ class Operator:
         while self._clock.monotonic() < until:
             await self._clock.sleep(self._chance.expovariate(5 / seconds))
             deed, number = self._chance.choice(self._deeds), self._chance.randrange(len(self._states))
-            with suppress(StorageUnavailable):
-                self._tell(await deed(number))
-        for state in self._states:
-            while not await self._ask(state, RESUME):
-                await self._clock.sleep(1)
+            async with self.hands:
+                with suppress(StorageUnavailable):
+                    self._tell(await deed(number % len(self._states)))
+        async with self.hands:
+            for state in self._states:
+                while not await self._ask(state, RESUME):
+                    await self._clock.sleep(1)
+
+    def move(self, houses: Sequence[Kept]) -> None:
+        """From now on these have the lanes."""
+        self._states = [StateReader(house.database, 0) for house in houses]
+        where = {lane: number for number, house in enumerate(houses) for lane in house.lanes}
+        self.dropped = {(where[letter.lane], id): letter for (_, id), letter in self.dropped.items()}
+
+    async def is_free(self) -> bool:
+        """Whether nothing is asked for that has to be done before lanes change."""
+        asked = [command.name for state in self._states for command in await state.commands()]
+        return not set(asked) & set(UNDIVIDED)
 
     async def is_idle(self) -> bool:
         """Whether everything asked for is done."""

@@ -30,6 +30,7 @@ from segue.model.errors import BrokenError, StorageUnavailable
 from segue.runtime.barriers import Neighbours
 from segue.runtime.courier import Courier
 from segue.runtime.room import LEAST_BYTES, ROOM_BYTES, Room
+from segue.runtime.succession import Predecessor, home_of, take_over
 from segue.runtime.telemetry import Telemetry
 from segue.sandbox.app import create_app
 
@@ -147,6 +148,8 @@ class Run:
         self.network.tells_lies = world.uncertain == "resend"
         self.lives = 0
         with heard_by(self.story), TemporaryDirectory(prefix="segue-simulation-") as folder:
+            self.folder = Path(folder)
+            self.left: list[House] = []  # whose lanes others have
             self.houses = [House(lanes, Path(folder) / str(lanes[0])) for lanes in world.groups]
             self.operator = Operator(
                 world,
@@ -179,8 +182,8 @@ class Run:
             for house in self.houses:
                 wires.create_task(self._break_the_disk(house, seconds))
             noise = asyncio.wait([acting, blowing])
-            await asyncio.gather(noise, *(self._keep(house, wires, acting) for house in self.houses))
-        states = [State(house.database, 24) for house in self.houses]
+            await asyncio.gather(noise, self._live_on(wires, acting))
+        states = [State(house.database, 24) for house in [*self.left, *self.houses]]
         books = await read_books(states, self.crowd.told, list(self.operator.dropped.values()))
         if self.crowd.returned:
             self.story.met["sent again after a restart"] += self.crowd.returned
@@ -231,8 +234,50 @@ class Run:
             house.database.is_full = False
             self.story.tell("disk", "has room again")
 
-    async def _keep(self, house: House, wires: asyncio.TaskGroup, acting: "asyncio.Task[None]") -> None:
-        """Life after life of a house's couriers, until everything is settled."""
+    async def _live_on(self, wires: asyncio.TaskGroup, acting: "asyncio.Task[None]") -> None:
+        """Life after life of every house, until everything is settled; in between lanes may change hands."""
+        await asyncio.gather(*(self._struggle(house, wires) for house in self.houses))
+        if self.world.regrouped:
+            await self._regroup()
+            await asyncio.gather(*(self._struggle(house, wires) for house in self.houses))
+        await asyncio.gather(*(self._keep(house, wires, acting) for house in self.houses))
+
+    async def _regroup(self) -> None:
+        """Others have the lanes from now on, unless something is asked for that must be done first."""
+        async with self.operator.hands:
+            if not await self.operator.is_free():
+                return
+            heirs = [House(lanes, self.folder / f"heir-{lanes[0]}") for lanes in self.world.regrouped]
+            for house in heirs:
+                while not await self._inherit(house):
+                    self.story.tell("handed over", "not at once")
+            self.left, self.houses = self.houses, heirs
+            self.operator.move(heirs)
+            self.story.tell("handed over", "lanes to others")
+
+    async def _inherit(self, house: House) -> bool:
+        """Take the lanes of a house over from those who have them; false when its process died of it, or
+        could not write."""
+        luck = self._luck
+        dies_at = luck.randint(1, 60) if luck.random() < 0.5 else None
+        life = Life(0, dies_at, luck, house.folder)
+        own = State(MortalDatabase(life, house.database), 24)
+
+        async def take() -> None:
+            for other in self.houses:
+                state = State(MortalDatabase(life, other.database), 24)
+                from_them = Predecessor(name=str(other.lanes), stem=other.folder / "braze", state=state)
+                stem, origins = house.folder / "braze", dict.fromkeys(range(LANES), 0)
+                await take_over(own, stem, house.lanes, home_of("external_id", LANES), origins, from_them)
+
+        [found] = await asyncio.gather(asyncio.create_task(take()), return_exceptions=True)
+        await self.clock.sleep(luck.random())
+        if isinstance(found, Exception) and not isinstance(found, StorageUnavailable):
+            raise found
+        return found is None
+
+    async def _struggle(self, house: House, wires: asyncio.TaskGroup) -> None:
+        """Lives that end by accident, or because somebody stops them."""
         seconds, luck = self.world.seconds, self._luck
         for _ in range(luck.choice((0, 0, 1, 2, 4))):
             if luck.random() < 0.25:
@@ -245,6 +290,10 @@ class Run:
                 await self._live(house, wires, dies_at=nth, dies_by=gate, stops_after=most)
             if len(self.houses) > 1:
                 self.story.tell("handed over", "some lanes")
+
+    async def _keep(self, house: House, wires: asyncio.TaskGroup, acting: "asyncio.Task[None]") -> None:
+        """What lives are left, until everything is settled."""
+        seconds = self.world.seconds
         if self.world.lifted is not self.world.bound:
             await self._live(house, wires, stops_after=seconds)
         await asyncio.wait([acting])
@@ -284,7 +333,9 @@ class Run:
             lanes=house.lanes,
             room=self._room(),
         )
-        courier.barriers.neighbours = Beside([each for each in self.houses if each is not house])
+        courier.barriers.neighbours = Beside(
+            [each for each in [*self.left, *self.houses] if each is not house]
+        )
         self.story.tell("life", f"{number} begins")
         running = asyncio.create_task(courier.run())
         watching = asyncio.create_task(self._watch(courier, running, life, stops_after))

@@ -28,6 +28,9 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, Any]]] = {
 MONTH_END_MS: Final = START_MS + 31 * 86_400_000
 """A midnight after which a month begins, too."""
 
+REGROUPED: Final = (((0, 2), (1, 3)), ((0, 1, 2, 3),), (), ((0,), (1, 2, 3)))
+"""Who has which lanes after a change: as before, one has all, and others have some."""
+
 CAPPED_EVENTS: Final = ("Step", "Step", "Both", "Order Completed")
 
 
@@ -67,7 +70,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     start_ms   the calendar at the beginning
     seconds    for how long the crowd acts, and at most how many events
     size       objects in a request
-    groups     the lanes of each courier
+    groups     the lanes of each courier; regrouped: and once lanes have changed hands, () when they do not
     is_run     somebody is at the console: letters are retried, people refreshed, the destination paused
     """
 
@@ -84,6 +87,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     size: int
     groups: tuple[tuple[int, ...], ...]
+    regrouped: tuple[tuple[int, ...], ...] = ()
 
     @property
     def words(self) -> list[str]:
@@ -126,6 +130,7 @@ def world_of(luck: Random) -> World:
         events=150 if is_large else 24,
         size=travel[2],
         groups=((0, 1), (2, 3)) if kind == "shared" else (tuple(range(LANES)),),
+        regrouped=luck.choice(REGROUPED) if kind == "shared" else (),
     )
 
 
