@@ -7,15 +7,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.house import ADDRESS, SOON, Desk, Orders, Wire, bind, killed, opened, records, until
+from tests.runtime.house import (
+    ADDRESS,
+    CATALOGUE,
+    SOON,
+    SOURCE,
+    Desk,
+    Orders,
+    Wire,
+    bind,
+    killed,
+    opened,
+    records,
+    until,
+)
 
 from segue.engine.erasure import SUBSCRIPTION
-from segue.engine.plan import BoundDestination
+from segue.engine.plan import BoundDestination, prepare
 from segue.io.storage.state import Command, State, StateReader
+from segue.io.storage.workspace import Positions
 from segue.model.delivery import DELETED
-from segue.model.workspace import Delivery
+from segue.model.workspace import Delivery, Workspace
+from segue.runtime.current import Current
+from segue.runtime.deletions import standings
 from segue.runtime.eraser import DONE, ERASE, Eraser
+from segue.runtime.folders import STATE_FOLDER
 from segue.runtime.revival import RETRY
+from segue.runtime.settings import Settings
 
 DELETE = f"{ADDRESS}/users/delete"
 
@@ -243,3 +261,30 @@ async def test_a_courier_deletes_only_whose_lanes_it_reads(desk: Desk) -> None:
         found += [row.person for row, *_ in rows]
     assert sorted(found) == sorted(f"u:{user}" for user in people)
     await state.close()
+
+
+async def test_a_call_that_is_done_between_two_looks_is_told_once(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves what is under way and comes to what is done while somebody reads the one, then the other."""
+    await desk.deliver()
+    await ask(desk, ["u1"])
+    (tmp_path / STATE_FOLDER).symlink_to(desk.folder)
+    bound = bind()
+    workspace = Workspace(sources=(SOURCE,), destinations=(bound.config,))
+    current = Current(workspace, Positions(), prepare(workspace, CATALOGUE))
+    looks = 0
+    for name, ask_for in (("commands", StateReader.commands), ("value", StateReader.value)):
+
+        async def followed(*given: Any, look: Any = ask_for) -> Any:
+            nonlocal looks
+            looks += 1
+            is_first, found = looks == 1, await look(*given)
+            if is_first:
+                await desk.deliver(bound)
+            return found
+
+        monkeypatch.setattr(StateReader, name, followed)
+    [told] = await standings(Settings(data=tmp_path), current)
+    assert (told.people, told.deleted, told.waiting) == (1, 1, 0)
+    assert looks > 2

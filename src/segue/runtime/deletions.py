@@ -152,6 +152,7 @@ async def standings(settings: Settings, current: Current, name: str | None = Non
 
 
 async def _of(state: StateReader, destination: str) -> list[Progress]:
+    under_way = await state.commands()  # first: what is done meanwhile is found among what is done
     body = await state.value(DONE)
     found = [
         Progress(
@@ -167,8 +168,9 @@ async def _of(state: StateReader, destination: str) -> list[Progress]:
         for done in (msgspec.msgpack.decode(body, type=list[Done]) if body else ())
     ]
     halt = await state.halt()
-    for command in await state.commands():
-        if command.name != ERASE:
+    known = {progress.name for progress in found}
+    for command in under_way:
+        if command.name != ERASE or command.arguments["name"] in known:
             continue
         told = command.arguments
         people = told.get("ours", len(told["people"]))

@@ -64,7 +64,7 @@ def test_nothing_is_lost_repeated_or_reordered_whatever_happens(
     for verdict in fair_plays(group):
         met.update(verdict.met)
     record_property("met", dict(met))
-    if len(group) >= 50:
+    if len(group) >= 100:
         assert [kind for kind in ALWAYS if not met[kind]] == []
 
 
@@ -92,7 +92,7 @@ ALWAYS: Final = (
     *("calendar: set back", "calendar: set ahead", "taken in, and the answer: ECONNRESET"),
     *("somebody at the console", "sent again after a restart", "little room"),
 )
-"""What every group of fifty worlds has in it."""
+"""What every group of a hundred worlds has in it."""
 
 OFTEN: Final = {
     **dict.fromkeys(("attributes changed", "attributes hashed", "packing action", "packing person"), 20),
