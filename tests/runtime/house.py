@@ -153,13 +153,15 @@ class Desk:
         self,
         destination: BoundDestination | None = None,
         *,
+        lanes: Sequence[int] = (),
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         room: Room | None = None,
     ) -> AsyncIterator[Courier]:
-        """A courier with its state open, as after a start of the process."""
+        """A courier with its state open, as after a start of the process: of some lanes, or all."""
+        stem = self.folder / (f"braze@{'-'.join(map(str, lanes))}" if lanes else "braze")
         destination = destination or bind()
         hours = destination.config.delivery.dedupe_hours
-        state = await State.open(self.folder / "braze.db", dedupe_hours=hours)
+        state = await State.open(stem.with_name(f"{stem.name}.db"), dedupe_hours=hours)
         try:
             yield Courier(
                 destination,
@@ -169,7 +171,8 @@ class Desk:
                 self.clock,
                 self.telemetry,
                 origins=self.origins,
-                journal=self.folder / "braze",
+                journal=stem,
+                lanes=lanes or None,
                 room=room,
                 checkpoint_seconds=checkpoint_seconds,
             )

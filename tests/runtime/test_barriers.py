@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 from tests.journeys.simulation.subscriptions import MERGES
-from tests.runtime.house import Desk, bind, opened, records, until
+from tests.runtime.house import SOON, Desk, bind, opened, records, until
 from tests.runtime.test_courier import track
 
-from segue.io.storage.state import State
 from segue.model.event import lane_of
 from segue.model.workspace import Subscription
 from segue.runtime.courier import Courier
@@ -47,20 +46,8 @@ def someone(prefix: str, lane: int) -> str:
 
 async def courier(desk: Desk, stack: AsyncExitStack, *lanes: int) -> Courier:
     """A courier of some lanes, with a state of its own."""
-    stem = desk.folder / f"braze@{'-'.join(map(str, lanes))}"
-    state = await State.open(stem.with_name(f"{stem.name}.db"))
-    stack.push_async_callback(state.close)
-    made = Courier(
-        bind([MERGES, STEPS]),
-        desk.stream,
-        state,
-        desk.wire,
-        desk.clock,
-        desk.telemetry,
-        origins=desk.origins,
-        journal=stem,
-        lanes=lanes,
-        checkpoint_seconds=0.01,
+    made = await stack.enter_async_context(
+        desk.courier(bind([MERGES, STEPS]), lanes=lanes, checkpoint_seconds=SOON)
     )
     await made.start()
     return made
