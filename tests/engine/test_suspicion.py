@@ -5,7 +5,7 @@ from random import Random
 from tests.engine.rows import row
 
 from segue.engine.line import Waiting
-from segue.engine.suspicion import NEIGHBOURS, PROBES, Suspicion
+from segue.engine.suspicion import LONELY, NEIGHBOURS, PROBES, Suspicion
 from segue.engine.travel import Travel
 from segue.model.delivery import Outcome, Verdict
 
@@ -14,7 +14,7 @@ DOWN = Outcome(verdict=Verdict.HOLD, status=500, code="INTERNAL_SERVER_ERROR")
 
 def entries(first: int, count: int) -> list[Waiting]:
     return [
-        Waiting(row=row(offset), travel=Travel("track"), people=(), since=0.0)
+        Waiting(row=row(offset), travel=Travel("track"), people=(), since=0.0, number=offset)
         for offset in range(first, first + count)
     ]
 
@@ -82,3 +82,19 @@ def test_answers_about_credentials_or_pace_blame_nobody() -> None:
                 suspicion.passed(others)
             outcome = Outcome(verdict=Verdict.HOLD, status=status)
             assert suspicion.judge(suspects, outcome, sent=sent) == "hold"
+
+
+def test_a_row_that_came_later_is_not_taken_for_one_that_is_gone() -> None:
+    """Though it lies where that lay in memory: two have failed, so the partner has trouble."""
+    suspicion, gone = Suspicion(), entries(0, 1)
+    suspicion.judge(gone, DOWN, sent=True)
+    place = id(gone[0])
+    del gone
+    later = entries(1, 1)
+    for number in range(2, 100):
+        if id(later[0]) == place:
+            break
+        later = entries(number, 1)
+    for _ in range(LONELY):
+        suspicion.judge(later, DOWN, sent=True)
+    assert not suspicion.wants_witness(later)

@@ -14,6 +14,7 @@ being blamed for anything: a half that passes ends the hold, and shows who faile
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Final, Literal
 
 from segue.engine.line import Waiting
@@ -44,6 +45,8 @@ class Suspicion:
     def __init__(self) -> None:
         self._passed = 0
         self._trouble_at = 0  # answers that had passed at the last trouble
+        # Rows are known by their numbers, which no other row ever has; their place in memory may be given to
+        # another once they are gone.
         self._trouble_of: frozenset[int] = frozenset()  # whose it was
         self._failing: frozenset[int] = frozenset()  # the first to fail since somebody's request passed
         self._is_crowd = False  # others have failed as well since then
@@ -97,12 +100,15 @@ class Suspicion:
         if any(entry.failed_at < 0 for entry in entries):
             return False
         since = max(entry.failed_at for entry in entries)
-        if self._trouble_of.isdisjoint(map(id, entries)):
+        if self._trouble_of.isdisjoint(map(_number, entries)):
             since = max(since, self._trouble_at)
         return self._passed - since >= NEIGHBOURS
 
     def _note(self, entries: Sequence[Waiting]) -> None:
         self._trouble_at = self._passed
-        self._trouble_of = found = frozenset(map(id, entries))
+        self._trouble_of = found = frozenset(map(_number, entries))
         self._is_crowd = self._is_crowd or not found <= (self._failing or found)
         self._failing = self._failing or found
+
+
+_number: Final = attrgetter("number")

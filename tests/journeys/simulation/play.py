@@ -65,13 +65,14 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     faults    what must not be; empty when all is well
     repeated  things Braze took in again, rightly
-    story     the end of what happened
+    story     the end of what happened; fingerprint: of all of it
     met       what kinds of things happened, and how often
     """
 
     seed: int
     faults: list[str]
     story: str
+    fingerprint: str
     met: dict[str, int]
     events: int
     requests: int
@@ -165,6 +166,7 @@ class Run:
             seed=self.seed,
             faults=[*faults, *self.story.complaints],
             story=self.story.text(),
+            fingerprint=self.story.fingerprint,
             met=dict(self.story.met),
             events=len(self.crowd.told),
             requests=self.network.requests,

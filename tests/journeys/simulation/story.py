@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from hashlib import blake2b
 from typing import Any
 
 import structlog
@@ -24,12 +25,14 @@ class Story:
         self.complaints: list[str] = []
         self.met: Counter[str] = Counter()
         self._clock = clock
+        self._print = blake2b(digest_size=16)
 
     def tell(self, what: str, *words: str) -> None:
         """Add a line; words that are no numbers are remembered as met."""
         if words and not any(letter.isdigit() for letter in words[0]):
             self.met[f"{what}: {words[0]}"] += 1
         self.lines.append(f"{self._clock.monotonic():10.3f}  {what:<10} {'  '.join(words)}")
+        self._print.update(self.lines[-1].encode())
         if len(self.lines) > 4 * LAST_LINES:
             del self.lines[: 2 * LAST_LINES]
 
@@ -40,6 +43,11 @@ class Story:
         if name in DEFECTS:
             self.complaints.append(f"the courier says {name}: {event}")
         raise structlog.DropEvent
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the whole story, also of what is not kept of it."""
+        return self._print.hexdigest()
 
     def text(self) -> str:
         """The end of the story, which is where the trouble is."""

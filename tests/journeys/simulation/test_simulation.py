@@ -6,6 +6,8 @@ SIMULATION_SEEDS=4711-4712 tells it again.
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -81,6 +83,26 @@ def fair_plays(seeds: Iterable[int]) -> Iterator[Verdict]:
 def test_a_seed_tells_the_same_story_twice() -> None:
     """To the last line: otherwise a failure could not be looked at."""
     assert play(7) == play(7)
+
+
+ELSEWHERE: Final = """
+from tests.journeys.simulation.play import play
+print(*(play(seed).fingerprint for seed in reversed(range(20))))
+"""
+
+
+def test_a_seed_tells_the_same_story_in_another_process() -> None:
+    """Where hashes are others, and other seeds were played before: neither the order of a set nor where an
+    object lies in memory decides anything."""
+    told = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE],
+        env={**os.environ, "PYTHONHASHSEED": "1"},
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.split()[::-1] == [play(seed).fingerprint for seed in range(20)]
 
 
 ALWAYS: Final = (
