@@ -6,24 +6,30 @@ one another**. A row may leave only when every earlier row of each of its people
 leaves in the same request. So requests on the way never share a person, and a row that is due but
 blocked hurries whatever stands before it.
 
-Only rows that nothing of their people stands before, and what follows them in the same request, are looked
-at when a request is made (`segue.engine.line`): what waits behind others costs nothing, however much it is.
+Only rows that nothing of their people stands before (`segue.engine.line`), and what follows them in the same
+request (`segue.engine.chains`), are looked at when a request is made: what waits behind others costs nothing,
+however much it is.
 
 Times are seconds of the caller's monotonic clock.
 """
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 import msgspec
 
-from segue.engine.line import NEVER, Followers, Queue, Waiting
+from segue.engine.chains import Chains, Followers
+from segue.engine.line import NEVER, Queue, Waiting, lift
 from segue.engine.travel import Travel
 from segue.model.delivery import Attempt, Outcome, Row
 
 OpensAt = Callable[[Travel], float]
 """When a request may leave at the earliest, as far as its partner's rate limits go."""
+
+
+Arrival = tuple[Row, Travel, tuple[str, ...], tuple[Attempt, ...]]
+"""A row that joins the others: how it travels, whose order it keeps, what was tried with it so far."""
 
 
 def _at_once(_: Travel) -> float:
@@ -69,11 +75,10 @@ class Batcher:
 
     def __init__(self) -> None:
         self._queues: dict[Travel, Queue] = {}
-        self._chains: dict[str, list[Waiting]] = {}
+        self._chains = Chains()
         self._again: list[Batch] = []
-        self._batches = 0
+        self._batches = self._came = 0
         self._has_urgent = False
-        self._numbers = itertools.count(1)
         self.rows = self.size = 0
         self.in_flight = 0
 
@@ -86,39 +91,45 @@ class Batcher:
         attempts: tuple[Attempt, ...] = (),
     ) -> Waiting:
         """Take a row; it leaves after every earlier row of its people. attempts: its history so far."""
-        queue = self._queues.get(travel)
-        if queue is None:
-            queue = self._queues[travel] = Queue.of(travel)
-            self._queues = dict(sorted(self._queues.items(), key=_queue_rank))
-            self._has_urgent = self._has_urgent or travel.urgent
-        entry = Waiting(
-            row=row,
-            travel=queue.travel,
-            people=people if type(people) is tuple else tuple(people),
-            since=now,
-            number=next(self._numbers),
-            attempts=attempts,
-            size=row.size_bytes,
-            place=travel.place(row) if travel.pack else 0,
-        )
-        self.rows += 1
-        self.size += entry.size
-        chains = self._chains
-        is_free = True
-        for person in entry.people:
-            chain = chains.get(person)
-            if chain is None:
-                chains[person] = [entry]
-            else:
-                chain.append(entry)
-                is_free = False
-        queue.add(entry, is_free=is_free)
-        return entry
+        return self.add_all([(row, travel, tuple(people), attempts)], now)[0]
+
+    def add_all(self, arrivals: Sequence[Arrival], now: float) -> list[Waiting]:
+        """Take rows, in this order."""
+        queues, first = self._queues, self._chains.first
+        number, entries = self._came, []
+        for row, how, people, attempts in arrivals:
+            queue = queues.get(how) or self._open(how)
+            travel = queue.travel
+            number += 1
+            count, place = len(row.items), travel.place(row) if travel.pack else 0
+            size = len(row.items[0]) if count == 1 else row.size_bytes
+            entry = Waiting(row, travel, people, now, number, size, count, place, attempts, True)
+            entries.append(entry)
+            is_free = True
+            for person in people:
+                if first.setdefault(person, entry) is not entry:
+                    self._chains.join(person, entry)
+                    is_free = False
+            (queue.free.came if is_free else queue.line).append(entry)
+            queue.rows += 1
+            queue.items[place if travel.each else 0] += count
+            self.size += size
+        self._came = number
+        self.rows += len(entries)
+        return entries
+
+    def _open(self, travel: Travel) -> Queue:
+        queue = self._queues[travel] = Queue.of(travel)
+        ranked = sorted(self._queues.items(), key=_queue_rank)
+        self._queues.clear()
+        self._queues.update(ranked)
+        self._has_urgent = self._has_urgent or travel.urgent
+        return queue
 
     def bar(self, person: str) -> Waiting:
         """Let every later row of a person wait until `lift`: something earlier of theirs is elsewhere."""
         stone = Waiting(row=_STONE, travel=Travel(""), people=(person,), since=0.0, in_flight=True)
-        self._chains.setdefault(person, []).append(stone)
+        self._chains.join(person, stone)
         return stone
 
     def lift(self, stone: Waiting) -> None:
@@ -135,15 +146,14 @@ class Batcher:
         seen: set[int] = set()
         again = (entry for batch in self._again for entry in batch.waiting)
         queued = (entry for queue in self._queues.values() for entry in queue.entries())
-        for entry in itertools.chain(*self._chains.values(), queued, again):
+        for entry in chain(self._chains, queued, again):
             if id(entry) not in seen:
                 seen.add(id(entry))
                 yield entry
 
     def blocker(self, entry: Waiting) -> Waiting | None:
         """The earlier row of one of its people that a row waits for; None when it waits for none."""
-        chains = self._chains
-        return next((chains[person][0] for person in entry.people if chains[person][0] is not entry), None)
+        return self._chains.blocker(entry)
 
     def hurry(self) -> None:
         """Make every queue due now: the caller needs room, or is stopping."""
@@ -156,11 +166,13 @@ class Batcher:
         found: list[Batch] = []
         hurried = True
         for is_urgent in (True, False) if self._has_urgent else (False,):
-            self._take_again(now, most, found, opens_at, is_urgent=is_urgent)
+            if self._again:
+                self._take_again(now, most, found, opens_at, is_urgent=is_urgent)
             while hurried and len(found) < most:
                 hurried = False
                 for queue in self._queues.values():
-                    if queue.travel.urgent is is_urgent and queue.rows and opens_at(queue.travel) <= now:
+                    is_wanted = queue.rows and queue.travel.urgent is is_urgent and queue.is_due(now)
+                    if is_wanted and opens_at(queue.travel) <= now:
                         hurried = self._take(queue, now, most, found) or hurried
             hurried = True
         return found
@@ -198,30 +210,37 @@ class Batcher:
         self._unchain(entry)
 
     def settle_all(self, entries: Sequence[Waiting]) -> None:
-        """The same of every row of a request."""
+        """The same of rows that are on their way in one request."""
+        if not entries:
+            return
         self.rows -= len(entries)
-        chains = self._chains
+        self.in_flight -= len(entries)
+        self._queues[entries[0].travel].flying -= len(entries)
+        first, behind, size = self._chains.first, self._chains.behind, 0
         for entry in entries:
-            self._land(entry)
-            self.size -= entry.size
+            entry.in_flight = False
+            size += entry.size
             for person in entry.people:
-                if len(chains[person]) == 1:
-                    del chains[person]
-                else:
+                if person in behind:
                     self._leave(person, entry)
+                else:
+                    del first[person]
+        self.size -= size
 
     def _unchain(self, entry: Waiting) -> None:
         for person in entry.people:
             self._leave(person, entry)
 
     def _leave(self, person: str, entry: Waiting) -> None:
-        chain = self._chains[person]
-        if len(chain) == 1:
-            del self._chains[person]
-        else:
-            was_first = chain[0] is entry
-            chain.remove(entry)
-            self._wake(chain[0], was_first=was_first)
+        """A row of a person is gone: free their earliest row if only that stood before it."""
+        was_first = self._chains.first[person] is entry
+        earliest = self._chains.part(person, entry)
+        queue = self._queues.get(earliest.travel) if earliest is not None else None
+        if earliest is None or queue is None:
+            return
+        queue.blocked = [0] * len(queue.blocked)
+        if was_first and earliest.is_queued and self.blocker(earliest) is None:
+            queue.free.add(earliest)
 
     def put_back(
         self, batch: Batch, groups: Iterable[tuple[Sequence[Waiting], Search | None]], *, last: bool = False
@@ -252,21 +271,9 @@ class Batcher:
             self._queues[entry.travel].flying -= 1
 
     def _lift(self, batch: Batch) -> None:
-        positions: dict[int, int] = {}  # by array
-        for entry in batch.waiting:
-            position = positions.get(entry.place, 0)
-            entry.in_flight, entry.position = True, position
-            positions[entry.place] = position + len(entry.row.items)
+        lift(batch.waiting, batch.travel)
         self.in_flight += len(batch.waiting)
         self._queues[batch.travel].flying += len(batch.waiting)
-
-    def _wake(self, entry: Waiting, *, was_first: bool) -> None:
-        """Something of a person is gone: free their earliest row if only that stood before it."""
-        queue = self._queues.get(entry.travel)
-        if queue is not None:
-            queue.blocked = [0] * len(queue.blocked)
-            if was_first and entry.is_queued and self.blocker(entry) is None:
-                queue.free.add(entry)
 
     def _take_again(
         self, now: float, most: int, found: list[Batch], opens_at: OpensAt, *, is_urgent: bool
@@ -293,9 +300,7 @@ class Batcher:
         """The first earlier row of one of the entry's people that neither left nor leaves along, or might be
         applied after it if both left in one request."""
         for person in entry.people:
-            for earlier in self._chains[person]:
-                if earlier is entry:
-                    break
+            for earlier in self._chains.earlier(person, entry):
                 if id(earlier) not in chosen or earlier.place > entry.place or not entry.travel.ordered:
                     return earlier
         return None
@@ -303,6 +308,26 @@ class Batcher:
     def _form(self, queue: Queue, *, late: bool) -> Batch | None:
         """Take the rows that may leave, in order, up to the caps; None when there is no full batch of
         them and it is not late, or when none may leave at all."""
+        plain = queue.plain()
+        if plain is None:
+            taken = self._choose(queue, late=late)
+        else:
+            taken, is_full = plain
+            if taken and (is_full or late):
+                for _ in taken:
+                    queue.free.came.popleft()
+            else:
+                queue.block(taken)
+                taken = []
+        if not taken:
+            return None
+        queue.take(taken)
+        batch = Batch(self._next_id(), queue.travel, taken)
+        self._lift(batch)
+        return batch
+
+    def _choose(self, queue: Queue, *, late: bool) -> list[Waiting]:
+        """The rows that leave where some follow others or several arrays are filled; empty when none do."""
         travel = queue.travel
         taken: list[Waiting] = []
         items, size = [0] * len(queue.items), 0
@@ -310,7 +335,7 @@ class Batcher:
         followers = Followers(self._chains)
         is_full = False
         while (entry := followers.next(queue.free)) is not None:
-            count, bound = len(entry.row.items), entry.place if travel.each else 0
+            count, bound = entry.count, entry.place if travel.each else 0
             is_over = items[bound] + count > travel.items
             if taken and (is_over or size + entry.size + count > travel.bytes):
                 is_full = True
@@ -330,19 +355,16 @@ class Batcher:
             stay = over if leaves else [*over, *taken]
             queue.free.give_back([entry for entry in stay if entry.number not in followers.numbers])
         if not leaves:
-            queue.blocked = [there - some for there, some in zip(queue.items, items, strict=True)]
-            return None
-        queue.take(taken)
-        batch = Batch(self._next_id(), travel, taken)
-        self._lift(batch)
-        return batch
+            queue.block(taken)
+            return []
+        return taken
 
     def _hurry_blockers(self, queue: Queue, now: float) -> bool:
         """Make the queues of rows that block this late one due; true when that changed anything."""
         changed = False
         if not any(other.rows and other.due_at() > now for other in self._queues.values()):
             return False
-        for entry in queue.entries():
+        for entry in queue.behind():
             if entry.since + queue.travel.wait_seconds > now and not queue.hurried:
                 break
             blocker = self.blocker(entry)

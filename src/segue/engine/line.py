@@ -1,12 +1,13 @@
-"""Rows in line: which of one queue may leave, and what follows them in the same request.
+"""Rows in line: which of one queue may leave.
 
-A row nothing of its people stands before is *free*. Free rows are kept apart from the line, so that a look at
-what may leave costs what leaves, and not what waits.
+A row nothing of its people stands before is *free*. Free rows are kept apart from the line of those that had
+to wait for others, so that a look at what may leave costs what leaves, and not what waits.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
+from itertools import chain, islice
 from operator import attrgetter
 from typing import Final, Self
 
@@ -22,8 +23,11 @@ class Waiting(msgspec.Struct, eq=False, gc=True):
     """A row in the batcher, with what happened to it so far.
 
     travel      the same object for all rows of a queue
-    number      counts up as rows come; is_queued: neither taken for a request nor given back by one
     people      the person keys whose order it keeps
+    number      counts up as rows come; size: bytes of its objects; count: how many they are
+    place       of its array in a request that holds several (`Travel.pack`)
+    is_queued   neither taken for a request nor given back by one
+    is_followed a later row of one of its people came while it was there
     not_before  earliest time it may leave (a retry)
     retries     tries that count: the partner asked for this row to be sent again
     attempts    the history of tries that did not deliver it
@@ -32,7 +36,6 @@ class Waiting(msgspec.Struct, eq=False, gc=True):
     is_alone    it must not share an object with other rows: one that carried several was refused
     position    index of its first object in the request it left in last
     notes       what of it did not travel, for its receipt (`segue.model.delivery.left_out`)
-    place       of its array in a request that holds several (`Travel.pack`)
     """
 
     row: Row
@@ -40,15 +43,17 @@ class Waiting(msgspec.Struct, eq=False, gc=True):
     people: tuple[str, ...]
     since: float
     number: int = 0
+    size: int = 0
+    count: int = 0
+    place: int = 0
+    attempts: tuple[Attempt, ...] = ()
     is_queued: bool = False
+    is_followed: bool = False
+    in_flight: bool = False
     not_before: float = 0.0
     retries: int = 0
-    attempts: tuple[Attempt, ...] = ()
-    in_flight: bool = False
-    size: int = 0
     troubles: int = 0
     suspected: int = 0
-    place: int = 0
     failed_at: int = -1
     is_alone: bool = False
     position: int = 0
@@ -100,8 +105,9 @@ class Queue(msgspec.Struct, eq=False):
 
     items    by what is bounded together, so one number unless the travel bounds each array
     blocked  of those, what could not leave at the last look, 0 again after a settlement
-    line     the rows as they came, and some that were taken since; rows: how many were not
     free     the rows nothing stands before
+    line     the others as they came, and some that were taken since
+    rows     how many of both are not taken
     flying   rows on their way
     filling  since when rows that could leave wait for company; NEVER while they do not
     """
@@ -121,50 +127,91 @@ class Queue(msgspec.Struct, eq=False):
         bounds = 1 + max((place for _, place in travel.pack), default=0) if travel.each else 1
         return cls(travel, [0] * bounds, [0] * bounds)
 
-    def bound(self, entry: Waiting) -> int:
-        """Which of the numbers counts a row."""
-        return entry.place if self.travel.each else 0
-
     def add(self, entry: Waiting, *, is_free: bool = False) -> None:
         """A row came; is_free: nothing of its people stands before it."""
         entry.is_queued = True
-        self.line.append(entry)
         self.rows += 1
-        self.items[entry.place if self.travel.each else 0] += len(entry.row.items)
-        if is_free:
-            self.free.came.append(entry)
+        self.items[entry.place if self.travel.each else 0] += entry.count
+        (self.free.came if is_free else self.line).append(entry)
 
-    def take(self, taken: Iterable[Waiting]) -> None:
+    def block(self, found: Sequence[Waiting]) -> None:
+        """No more than these could leave at a look, and they do not fill a request."""
+        self.blocked = [there - some for there, some in zip(self.items, self._counts(found), strict=True)]
+
+    def take(self, taken: Sequence[Waiting]) -> None:
         """Rows leave: they are no longer in the line, which is tidied when most of it has gone."""
-        each = self.travel.each
+        self.rows -= len(taken)
         for entry in taken:
             entry.is_queued = False
-            self.rows -= 1
-            self.items[entry.place if each else 0] -= len(entry.row.items)
+        for bound, count in enumerate(self._counts(taken)):
+            self.items[bound] -= count
         if len(self.line) > 2 * self.rows + _TIDY_ROWS:
-            self.line = deque(self.entries())
+            self.line = deque(self.behind())
         self.hurried = self.hurried and self.rows > 0
         if not self.free:
             self.filling = NEVER
 
-    def entries(self) -> Iterator[Waiting]:
-        """The rows in the order they came."""
+    def _counts(self, entries: Sequence[Waiting]) -> list[int]:
+        """Objects of these rows, by what is bounded together."""
+        if not self.travel.each:
+            return [sum([entry.count for entry in entries])]
+        counts = [0] * len(self.items)
+        for entry in entries:
+            counts[entry.place] += entry.count
+        return counts
+
+    def behind(self) -> Iterator[Waiting]:
+        """The rows that had to wait for others when they came, in their order."""
         return (entry for entry in self.line if entry.is_queued)
+
+    def entries(self) -> Iterator[Waiting]:
+        """Every row that is not taken, in no order; one that stayed after all may be given twice."""
+        return chain(self.free.came, self.behind())
 
     @property
     def is_full(self) -> bool:
         """Whether there is enough for a full request, as far as is known."""
         most = self.travel.items
+        if len(self.items) == 1:
+            return self.items[0] - self.blocked[0] >= most
         return any(items - blocked >= most for items, blocked in zip(self.items, self.blocked, strict=True))
 
+    def is_due(self, now: float) -> bool:
+        """Whether a look at what may leave is called for."""
+        return self.is_full or self.leaves_at(now) <= now
+
+    def plain(self) -> tuple[list[Waiting], bool] | None:
+        """The rows of the next request and whether they fill it, where a look at each is all it takes: they
+        came free, nobody stands behind one of them, and one array holds them. None where it takes more. They
+        are still to be taken."""
+        free, travel = self.free, self.travel
+        if free.freed or travel.each:
+            return None
+        most, largest = travel.items, travel.bytes
+        items = size = 0
+        for rows, entry in enumerate(free.came, 1):
+            count = entry.count
+            items += count
+            size += entry.size + count
+            if rows > 1 and (items > most or size > largest):
+                return list(islice(free.came, rows - 1)), True
+            if entry.is_followed:
+                return None
+            if items >= most:
+                return list(islice(free.came, rows)), True
+        return list(free.came), False
+
     def due_at(self) -> float:
+        """When the first row has waited for as long as the travel lets it."""
         if not self.rows:
             return NEVER
         if self.hurried:
             return 0.0
-        while not self.line[0].is_queued:
-            self.line.popleft()
-        return self.line[0].since + self.travel.wait_seconds
+        line, came = self.line, self.free.came
+        while line and not line[0].is_queued:
+            line.popleft()
+        first = line[0].since if line else NEVER
+        return (min(came[0].since, first) if came else first) + self.travel.wait_seconds
 
     def leaves_at(self, now: float) -> float:
         """When the rows that may leave do, though they fill no request.
@@ -183,52 +230,19 @@ class Queue(msgspec.Struct, eq=False):
         return self.filling + self.travel.wait_seconds
 
 
-class Followers:
-    """What may leave along with the rows already taken for a request, since only those stand before it.
-
-    Nothing does where the partner may apply what is in a request in any order.
-
-    numbers  every row that was found to be one
-    """
-
-    def __init__(self, chains: dict[str, list[Waiting]]) -> None:
-        self._chains = chains
-        self._taken: dict[str, int] = {}
-        self._heap: list[tuple[int, Waiting]] = []
-        self.numbers: set[int] = set()
-
-    def next(self, free: Free) -> Waiting | None:
-        """Take the earliest row, of these or of the free ones; None when there is none."""
-        if self._heap and self._heap[0][0] < free.first:
-            return heappop(self._heap)[1]
-        return free.take()
-
-    def add(self, entry: Waiting) -> None:
-        """A row was taken: find those of its people that nothing else stands before."""
-        if not entry.travel.ordered:
-            return
-        taken, chains = self._taken, self._chains
-        crowded = [person for person in entry.people if len(chains[person]) > 1]  # mostly none
-        for person in crowded:
-            taken[person] = taken.get(person, 0) + 1
-        for person in crowded:
-            chain, at = chains[person], taken[person]
-            if at == len(chain):
-                continue
-            follower = chain[at]
-            if (
-                follower.travel is entry.travel
-                and follower.is_queued
-                and follower.number not in self.numbers
-                and all(self._follows(follower, each) for each in follower.people)
-            ):
-                self.numbers.add(follower.number)
-                heappush(self._heap, (follower.number, follower))
-
-    def _follows(self, entry: Waiting, person: str) -> bool:
-        """Whether everything of a person before a row was taken and is applied no later than it."""
-        chain, at = self._chains[person], self._taken.get(person, 0)
-        return chain[at] is entry and (at == 0 or chain[at - 1].place <= entry.place)
+def lift(entries: Sequence[Waiting], travel: Travel) -> None:
+    """These rows leave in one request: say where in its arrays the objects of each are."""
+    position = 0
+    if not travel.pack:
+        for entry in entries:
+            entry.in_flight, entry.position = True, position
+            position += entry.count
+        return
+    positions: dict[int, int] = {}  # by array
+    for entry in entries:
+        position = positions.get(entry.place, 0)
+        entry.in_flight, entry.position = True, position
+        positions[entry.place] = position + entry.count
 
 
 _TIDY_ROWS: Final = 64
