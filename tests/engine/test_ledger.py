@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -162,6 +163,30 @@ def test_a_crash_at_any_checkpoint_loses_and_repeats_nothing_that_was_settled() 
         assert kept_places == {0: Place(size)}
         events = sum(n for (result, _), n in kept_totals.items() if not result.startswith("rows_"))
         assert events == size
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    places=st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=30),
+    cuts=st.lists(st.integers(1, 9)),
+)
+def test_events_read_together_are_read_as_one_by_one(places: list[tuple[int, bool]], cuts: list[int]) -> None:
+    """Events of three lanes, some settled before the last stop, in bites of any size."""
+    ends, settled = dict.fromkeys(range(3), 0), {lane: list[tuple[int, int]]() for lane in range(3)}
+    entries: list[tuple[int, int, Any]] = []
+    for lane, is_settled in places:
+        offset, ends[lane] = ends[lane], ends[lane] + 1
+        entries.append((lane, offset, None))
+        settled[lane] += [(offset, offset + 1)] if is_settled else []
+    before = {lane: Place(0, tuple(ranges)) for lane, ranges in settled.items()}
+    together, one_by_one = (Ledger("web", before, dict.fromkeys(before, 0), {}) for _ in range(2))
+    while entries:
+        size = cuts.pop() if cuts else len(entries)
+        bite, entries = entries[:size], entries[size:]
+        done = {(lane, offset) for lane, offset, _ in bite if not one_by_one.take(lane, offset)}
+        assert set(together.take_all(bite)) == done
+        assert all(together.place(lane) == one_by_one.place(lane) for lane in before)
+    assert together.read == one_by_one.read == len(places)
 
 
 @settings(max_examples=60, deadline=None)

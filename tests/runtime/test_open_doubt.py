@@ -12,6 +12,7 @@ from segue.engine.plan import BoundDestination
 from segue.io.storage.journal import Journal
 from segue.io.storage.state import StateReader
 from segue.model.delivery import Request, Response
+from segue.model.errors import StorageUnavailable
 from segue.model.workspace import Budget, Cap, Delivery, Subscription
 
 U1: Any = {"type": "track", "userId": "u1", "event": "Read", "messageId": "m1", "properties": {"id": "c"}}
@@ -160,3 +161,40 @@ async def test_what_is_in_doubt_at_a_kill_leaves_again_though_a_cap_was_reached_
     [receipt] = await reader.receipts("m1")
     await reader.close()
     assert (receipt.request, receipt.attempts) == ("3", 2)
+
+
+async def test_a_decision_that_cannot_be_written_down_is_taken_again_and_nothing_else(desk: Desk) -> None:
+    """The disk is full in the middle of it: what was read with it is taken in once, and doubt told once."""
+    destination = calling("track-event", "hold")
+    await desk.stream.append(records(*({**U1, "userId": f"u{n}", "messageId": f"m{n}"} for n in range(3))))
+    await kill_on_the_way(desk, destination, 1)
+    await desk.stream.append(records({**U1, "userId": "new", "messageId": "new"}))
+    desk.wire.is_silent = False  # type: ignore[attr-defined]
+    async with desk.courier(destination, checkpoint_seconds=0.01) as courier:
+        await courier.start()
+        journal, write, trouble = courier.books.journal, courier.books.journal._append, [1, 0]
+
+        def fail_once(*written: Any) -> None:
+            if trouble[0] and not trouble[1]:
+                trouble[1] = 1  # the first is written
+            elif trouble[0]:
+                trouble[0] = 0
+                raise StorageUnavailable("full")
+            write(*written)
+
+        journal._append = fail_once  # type: ignore[method-assign]
+        running = asyncio.ensure_future(courier.run())
+        await until(lambda: len(desk.wire.sent) == 2 or running.done())
+        courier.stop()
+        await running
+        assert not trouble[0]
+        assert courier.ledger.residual == 0
+        totals = {key: n for key, n in courier.ledger.totals().items() if n and key[0].startswith("rows")}
+        assert totals == {
+            ("rows_dead", "UNCERTAIN"): 3,
+            ("rows_delivered", ""): 1,
+            ("rows_uncertain", "hold"): 3,
+        }
+    reader = await StateReader.open(desk.folder / "braze.db")
+    assert sorted(doubt.message_id for doubt in await reader.uncertain()) == ["m0", "m1", "m2"]
+    await reader.close()

@@ -141,24 +141,28 @@ def _ended_alike(one: Attempt, other: Attempt) -> bool:
     return (one.status, one.code, one.message) == (other.status, other.code, other.message)
 
 
-def arrived(entry: Waiting, request: str, status: int, now_ms: int) -> Receipt:
-    """The receipt of a row the partner took."""
-    row = entry.row
-    return Receipt(
-        lane=row.lane,
-        offset=row.offset,
-        message_id=row.message_id,
-        subscription=row.subscription,
-        action=row.action,
-        result="delivered",
-        request=request,
-        position=entry.position,
-        status=status,
-        attempts=1 + (tries(entry.attempts) if entry.attempts else 0),
-        settled_ms=now_ms,
-        notes=entry.notes,
-        part=row.part,
-    )
+def arrived(entries: Sequence[Waiting], request: str, status: int, now_ms: int) -> list[Receipt]:
+    """The receipts of rows the partner took in one request."""
+    return [
+        Receipt(
+            row.lane,
+            row.offset,
+            row.message_id,
+            row.subscription,
+            row.action,
+            "delivered",
+            "",
+            request,
+            entry.position,
+            status,
+            1 + tries(entry.attempts) if entry.attempts else 1,
+            now_ms,
+            entry.notes,
+            row.part,
+        )
+        for entry in entries
+        for row in (entry.row,)
+    ]
 
 
 def receipt(ended: Ended, request: str, now_ms: int) -> Receipt:

@@ -12,18 +12,19 @@ events, so the two sides can disagree, and `residual` says by how much. It must 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from segue.model.delivery import CountKey, DeadLetter, Receipt, Row, Uncertain
+from segue.model.event import Record
 
 RESULTS: Final = ("delivered", "filtered", "suppressed", "duplicate", "dead", "expired", "skipped")
 """What an event can end as at one destination; the row counts are kept beside them as rows_…."""
 
 
-class OpenEvent(msgspec.Struct, eq=False):
+class OpenEvent(msgspec.Struct, eq=False, gc=False):
     """An event with rows still on the way.
 
     received_ms  when it came in, milliseconds since the epoch; order: its ingest order
@@ -39,11 +40,11 @@ class OpenEvent(msgspec.Struct, eq=False):
     offset: int
     received_ms: int
     outstanding: int
-    died: str = ""
+    order: int = 0
     letters: tuple[DeadLetter, ...] = ()
+    died: str = ""
     arrived: bool = False
     left_out: str = ""
-    order: int = 0
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -118,6 +119,16 @@ class Ledger:
         ahead = self._ahead[lane]
         return not (ahead and offset in ahead)
 
+    def take_all(self, entries: Sequence[tuple[int, int, Record]]) -> Collection[tuple[int, int]]:
+        """Read events, each (lane, offset, record), those of a lane in order; gives the places of those that
+        were settled before the last stop and are not to be done again."""
+        for lane, offset in {lane: offset for lane, offset, _ in entries}.items():  # the last of each lane
+            self._read[lane] = offset + 1
+        self.dirty = True
+        if not any(self._ahead.values()):
+            return ()
+        return {(lane, offset) for lane, offset, _ in entries if offset in self._ahead[lane]}
+
     def close(self, result: str, reason: str, minute: int) -> None:
         """Settle an event that has no rows."""
         self._count(minute, "", result, reason, 1)
@@ -134,9 +145,15 @@ class Ledger:
     ) -> OpenEvent:
         """Keep an event open until its rows are settled."""
         died = letters[0].reason if letters else ""
-        event = OpenEvent(lane, offset, received_ms, rows, died, letters, order=order)
-        self._open[lane][offset] = event
+        event = OpenEvent(lane, offset, received_ms, rows, order, letters, died)
+        self.open_all((event,))
         return event
+
+    def open_all(self, events: Iterable[OpenEvent]) -> None:
+        """Keep events open, those of a lane in order, until their rows are settled."""
+        opened = self._open
+        for event in events:
+            opened[event.lane][event.offset] = event
 
     def settle(
         self,
@@ -188,8 +205,9 @@ class Ledger:
                 unfinished.append(index)
             self.settle(event, row.subscription, "", minute, is_counted=True)
         self._count(minute, "", "delivered", "", done)
-        for subscription, n in Counter([row.subscription for row in rows]).items():
-            self._count(minute, subscription, "rows_delivered", "", n)
+        subscriptions = [row.subscription for row in rows]
+        for subscription in set(subscriptions):
+            self._count(minute, subscription, "rows_delivered", "", subscriptions.count(subscription))
         return unfinished
 
     def opened(self, lane: int, offset: int) -> OpenEvent:

@@ -137,8 +137,9 @@ def tries(attempts: Iterable[Attempt]) -> int:
     return sum(each.times for each in attempts if each.request)
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one event at one destination, written when it is known for good.
+class Receipt(msgspec.Struct, frozen=True, gc=False):
+    """What became of one event at one destination, written when it is known for good. One is made of every
+    row, where it is worth something not to name what is given.
 
     result   "delivered" | "filtered" | "suppressed" | "duplicate" | "dead"
     reason   a code: why it was filtered or died; "" when delivered

@@ -23,7 +23,7 @@ from segue.engine.line import Waiting
 from segue.io.log.stream import Log
 from segue.io.storage.state import Cursor, StateReader
 from segue.model.errors import UnavailableError
-from segue.model.event import lane_of
+from segue.model.event import Record, lane_of
 
 FRONTIER: Final = "frontier"
 """Name of the state's value: lane -> every event of a lower order is settled."""
@@ -106,9 +106,9 @@ class Barriers:
             if lane not in self._lanes:
                 self._bars.append(_Bar(lane, order, self._batcher.bar(person), now))
 
-    def read(self, lane: int, order: int) -> None:
-        """An event was taken from one of our lanes."""
-        self._read[lane] = order
+    def read(self, entries: Iterable[tuple[int, int, Record]]) -> None:
+        """Events were taken from our lanes, each (lane, offset, record)."""
+        self._read.update({lane: record.order for lane, _, record in entries})
 
     def frontier(self, ledger: Ledger) -> dict[str, bytes]:
         """Up to which order our lanes are settled: a value of the state, for the others if there are any."""

@@ -8,7 +8,7 @@ Commands lie in the destination's state. Each is done in the transaction that ho
 crash in between changes nothing: it is found again.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -76,6 +76,10 @@ class Bidding:
         """The rows that leave."""
         ready, self._ready = self._ready, []
         return ready
+
+    def keep(self, departures: Sequence[Departure]) -> None:
+        """These could not leave: `take` gives them again."""
+        self._ready[:0] = departures
 
     def _erase(self, destination: BoundDestination, asked: Collection[Any]) -> None:
         rows = self.eraser.take(destination, asked)

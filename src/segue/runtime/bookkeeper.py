@@ -5,7 +5,6 @@ journal entries, always together.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
 
 import structlog
 from msgspec.structs import replace
@@ -18,7 +17,7 @@ from segue.engine.line import Waiting
 from segue.engine.parcel import LeftOut
 from segue.engine.plan import BoundDestination
 from segue.engine.route import Routed
-from segue.io.storage.journal import Found, Journal, RowKey, Settled, Turn
+from segue.io.storage.journal import Found, Journal, RowKey, Settled, Turn, keys_of, row_key
 from segue.model.delivery import (
     COMMAND_LANE,
     Attempt,
@@ -33,10 +32,8 @@ from segue.model.errors import CorruptBlock
 from segue.model.event import Record
 from segue.runtime.accountant import Accountant
 from segue.runtime.bidding import Bidding
+from segue.runtime.doubt import IN_DOUBT, UNCERTAIN, policy_of
 from segue.runtime.memory import NO_LANE, Memory
-
-UNCERTAIN: Final = "UNCERTAIN"
-IN_DOUBT: Final = "it left in request {request} and no answer is known: it may or may not have arrived"
 
 log = structlog.get_logger("segue.courier")
 
@@ -61,6 +58,7 @@ class Bookkeeper:
         self.journal = journal
         self._settled = dict(found.settled)
         self._doubt = dict(found.uncertain)
+        self._decided: dict[RowKey, Settled] = {}  # were in doubt, and are about to be settled
         self._counted = found.counted
         self._doubted = dict(found.doubted)
         self._bidding = bidding
@@ -106,12 +104,35 @@ class Bookkeeper:
                 self.ledger.close("dead", "CORRUPT_BLOCK", minute)
         return end
 
+    @property
+    def has_history(self) -> bool:
+        """Whether rows are known from before the last stop that were not met again yet."""
+        return bool(self._settled or self._doubt or self._decided)
+
+    def decide(self, rows: Iterable[Row], destination: BoundDestination, now_ms: int) -> None:
+        """Before rows are taken in: those in doubt that are not sent again are settled from here on.
+
+        A decision until a checkpoint has it: killed before, the next start must find it, not a row that never
+        left. Raises StorageUnavailable: ask again.
+        """
+        for row in rows if self._doubt else ():
+            key = row_key(row)
+            request = self._doubt.get(key)
+            if request is None or policy_of(destination, row.action) != "hold":
+                continue
+            self.count_doubt(row, request, "hold", now_ms)
+            verdict = Settled(request, 0, 0, UNCERTAIN, IN_DOUBT.format(request=request))
+            self.journal.decide(key, verdict)
+            self._decided[key] = verdict
+            del self._doubt[key]
+
     def remembers(self, row: Row, destination: BoundDestination, now_ms: int) -> tuple[Attempt, ...] | None:
-        """Settle a row that was answered before the last stop, or is in doubt and not sent again: None.
+        """Settle a row that was answered before the last stop, or is in doubt and not sent again (`decide`):
+        None.
 
         Else what was tried with it: nothing, or that it left and no answer is known.
         """
-        if not (self._settled or self._doubt):
+        if not self.has_history:
             return ()
         key = row_key(row)
         known = self._settled.pop(key, None)
@@ -126,20 +147,15 @@ class Bookkeeper:
                     self._memory.recall(row)
                 self._settle_known(row, known, now_ms)
             return None
+        decided = self._decided.pop(key, None)
+        if decided is not None:
+            self._settle_known(row, decided, now_ms)
+            return None
         request = self._doubt.pop(key, None)
         if request is None:
             return ()
-        policy = policy_of(destination, row.action)
-        self.count_doubt(row, request, policy, now_ms)
-        message = IN_DOUBT.format(request=request)
-        if policy != "hold":
-            return (Attempt(now_ms, str(request), 0, UNCERTAIN, message),)
-        verdict = Settled(request, 0, 0, UNCERTAIN, message)
-        # A decision until a checkpoint has it: killed before, the next start must find it, not a row that
-        # never left.
-        self.journal.decide(key, verdict)
-        self._settle_known(row, verdict, now_ms)
-        return None
+        self.count_doubt(row, request, policy_of(destination, row.action), now_ms)
+        return (Attempt(now_ms, str(request), 0, UNCERTAIN, IN_DOUBT.format(request=request)),)
 
     def turn(self) -> Turn:
         """Begin a checkpoint: what it does not hold of single rows goes on in the journal."""
@@ -159,7 +175,7 @@ class Bookkeeper:
 
     def leave(self, request: int, rows: Iterable[Row], people: Iterable[str] = ()) -> None:
         """A request is about to leave. people: whose attributes it changes at the partner."""
-        self.journal.leave(request, (row_key(row) for row in rows if row.lane != NO_LANE), people)
+        self.journal.leave(request, keys_of([row for row in rows if row.lane != NO_LANE]), people)
 
     def leave_out(self, left_out: LeftOut, now_ms: int) -> None:
         """A row has nothing to send. No journal entry: after a crash it is looked at again."""
@@ -230,7 +246,7 @@ class Bookkeeper:
         self.journal.deliver(request, status, [entry.position for entry in entries])
         self._batcher.settle_all(entries)
         name, minute = str(request), now_ms // 60_000
-        self.ledger.write_all([arrived(entry, name, status, now_ms) for entry in entries])
+        self.ledger.write_all(arrived(entries, name, status, now_ms))
         self._accountant.took(rows)
         if self._revival.is_busy:
             entries = [
@@ -364,23 +380,6 @@ class Bookkeeper:
                 settled_ms=now_ms,
             )
         )
-
-
-def row_key(row: Row) -> RowKey:
-    """Which row this is, for the journal."""
-    return RowKey(row.lane, row.offset, row.subscription, ~row.part if row.revived else row.part)
-
-
-def policy_of(destination: BoundDestination, action: str) -> str:
-    """What becomes of a row that may have arrived: "repeated" when that changes nothing, else the
-    destination's policy."""
-    return "repeated" if is_repeatable(destination, action) else destination.config.delivery.uncertain
-
-
-def is_repeatable(destination: BoundDestination, action: str) -> bool:
-    """True when sending a row of the action twice leaves the partner as if it had been sent once."""
-    found = destination.page.carried(action)
-    return found is not None and found.repeatable
 
 
 def _left_out(left_out: LeftOut) -> Settled:

@@ -18,14 +18,13 @@ from segue.engine.delay import Waits, waits
 from segue.engine.ledger import Ledger
 from segue.engine.plan import BoundDestination
 from segue.engine.retry import Hold
-from segue.engine.route import travel
 from segue.io.log.stream import Log
 from segue.io.storage.journal import Journal
 from segue.io.storage.state import Checkpoint, Cursor, State
 from segue.model.delivery import Halt
 from segue.model.errors import BrokenError, CorruptBlock, UnavailableError
-from segue.model.event import Record
 from segue.runtime.accountant import Accountant
+from segue.runtime.admission import Admission
 from segue.runtime.barriers import Barriers
 from segue.runtime.bidding import Bidding
 from segue.runtime.bookkeeper import Bookkeeper
@@ -94,6 +93,7 @@ class Courier:
             self._batcher, sender, clock, meter, self.memory, self.accountant, account, self._bidding.brake
         )
         self._books: Bookkeeper | None = None
+        self._admission: Admission
         self._stopping = False
         self._is_draining = False
         self.is_paused = False
@@ -172,6 +172,7 @@ class Courier:
         self._books = Bookkeeper(
             ledger, journal, found, self._bidding, self._batcher, self.memory, self.accountant
         )
+        self._admission = Admission(self._books, self._batcher, self.memory, self.barriers, self._bidding)
         self.dispatcher.books = self._books
         self.dispatcher.requests = max(int(await self._state.value("requests") or b"0"), found.requests)
         self._halt = await self._state.halt()
@@ -322,67 +323,33 @@ class Courier:
         if not entries:
             self._bidding.eraser.read_to(now_ms * 1_000_000)
             return False
-        await self._take(entries, fresh, minute)
+        await self._take(entries, fresh)
         self._supply.eaten(entries)
         await asyncio.sleep(0)
         return True
 
-    async def _take(self, entries: Sequence[Entry], fresh: Sequence[bool], minute: int) -> None:
-        """Route what is fresh, and sort out what is not ours or was seen before."""
-        source, ledger = self.destination.config.source, self.ledger
+    async def _take(self, entries: Sequence[Entry], fresh: Sequence[bool]) -> None:
+        """Route what is fresh, and take it in."""
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
-        routed = [
+        routed: Sequence[Outline | None] = [
             route_record(self.destination, *entry, now_ms) if is_fresh else None
             for entry, is_fresh in zip(entries, fresh, strict=True)
         ]
-        routed = list(await self.memory.debouncer.sift(entries, routed))
+        routed = await self.memory.debouncer.sift(entries, routed)
         if self.memory.screens:
             await self.memory.load(row for each in routed if each is not None for row, _ in each.routed.rows)
-        is_parted = self.barriers.is_parted
-        for (lane, offset, record), found in zip(entries, routed, strict=True):
-            if not ledger.take(lane, offset):
-                continue  # settled before the last stop
-            if found is not None:
-                self._take_in(lane, offset, record, found, now, now_ms)
-            elif record.source == source:
-                self.books.repeat(lane, offset, record.message_id, now_ms)
-            else:
-                ledger.close("skipped", "OTHER_SOURCE", minute)
-            if is_parted:
-                self.barriers.read(lane, record.order)
+        self._admission.take(self.destination, entries, routed, now, now_ms)
         self._bidding.eraser.read_to(entries[-1][2].order)
         self._since_checkpoint += len(entries)
-
-    def _take_in(
-        self, lane: int, offset: int, record: Record, outline: Outline, now: float, now_ms: int
-    ) -> None:
-        """Give the rows of an event to the batcher, or settle it."""
-        routed, people = outline.routed, outline.people
-        if not routed.rows:
-            self.books.close(lane, offset, record.message_id, routed, now_ms)
-            return
-        self.books.open(lane, offset, record, routed, now_ms)
-        if self.barriers.is_parted:
-            self.barriers.raise_for(self.memory.joined(routed.rows, people), record.order, now)
-        for row, subscription in routed.rows:
-            tried = self.books.remembers(row, self.destination, now_ms)
-            if tried is None:
-                continue
-            names, left_out = self.memory.people(row, people), self._bidding.eraser.screen(row)
-            if left_out is None and self.memory.screens and not self._batcher.is_waiting(names):
-                left_out = self.memory.screen(row)
-            if left_out is not None:
-                self.books.leave_out(left_out, now_ms)
-            else:
-                self._batcher.add(row, travel(row, subscription), names, now, tried)
 
     def _admit(self, departures: Sequence[Departure]) -> None:
         """Give the batcher rows that somebody asked for."""
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
-        for row, how, people, history in departures:
-            tried = self.books.remembers(row, self.destination, now_ms)
-            if tried is not None:
-                self._batcher.add(row, how, self.memory.people(row, people), now, (*history, *tried))
+        try:
+            self._admission.admit(self.destination, departures, now, now_ms)
+        except UnavailableError:
+            self._bidding.keep(departures)
+            raise
 
     async def _rest(self) -> None:
         """Wait for an answer, a new event, the next batch, the end of a hold or the next checkpoint."""

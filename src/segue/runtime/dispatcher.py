@@ -18,9 +18,10 @@ from segue.engine.suspicion import Judgement, Suspicion
 from segue.model.delivery import Halt, Outcome, Request, Response, Verdict
 from segue.model.errors import BrokenError, UnavailableError
 from segue.runtime.accountant import Accountant
-from segue.runtime.bookkeeper import IN_DOUBT, UNCERTAIN, Bookkeeper, policy_of
+from segue.runtime.bookkeeper import Bookkeeper
 from segue.runtime.brake import Brake
 from segue.runtime.clock import Clock
+from segue.runtime.doubt import IN_DOUBT, UNCERTAIN, policy_of
 from segue.runtime.memory import Memory
 from segue.runtime.pacing import TOO_MANY, Account
 from segue.runtime.witness import Witness

@@ -58,6 +58,7 @@ class Memory:
 
     debouncer  what people said last, for destinations that leave repeats out
     most_people  in memory, beside those that change
+    about     the actions whose rows are about people at the partner
     spending  told of each row what its attributes cost and saved, once that is certain
     """
 
@@ -76,7 +77,7 @@ class Memory:
             action.slug: action.disturbs for action in (*actions, *deletion) if action.disturbs is not None
         }
         self._creating = _creating(destination)
-        self._about = self._describing | self._disturbing.keys() | self._creating
+        self.about = self._describing | self._disturbing.keys() | self._creating
         self._shape = shape_of(destination)
         self.debouncer = Debouncer(destination, state)
         self._profiles: Profiles | None = None
@@ -111,7 +112,7 @@ class Memory:
         """Go on with a new revision of the destination."""
         self._destination = destination
         self._creating = _creating(destination)
-        self._about = self._describing | self._disturbing.keys() | self._creating
+        self.about = self._describing | self._disturbing.keys() | self._creating
         self.debouncer.replace(destination)
         if self._profiles is not None:
             self._profiles.changed_only = destination.config.delivery.attributes == "changed"
@@ -123,7 +124,7 @@ class Memory:
 
     def people(self, row: Row, people: tuple[str, ...]) -> tuple[str, ...]:
         """Whose order a row keeps: `people`, and everybody it is about at the partner."""
-        for key in self._keys(row) if row.action in self._about else ():
+        for key in self._keys(row) if row.action in self.about else ():
             name = f"u:{key[len(self._first) :]}" if key.startswith(self._first) else key
             if name not in people:
                 people = (*people, name)
@@ -141,7 +142,7 @@ class Memory:
 
     async def load(self, rows: Iterable[Row]) -> None:
         """Make everybody these rows are about known."""
-        about = self._about
+        about = self.about
         await self._load([key for row in rows if row.action in about for key in self._keys(row)])
 
     def screen(self, row: Row) -> LeftOut | None:

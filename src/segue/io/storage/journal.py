@@ -17,11 +17,12 @@ import struct
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self, cast
 
 import msgspec
 
 from segue.io import sqlite
+from segue.model.delivery import Row
 from segue.model.errors import StorageUnavailable
 
 _FRAME: Final = struct.Struct("<II")
@@ -35,6 +36,20 @@ class RowKey(NamedTuple):
     offset: int
     subscription: str
     part: int
+
+
+Key = tuple[int, int, str, int]
+"""A `RowKey` as the plain tuple it equals, for keys that are only written: making the real one costs more."""
+
+
+def row_key(row: Row) -> RowKey:
+    """Which row this is."""
+    return RowKey(*keys_of([row])[0])
+
+
+def keys_of(rows: Iterable[Row]) -> list[Key]:
+    """The same of many, to be written."""
+    return [(row.lane, row.offset, row.subscription, ~row.part if row.revived else row.part) for row in rows]
 
 
 class Settled(msgspec.Struct, frozen=True, array_like=True):
@@ -191,9 +206,9 @@ class Journal:
         """Rows that may or may not have arrived, as of now, apart from those on the way."""
         return self._doubt
 
-    def leave(self, request: int, keys: Iterable[RowKey], people: Iterable[str] = ()) -> None:
+    def leave(self, request: int, keys: Iterable[Key], people: Iterable[str] = ()) -> None:
         """These rows leave in a request; call before it does. people: whose attributes it changes."""
-        left = self._flying[request] = _Left(request, list(keys), list(people))
+        left = self._flying[request] = _Left(request, cast(list[RowKey], list(keys)), list(people))
         self._write(left)
 
     def settle(
@@ -203,11 +218,11 @@ class Journal:
         any other of its rows did not arrive and will leave again (if it was in doubt before, it still is)."""
         answered = _Answered(request, list(rows), list(doubt))
         self._flying.pop(request, None)
+        self._write(answered)
         for key, _ in answered.rows:
             self._doubt.pop(key, None)
             self._counted.discard(key)
         self._doubt.update(dict.fromkeys(answered.doubt, request))
-        self._write(answered)
 
     def deliver(self, request: int, status: int, positions: Iterable[int]) -> None:
         """The partner took every row that left in the request, in the order they left in."""
