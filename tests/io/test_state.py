@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,6 +13,7 @@ import apsw
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from tests.io.appender import start
 from tests.io.state_writer import STEP, checkpoint_of, deliver_for_ever, ids_of
 
@@ -365,6 +366,21 @@ class TestReceipts:
             found = await state.receipts("m1")
             assert sorted(found, key=repr) == sorted(several, key=repr)
             assert found[-1].settled_ms == NOW_MS + 60_000
+
+    async def test_neighbours_in_a_lane_are_told_apart(self, path: Path) -> None:
+        """Their receipts share rows; of another lane, another checkpoint or another day they do not. What is
+        written again in other company is still one."""
+        found = [
+            receipt(number, lane=lane, offset=offset, settled_ms=NOW_MS + after_ms, position=offset)
+            for number, (lane, offset, after_ms) in enumerate(product((0, 1), (30, 31, 32, 33), (0, 10**8)))
+        ]
+        async with opened(path) as state:
+            await state.fresh([(each.message_id, each.lane, each.offset, NOW_MS) for each in found[::2]])
+            await state.commit(Checkpoint(now_ms=NOW_MS, receipts=found[:9]))
+            await state.commit(Checkpoint(now_ms=NOW_MS, receipts=found[3:]))
+            for day, next_day in zip(found[::2], found[1::2], strict=True):
+                same = structs.replace(next_day, message_id=day.message_id)
+                assert await state.receipts(day.message_id) == [day, same]
 
     @pytest.mark.parametrize(
         "request_id", ["", "1", "4611686018427387903", "99999999999999999999", "01HXYZ", "0", "007"]

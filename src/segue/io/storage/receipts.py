@@ -1,152 +1,148 @@
-"""Receipts: what became of every event at one destination, in about thirty bytes each.
+"""Receipts: what became of every event at one destination, in some twenty bytes each.
 
 Receipts of a day share a table. What many have in common (subscription, action, result, reason, status) is
-told once in ``label``; a receipt is its place in the log and a few numbers. The way from a messageId to a
-place is kept by `segue.io.storage.seen`, what few receipts have to say beside by `segue.io.storage.notes`.
+told once in ``label``, the words of a day's notes once in ``wording_<day>``. Those of neighbours in a lane,
+a *cell* of 32 offsets, that were settled between two checkpoints are one row: few rows are written, all of
+them near the end of the tree, and the receipts of an event are in the few rows of its cell. The way from a
+messageId to a place is kept by `segue.io.storage.seen`, what earlier versions wrote is read by
+`segue.io.storage.former`.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
+import msgspec
+
+from segue.io.storage import former
 from segue.io.storage.buckets import HOUR_MS, Buckets
-from segue.io.storage.database import Cell, Session
-from segue.io.storage.notes import Key, Notes
-from segue.io.storage.seen import place, position
+from segue.io.storage.database import Session
+from segue.io.storage.label import Labels, request_name, request_number
+from segue.io.storage.notes import Notes
+from segue.io.storage.seen import LANES_MOST, position
 from segue.model.delivery import Receipt
 
 DAY_MS: Final = 24 * HOUR_MS
 
-COLUMNS: Final = """(
-    place BIGINT NOT NULL, settled_ms BIGINT NOT NULL, label INTEGER NOT NULL, request BIGINT NOT NULL,
-    position INTEGER NOT NULL, attempts INTEGER NOT NULL,
-    PRIMARY KEY (place, settled_ms, label, request, position)) WITHOUT ROWID"""
+COLUMNS: Final = "(cell BIGINT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (cell, body)) WITHOUT ROWID"
+"""The body is part of the key: the same receipts written twice are one row, in whatever order rows come."""
 
-LARGEST: Final = 1 << 62
+CELL: Final = 32
+"""Offsets of a lane to a cell; so a row of a full one stays on its page of the file."""
 
-_PART_BITS: Final = 16
-_POSITION: Final = (1 << _PART_BITS) - 1
-"""The column "position" holds the index in a request, below, and which part of the event it was, above."""
+Shared = tuple[int, int, int, int]
+"""label, milliseconds after the oldest of the row, request, wording: made once for all of a request."""
 
-Label = tuple[str, str, str, str, int]
-"""subscription, action, result, reason, status."""
+Entry = tuple[int, int, int, int, Shared]
+"""offset in the cell, position in the request, part, attempts, and the rest."""
+
+Alike = tuple[Any, ...]
+"""subscription, action, result, reason, status, request, settled_ms, notes."""
 
 
 class Receipts:
     """All calls come from the database's thread."""
 
     def __init__(self) -> None:
-        self.days = Buckets("receipt", COLUMNS, DAY_MS)
-        self.notes = Notes(DAY_MS)
-        self._labels: dict[Label, int] | None = None
+        self.days = Buckets("settled", COLUMNS, DAY_MS)
+        self.former = former.Former(DAY_MS)
+        self._notes = Notes(DAY_MS)
+        self._labels = Labels()
 
     def write(self, session: Session, receipts: Sequence[Receipt]) -> None:
         """Add receipts; the same receipt twice is one."""
-        labels = self._known_labels(session)
-        shares: dict[int, list[tuple[Cell, ...]]] = {}
-        noted: dict[int, list[tuple[Key, tuple[str, ...]]]] = {}
-        for receipt in receipts:
-            label = (
-                receipt.subscription,
-                receipt.action,
-                receipt.result,
-                receipt.reason,
-                receipt.status,
-            )
-            row = (
-                place(receipt.lane, receipt.offset),
-                receipt.settled_ms,
-                labels.get(label) or self._add_label(session, label),
-                _request_number(session, receipt.request),
-                receipt.part << _PART_BITS | receipt.position,
-                receipt.attempts,
-            )
-            day = self.days.number(receipt.settled_ms)
-            shares.setdefault(day, []).append(row)
-            if receipt.notes:
-                noted.setdefault(day, []).append((row[:5], receipt.notes))
-        for day, rows in shares.items():
-            rows.sort()  # neighbours in the tree are written together
-            session.insert(
-                f"INSERT INTO {self.days.make(session, day)}"
-                "(place, settled_ms, label, request, position, attempts) VALUES",
-                rows,
-                then="ON CONFLICT DO NOTHING",
-            )
-        for day, notes in noted.items():
-            self.notes.write(session, day, notes)
+        times = {receipt.settled_ms for receipt in receipts}
+        days = sorted(set(map(self.days.number, times)))
+        for day in days:
+            share = receipts
+            if len(days) > 1:
+                share = [each for each in receipts if self.days.number(each.settled_ms) == day]
+            self._write(session, day, share, min(each.settled_ms for each in share))
 
     def at(self, session: Session, places: Sequence[int], message_id: str) -> list[Receipt]:
         """The receipts of an event, given where it was met, in the order they were settled."""
-        found = []
-        for number in self.days.numbers(session):
-            query = f"""
-                SELECT label, subscription, action, result, reason, status, request, position, attempts,
-                settled_ms FROM {self.days.table(number)} JOIN label ON label.id = label WHERE place = ?
-            """  # noqa: S608 - a name we made
-            for here in places:
-                lane, offset = position(here)
-                for row in session.execute(query, (here,)):
-                    label, subscription, action, result, reason, status, request, index, *when = row
-                    attempts, settled_ms = when
-                    found.append(
-                        Receipt(
-                            lane=lane,
-                            offset=offset,
-                            message_id=message_id,
-                            subscription=subscription,
-                            action=action,
-                            result=result,
-                            reason=reason,
-                            status=status,
-                            request=_request_name(session, request),
-                            position=index & _POSITION,
-                            part=index >> _PART_BITS,
-                            attempts=attempts,
-                            settled_ms=settled_ms,
-                            notes=self.notes.at(session, number, (here, settled_ms, label, request, index)),
-                        )
-                    )
-        return sorted(found, key=lambda receipt: receipt.settled_ms)
+        found = self.former.at(session, places, message_id)
+        for day in self.days.numbers(session):
+            query = f"SELECT body FROM {self.days.table(day)} WHERE cell = ?"  # noqa: S608 - a name we made
+            for lane, offset in map(position, places):
+                for (body,) in session.execute(query, (_cell(lane, offset),)):
+                    oldest_ms, entries = _decode(body)
+                    found += [
+                        self._receipt(session, day, (lane, offset, message_id), oldest_ms, entry)
+                        for entry in entries
+                        if entry[0] == offset % CELL
+                    ]
+        return sorted(dict.fromkeys(found), key=lambda receipt: receipt.settled_ms)
 
     def prune(self, session: Session, oldest_ms: int) -> None:
         """Drop the days that ended before this time."""
-        self.days.drop_before(session, self.days.number(oldest_ms))
-        self.notes.prune(session, self.days.number(oldest_ms))
+        oldest = self.days.number(oldest_ms)
+        self.days.drop_before(session, oldest)
+        self.former.prune(session, oldest)
+        self._notes.prune(session, oldest)
 
     def recall(self) -> None:
         """A transaction was undone: trust only what is in the database."""
-        self._labels = None
+        self._labels.recall()
         self.days.recall()
-        self.notes.recall()
+        self.former.recall()
+        self._notes.recall()
 
-    def _known_labels(self, session: Session) -> dict[Label, int]:
-        if self._labels is None:
-            rows = session.execute("SELECT id, subscription, action, result, reason, status FROM label")
-            self._labels = {(*texts, status): number for number, *texts, status in rows}
-        return self._labels
-
-    def _add_label(self, session: Session, label: Label) -> int:
-        labels = self._known_labels(session)
-        number = max(labels.values(), default=0) + 1
-        session.execute(
-            "INSERT INTO label(id, subscription, action, result, reason, status) VALUES (?, ?, ?, ?, ?, ?)",
-            (number, *label),
+    def _write(self, session: Session, day: int, receipts: Sequence[Receipt], oldest_ms: int) -> None:
+        alike = list(map(_alike, receipts))
+        shared = {each: self._shared(session, day, each, oldest_ms) for each in set(alike)}
+        cells: defaultdict[int, list[Entry]] = defaultdict(list)
+        for receipt, what in zip(receipts, alike, strict=True):
+            offset = receipt.offset
+            cells[offset // CELL * LANES_MOST + receipt.lane].append(
+                (offset % CELL, receipt.position, receipt.part, receipt.attempts, shared[what])
+            )
+        session.insert(
+            f"INSERT INTO {self.days.make(session, day)}(cell, body) VALUES",
+            # Neighbours in the tree are written together.
+            [(cell, _encode((oldest_ms, entries))) for cell, entries in sorted(cells.items())],
+            then="ON CONFLICT DO NOTHING",
         )
-        labels[label] = number
-        return number
+
+    def _shared(self, session: Session, day: int, alike: Alike, oldest_ms: int) -> Shared:
+        *label, request, settled_ms, notes = alike
+        subscription, action, result, reason, status = label
+        return (
+            self._labels.number(session, (subscription, action, result, reason, status)),
+            settled_ms - oldest_ms,
+            request_number(session, request),
+            self._notes.number(session, day, notes) if notes else 0,
+        )
+
+    def _receipt(
+        self, session: Session, day: int, event: tuple[int, int, str], oldest_ms: int, entry: Entry
+    ) -> Receipt:
+        lane, offset, message_id = event
+        _, index, part, attempts, (label, after_ms, request, wording) = entry
+        subscription, action, result, reason, status = self._labels.told(session, label)
+        return Receipt(
+            lane=lane,
+            offset=offset,
+            message_id=message_id,
+            subscription=subscription,
+            action=action,
+            result=result,
+            reason=reason,
+            status=status,
+            request=request_name(session, request),
+            position=index,
+            part=part,
+            attempts=attempts,
+            settled_ms=oldest_ms + after_ms,
+            notes=self._notes.told(session, day, wording),
+        )
 
 
-def _request_number(session: Session, request: str) -> int:
-    """A request id as a number: itself when it is one, 0 for none, else a name's number, negative."""
-    if not request:
-        return 0
-    if request.isdecimal() and request[0] != "0" and (number := int(request)) < LARGEST:
-        return number
-    session.execute("INSERT INTO request(name) VALUES (?) ON CONFLICT DO NOTHING", (request,))
-    return -int(session.execute("SELECT id FROM request WHERE name = ?", (request,))[0][0])
+def _cell(lane: int, offset: int) -> int:
+    return offset // CELL * LANES_MOST + lane
 
 
-def _request_name(session: Session, number: int) -> str:
-    if number >= 0:
-        return str(number or "")
-    return str(session.execute("SELECT name FROM request WHERE id = ?", (-number,))[0][0])
+_alike = attrgetter("subscription", "action", "result", "reason", "status", "request", "settled_ms", "notes")
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(tuple[int, list[Entry]]).decode
