@@ -214,18 +214,16 @@ class Batcher:
         if not entries:
             return
         self.rows -= len(entries)
+        self.size -= sum([entry.size for entry in entries])
         self.in_flight -= len(entries)
         self._queues[entries[0].travel].flying -= len(entries)
-        first, behind, size = self._chains.first, self._chains.behind, 0
+        first, behind = self._chains.first, self._chains.behind
         for entry in entries:
-            entry.in_flight = False
-            size += entry.size
             for person in entry.people:
                 if person in behind:
                     self._leave(person, entry)
                 else:
                     del first[person]
-        self.size -= size
 
     def _unchain(self, entry: Waiting) -> None:
         for person in entry.people:
@@ -308,17 +306,7 @@ class Batcher:
     def _form(self, queue: Queue, *, late: bool) -> Batch | None:
         """Take the rows that may leave, in order, up to the caps; None when there is no full batch of
         them and it is not late, or when none may leave at all."""
-        plain = queue.plain()
-        if plain is None:
-            taken = self._choose(queue, late=late)
-        else:
-            taken, is_full = plain
-            if taken and (is_full or late):
-                for _ in taken:
-                    queue.free.came.popleft()
-            else:
-                queue.block(taken)
-                taken = []
+        taken = self._choose(queue, late=late)
         if not taken:
             return None
         queue.take(taken)
@@ -327,14 +315,16 @@ class Batcher:
         return batch
 
     def _choose(self, queue: Queue, *, late: bool) -> list[Waiting]:
-        """The rows that leave where some follow others or several arrays are filled; empty when none do."""
-        travel = queue.travel
+        """The rows that leave; empty when none do."""
+        travel, free, followers = queue.travel, queue.free, Followers(self._chains)
+        came, freed, following = free.came, free.freed, followers.heap
         taken: list[Waiting] = []
         items, size = [0] * len(queue.items), 0
         over: list[Waiting] = []  # rows that did not fit, while others may
-        followers = Followers(self._chains)
         is_full = False
-        while (entry := followers.next(queue.free)) is not None:
+        while came or freed or following:
+            # Nearly always there are only those that came free.
+            entry = followers.next(free) if freed or following else came.popleft()
             count, bound = entry.count, entry.place if travel.each else 0
             is_over = items[bound] + count > travel.items
             if taken and (is_over or size + entry.size + count > travel.bytes):
@@ -344,7 +334,8 @@ class Batcher:
                     continue
                 break
             taken.append(entry)
-            followers.add(entry)
+            if entry.is_followed:
+                followers.add(entry)
             items[bound] += count
             size += entry.size + count
             if items[bound] >= travel.items and min(items) >= travel.items:
@@ -353,7 +344,7 @@ class Batcher:
         leaves = bool(taken) and (is_full or late or max(items) >= travel.items)
         if over or not leaves:
             stay = over if leaves else [*over, *taken]
-            queue.free.give_back([entry for entry in stay if entry.number not in followers.numbers])
+            free.give_back([entry for entry in stay if entry.number not in followers.numbers])
         if not leaves:
             queue.block(taken)
             return []

@@ -51,6 +51,8 @@ def read_hints(headers: Mapping[str, str], now: float) -> Hints:
 
     headers  names in lower case
     """
+    if _NAMES.isdisjoint(headers):
+        return NO_HINTS
     asked = _number(headers, "x-ratelimit-retry-after")
     reset = _number(headers, "x-ratelimit-reset")
     if asked is None and reset is None:
@@ -64,6 +66,18 @@ def read_hints(headers: Mapping[str, str], now: float) -> Hints:
         remaining=None if remaining is None else int(remaining),
         reset_at=_reset_at(asked, reset, headers, now),
     )
+
+
+_NAMES: Final = frozenset(
+    {
+        "x-ratelimit-retry-after",
+        "x-ratelimit-reset",
+        "retry-after",
+        "x-ratelimit-limit",
+        "x-ratelimit-remaining",
+    }
+)
+"""The headers that say something."""
 
 
 def _reset_at(
@@ -80,9 +94,10 @@ def _reset_at(
 
 
 def _number(headers: Mapping[str, str], name: str) -> float | None:
+    text = headers.get(name)
     try:
-        value = float(headers[name])
-    except (KeyError, ValueError):
+        value = float(text) if text is not None else -1.0
+    except ValueError:
         return None
     return value if 0 <= value < 1e12 else None
 

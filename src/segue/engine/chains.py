@@ -89,19 +89,19 @@ class Followers:
 
     Nothing does where the partner may apply what is in a request in any order.
 
-    numbers  every row that was found to be one
+    numbers  every row that was found to be one; heap: those not taken yet, by number
     """
 
     def __init__(self, chains: Chains) -> None:
         self._chains = chains
         self._taken: dict[str, int] = {}
-        self._heap: list[tuple[int, Waiting]] = []
+        self.heap: list[tuple[int, Waiting]] = []
         self.numbers: set[int] = set()
 
-    def next(self, free: Free) -> Waiting | None:
-        """Take the earliest row, of these or of the free ones; None when there is none."""
-        if self._heap and self._heap[0][0] < free.first:
-            return heappop(self._heap)[1]
+    def next(self, free: Free) -> Waiting:
+        """Take the earliest row, of these or of the free ones; there must be one."""
+        if self.heap and self.heap[0][0] < free.first:
+            return heappop(self.heap)[1]
         return free.take()
 
     def add(self, entry: Waiting) -> None:
@@ -122,7 +122,7 @@ class Followers:
                 and all(self._follows(follower, each) for each in follower.people)
             ):
                 self.numbers.add(follower.number)
-                heappush(self._heap, (follower.number, follower))
+                heappush(self.heap, (follower.number, follower))
 
     def _follows(self, entry: Waiting, person: str) -> bool:
         """Whether everything of a person before a row was taken and is applied no later than it."""

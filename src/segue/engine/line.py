@@ -7,7 +7,7 @@ to wait for others, so that a look at what may leave costs what leaves, and not 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
-from itertools import chain, islice
+from itertools import chain
 from operator import attrgetter
 from typing import Final, Self
 
@@ -19,7 +19,7 @@ from segue.model.delivery import Attempt, Row
 NEVER: Final = float("inf")
 
 
-class Waiting(msgspec.Struct, eq=False, gc=True):
+class Waiting(msgspec.Struct, eq=False, gc=False):
     """A row in the batcher, with what happened to it so far.
 
     travel      the same object for all rows of a queue
@@ -86,11 +86,11 @@ class Free(msgspec.Struct, eq=False):
         """A row is freed that came before others here."""
         heappush(self.freed, (entry.number, entry))
 
-    def take(self) -> Waiting | None:
-        """The earliest, which leaves; None when there is none."""
+    def take(self) -> Waiting:
+        """The earliest, which leaves; there must be one."""
         if self.freed and not (self.came and self.came[0].number < self.freed[0][0]):
             return heappop(self.freed)[1]
-        return self.came.popleft() if self.came else None
+        return self.came.popleft()
 
     def give_back(self, entries: Iterable[Waiting]) -> None:
         """Rows taken since the last of them left stay after all: all that is left here came later."""
@@ -179,27 +179,6 @@ class Queue(msgspec.Struct, eq=False):
     def is_due(self, now: float) -> bool:
         """Whether a look at what may leave is called for."""
         return self.is_full or self.leaves_at(now) <= now
-
-    def plain(self) -> tuple[list[Waiting], bool] | None:
-        """The rows of the next request and whether they fill it, where a look at each is all it takes: they
-        came free, nobody stands behind one of them, and one array holds them. None where it takes more. They
-        are still to be taken."""
-        free, travel = self.free, self.travel
-        if free.freed or travel.each:
-            return None
-        most, largest = travel.items, travel.bytes
-        items = size = 0
-        for rows, entry in enumerate(free.came, 1):
-            count = entry.count
-            items += count
-            size += entry.size + count
-            if rows > 1 and (items > most or size > largest):
-                return list(islice(free.came, rows - 1)), True
-            if entry.is_followed:
-                return None
-            if items >= most:
-                return list(islice(free.came, rows)), True
-        return list(free.came), False
 
     def due_at(self) -> float:
         """When the first row has waited for as long as the travel lets it."""

@@ -59,8 +59,9 @@ class Governor:
 
     def force(self, pool: str, priority: Priority, now: float) -> Permit:
         """Take a permit whether or not the pool is open: the caller has asked, or cannot wait."""
-        self._pool(pool).opens_at(priority, now)
-        return self._pool(pool).take(pool, priority, now, self._who)
+        found = self._pool(pool)
+        found.roll(now)
+        return found.take(pool, priority, now, self._who)
 
     def learned(self, permit: Permit, status: int, headers: Mapping[str, str], now: float) -> None:
         """A request was answered. status 0: it was not; then it may have counted.

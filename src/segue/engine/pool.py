@@ -40,7 +40,7 @@ SHARES: Final = {Priority.DELETION: 0.0, Priority.LIVE: 0.02, Priority.REPLAY: 0
 
 class Permit(msgspec.Struct, eq=False):
     """One request may leave. number: counts the pool's permits; is_probe: it tries more than is known; who:
-    which process it is of."""
+    which process it is of; is_back: it was answered, or given back."""
 
     pool: str
     priority: Priority
@@ -48,6 +48,7 @@ class Permit(msgspec.Struct, eq=False):
     number: int
     is_probe: bool = False
     who: int = 0
+    is_back: bool = False
 
     @property
     def id(self) -> int:
@@ -130,7 +131,7 @@ class Pool(msgspec.Struct, array_like=True, eq=False):
 
     def opens_at(self, priority: Priority, now: float, who: int = 0) -> float:
         """When a request of one of the processes may leave; at most `now` when it may right away."""
-        now = self._roll(now)
+        now = self.roll(now)
         theirs, last_at = now - self._late, self._last_at - self._late
         guard, share = 2 * self._latency, SHARES[priority]
         kept = self._sharers.kept(who, now, self._finder.window)
@@ -166,7 +167,7 @@ class Pool(msgspec.Struct, array_like=True, eq=False):
 
     def learned(self, permit: Permit, status: int, hints: Hints, now: float) -> None:
         """It was answered; status 0: it was not."""
-        self._roll(now)
+        self.roll(now)
         if self._flying.pop(permit.id, None) is None:
             return
         finder, is_probe = self._finder, permit.is_probe
@@ -250,7 +251,7 @@ class Pool(msgspec.Struct, array_like=True, eq=False):
 
     # -- time
 
-    def _roll(self, now: float) -> float:
+    def roll(self, now: float) -> float:
         """Go on to the windows of `now`; gives the time to go by, as processes read their clocks in turns."""
         if now < self._now - 1.0:  # somebody set the clock back: what was known belongs to another time
             self._finder = Finder(self._finder.window)
@@ -277,7 +278,7 @@ class Pool(msgspec.Struct, array_like=True, eq=False):
 
     def standing(self, now: float, *, is_paused: bool) -> Standing:
         """How the pool stands."""
-        self._roll(now)
+        self.roll(now)
         told, found = self._told, self._finder.window
         return Standing(
             limit=told.ceiling if told is not None else 0,

@@ -82,8 +82,10 @@ class Suspicion:
 
         Then something harmless should be asked of the partner before they are tried again.
         """
-        is_stuck = bool(entries) and min(entry.troubles for entry in entries) >= LONELY
-        is_quiet = bool(entries) and self._passed == max(entry.failed_at for entry in entries)
+        if not entries or entries[0].troubles < LONELY:  # nearly always
+            return False
+        is_stuck = min(entry.troubles for entry in entries) >= LONELY
+        is_quiet = self._passed == max(entry.failed_at for entry in entries)
         return is_stuck and is_quiet and not self._is_crowd
 
     def unheard(self) -> None:

@@ -242,7 +242,7 @@ class Dispatcher:
         started = self._clock.monotonic()
         response, outcomes, is_stuck = await self._exchange(destination, batch, parcel, number, permit)
         seconds = self._clock.monotonic() - started
-        items = sum(len(row.items) for row in parcel.rows)
+        items = sum([len(row.items) for row in parcel.rows])
         pack = destination.page.pack
         action = pack.name if pack is not None and batch.travel.pack else batch.travel.action
         self._meter.request(destination.id, action, response.status, items, seconds)

@@ -147,7 +147,10 @@ class Account:
         return asked if isinstance(asked, Permit) else None
 
     def give_back(self, permit: Permit) -> None:
-        """Nothing left after all."""
+        """Nothing left after all; of no effect on a permit that came back already."""
+        if permit.is_back:
+            return
+        permit.is_back = True
         self._in_turn(permit.pool, lambda: self.governor.give_back(permit))
         self._wake()
 
@@ -156,7 +159,7 @@ class Account:
         row that waiting for the next window is no remedy."""
         now = self._now()
         if request.pool and request.pool != permit.pool:  # it counts against another than was thought
-            self._in_turn(permit.pool, lambda: self.governor.give_back(permit))
+            self.give_back(permit)
             pool, priority = request.pool, permit.priority
             permit = self._in_turn(pool, lambda: self.governor.force(pool, priority, now))
         if not response.sent:
@@ -168,6 +171,7 @@ class Account:
         elif permit.at >= heard:
             count += 1
             self._refusals[permit.pool] = count, now
+        permit.is_back = True
         self._in_turn(
             permit.pool, lambda: self.governor.learned(permit, response.status, response.headers, now)
         )

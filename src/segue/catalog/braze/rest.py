@@ -113,10 +113,7 @@ def build_track(rows: Sequence[Row], settings: Settings) -> Request:
 
 def read_track(response: Response, rows: Sequence[Row]) -> list[Outcome]:
     """One outcome per row of a /users/track request; a row's outcome is that of its worst object."""
-    spans = {name: _Span(members) for name, members in _by_array(rows)}
-    return read_named(
-        response, rows, spans.get, alone=next(iter(spans.values())) if len(spans) == 1 else None
-    )
+    return read_named(response, rows, lambda: {name: _Span(members) for name, members in _by_array(rows)})
 
 
 def list_body(name: str, items: Sequence[bytes]) -> bytes:
@@ -136,7 +133,7 @@ def build_list(path: str, name: str, pool: str) -> Build:
 
 def read_list(response: Response, rows: Sequence[Row]) -> list[Outcome]:
     """One outcome per row of a request that holds one array."""
-    return read_named(response, rows, lambda name: None, alone=_Span(rows))
+    return read_named(response, rows, lambda: {"": _Span(rows)})
 
 
 def read_lists(lists: Sequence[tuple[str, str]]) -> Read:
@@ -146,14 +143,14 @@ def read_lists(lists: Sequence[tuple[str, str]]) -> Read:
     """
 
     def read(response: Response, rows: Sequence[Row]) -> list[Outcome]:
-        spans = {}
-        for name, member in lists:
-            members = [row for row in rows if any(member in orjson.loads(item) for item in row.items)]
-            if members:
-                spans[name] = _Span(members)
-        return read_named(
-            response, rows, spans.get, alone=next(iter(spans.values())) if len(spans) == 1 else None
-        )
+        def arrays() -> dict[str, _Span]:
+            found = {
+                name: [row for row in rows if any(member in orjson.loads(item) for item in row.items)]
+                for name, member in lists
+            }
+            return {name: _Span(members) for name, members in found.items() if members}
+
+        return read_named(response, rows, arrays)
 
     return read
 
@@ -163,7 +160,7 @@ class _Span:
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
-        self.ends = list(accumulate(len(row.items) for row in rows))
+        self.ends = list(accumulate([len(row.items) for row in rows]))
 
     def owner(self, index: int) -> tuple[Row, int] | None:
         """The row an index of the array belongs to, and which of its objects that is."""
@@ -176,21 +173,19 @@ class _Span:
 def read_named(
     response: Response,
     rows: Sequence[Row],
-    array: Callable[[str], _Span | None],
-    *,
-    alone: _Span | None,
+    arrays: Callable[[], Mapping[str, _Span]],
 ) -> list[Outcome]:
     """Read an answer that may name the objects it refuses.
 
-    array   finds the objects of an input array by its name
-    alone   the only array of the request: an index belongs to it whatever name it comes with
+    arrays  gives the objects of each input array; asked for only when there are errors. Where there is one
+            array, an index belongs to it whatever name it comes with
 
     A named object is refused with its own words, in a 2xx as in a 400. A 400 that names some rows refuses
     those, and leaves the culprit among the others, if there is one, to be found. An error that names
     nobody, or somebody who is not there, is kept as the message of the rows that were delivered.
     """
     answer = body_of(response)
-    named, unnamed = _blame(answer, rows, array, alone)
+    named, unnamed = _blame(answer, rows, arrays) if answer.get("errors") else ({}, "")
     message = message_of(answer)
     status = response.status
     if 200 <= status < 300 and not is_failure(message):
@@ -298,19 +293,18 @@ def _refused(status: int, words: str) -> Outcome:
 def _blame(
     answer: JsonObject,
     rows: Sequence[Row],
-    array: Callable[[str], _Span | None],
-    alone: _Span | None,
+    arrays: Callable[[], Mapping[str, _Span]],
 ) -> tuple[dict[int, str], str]:
     """Which rows (by identity) the answer's ``errors`` name, with the first words said of each, and the
     words that name nobody. An error is an object, of which any key may be missing, or a plain text."""
-    errors = answer.get("errors")
-    if errors and not isinstance(errors, list):
-        errors = [errors]
+    errors = answer["errors"] if isinstance(answer["errors"], list) else [answer["errors"]]
+    spans = arrays()
+    alone = next(iter(spans.values())) if len(spans) == 1 else None
     named: dict[int, str] = {}
     unnamed: list[str] = []
-    for error in errors if isinstance(errors, list) else ():
+    for error in errors:
         words, name, index = _error_of(error)
-        span = array(name) or alone
+        span = spans.get(name) or alone
         if len(rows) == 1 and len(rows[0].items) == 1:
             # There is nobody else it could be about, whatever index it gives.
             named.setdefault(id(rows[0]), words)
