@@ -10,10 +10,12 @@ import errno
 import gzip
 import socket
 import ssl
-from types import SimpleNamespace
+from contextvars import ContextVar
+from functools import cache
 from typing import Any, Final, Self
 
 import aiohttp
+from aiohttp.connector import Connection
 
 from segue.model.delivery import Request, Response
 
@@ -68,12 +70,10 @@ class Sender:
             keepalive_timeout=KEEP_ALIVE_SECONDS,
             ttl_dns_cache=60,
         )
-        tracing = aiohttp.TraceConfig()
-        tracing.on_request_headers_sent.append(_mark_sent)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=[tracing],
+            request_class=_Marking,
             skip_auto_headers=("Content-Type",),
             headers={"User-Agent": USER_AGENT},
         )
@@ -98,7 +98,8 @@ class Sender:
         await self.close()
 
     async def _send(self, request: Request) -> Response:
-        progress = SimpleNamespace(sent=False)
+        progress = _Progress()
+        _PROGRESS.set(progress)
         status = 0
         headers: dict[str, str] = {}
         body = bytearray()
@@ -107,10 +108,9 @@ class Sender:
             async with self._session.request(
                 request.method,
                 request.url,
-                trace_request_ctx=progress,
                 allow_redirects=False,
                 proxy=self._proxy,
-                timeout=aiohttp.ClientTimeout(total=request.timeout_seconds, sock_connect=CONNECT_SECONDS),
+                timeout=_timeout(request.timeout_seconds),
                 **self._content(request),
             ) as answer:
                 status = answer.status
@@ -157,12 +157,35 @@ def transport_code(trouble: BaseException) -> str:
             return "EINVAL"
 
 
-async def _mark_sent(_session: aiohttp.ClientSession, context: SimpleNamespace, _parameters: object) -> None:
-    context.trace_request_ctx.sent = True
+class _Progress:
+    """How far a request has come."""
+
+    sent = False
+
+
+_PROGRESS: Final[ContextVar[_Progress]] = ContextVar("progress")
+
+
+class _Marking(aiohttp.ClientRequest):
+    """Says when it leaves. aiohttp's own way to be told of that takes a seventh of the time of a request."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        """Put it on a connection."""
+        answer = await super().send(conn)
+        _PROGRESS.get().sent = True
+        return answer
+
+
+@cache
+def _timeout(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
 
 
 def _lowered(answer: aiohttp.ClientResponse) -> dict[str, str]:
-    headers: dict[str, str] = {}
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    if len(headers) == len(answer.headers):
+        return headers
+    headers = {}
     for name, value in answer.headers.items():
         lowered = name.lower()
         headers[lowered] = f"{headers[lowered]}, {value}" if lowered in headers else value
