@@ -406,6 +406,28 @@ def test_two_names_of_somebody_do_not_overtake_each_other(kind: type[Identities]
         machine.teardown()
 
 
+@pytest.mark.parametrize("kind", [Identities, ChangedOnly])
+def test_a_person_who_is_always_busy_does_not_keep_their_alias_waiting(kind: type[Identities]) -> None:
+    """What the alias says leaves before all that is said under the userId after it, however much that is."""
+    machine = kind()
+    machine.begin(batching=False)
+    try:
+        machine.choose(device="phone", theme="dark")
+        machine.alias(device="phone", person="ada")
+        machine.deliver()
+        before = len(machine.town.roads.taken)
+        machine.town.roads.fault(path="/users/track", latency_ms=500, count=30)
+        machine.change(person="ada", traits={"seats": 0})
+        machine.choose(device="phone", theme="light")
+        for seats in range(1, 30):
+            machine.change(person="ada", traits={"seats": seats})
+        machine.deliver()
+        said = [each for body in machine.town.roads.taken[before:] for each in body.get("attributes", ())]
+        assert [each.get("seats", "alias") for each in said] == [0, "alias", *range(1, 30)]
+    finally:
+        machine.teardown()
+
+
 def test_people_stay_themselves() -> None:
     """Every attribute of every update is sent."""
     run_state_machine_as_test(Identities, settings=CHEAP)

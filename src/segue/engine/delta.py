@@ -184,10 +184,10 @@ class Profiles:
             self._depart(profile, wishes, departure)
         return departure
 
-    def are_busy(self, person: str) -> bool:
-        """Whether something is on its way to another name of a loaded person: two requests may overtake each
-        other."""
-        return kinship.are_busy(self._roster, person)
+    def others(self, person: str) -> Mapping[str, bool]:
+        """The other names a loaded person may have, and whether something is on its way to each: two requests
+        may overtake each other."""
+        return kinship.others(self._roster, person)
 
     def settle(self, prepared: Prepared, fate: Fate) -> None:
         """Learn what became of an object. A person's objects are settled in the order they were in."""

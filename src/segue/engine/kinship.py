@@ -74,18 +74,19 @@ def related(roster: Roster, person: str) -> list[Profile]:
     return [*roster.kin(profile).values(), *(roster[claim] for claim in claims)]
 
 
-def are_busy(roster: Roster, person: str) -> bool:
-    """Whether something is on its way to another name of somebody, or to one that may be theirs."""
+def others(roster: Roster, person: str) -> Mapping[str, bool]:
+    """The other names of somebody, those that may be theirs included, and whether something is on its way to
+    each."""
     profile = pruned(roster, person)
     if not (profile.kin or profile.slots or profile.claims):
-        return False  # nearly always
+        return {}  # nearly always
     kin = roster.kin(profile)
     names = {
         *kin,
         *profile.claims,
         *(name for each in (profile, *kin.values()) for name in each.slots.values()),
     }
-    return any(roster[name].flying for name in names - {person})
+    return {name: bool(roster[name].flying) for name in sorted(names - {person})}
 
 
 def overtake(roster: Roster, person: str, touched: Mapping[str, Touch], latest: int) -> None:

@@ -189,6 +189,7 @@ class Dispatcher:
                 return
             if (trouble := await self._witness.hear(destination, batch)) is not None:
                 self._hold(destination, trouble, number, batch.waiting)
+                self._memory.namesakes.gone(batch.waiting)
                 self._batcher.put_back(batch, [(batch.waiting, batch.search)], last=True)
                 return
             parcel = await self._memory.pack(batch.waiting, is_whole=batch.search is not None)
@@ -210,6 +211,7 @@ class Dispatcher:
         if found is None:
             return batch
         now_ms = self._clock.now_ms()
+        self._memory.namesakes.gone([*(each.entry for each in found.dropped if each.entry), *found.held])
         self.books.drop(found.dropped, now_ms)
         if found.held:
             self._keep(batch, found.held, max(0, found.until_ms - now_ms) / 1000)

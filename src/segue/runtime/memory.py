@@ -18,6 +18,7 @@ import orjson
 
 from segue.engine.delta import MOST_PEOPLE, Profiles
 from segue.engine.line import Waiting
+from segue.engine.namesakes import Namesakes
 from segue.engine.parcel import LeftOut, Parcel, pack, update
 from segue.engine.plan import BoundDestination
 from segue.engine.points import Spending
@@ -59,6 +60,7 @@ class Memory:
     debouncer  what people said last, for destinations that leave repeats out
     most_people  in memory, beside those that change
     about     the actions whose rows are about people at the partner
+    namesakes  the rows that wait for another name of their person
     spending  told of each row what its attributes cost and saved, once that is certain
     """
 
@@ -80,6 +82,7 @@ class Memory:
         self.about = self._describing | self._disturbing.keys() | self._creating
         self._shape = shape_of(destination)
         self.debouncer = Debouncer(destination, state)
+        self.namesakes = Namesakes()
         self._profiles: Profiles | None = None
         self._first = ""
         self._recalled: list[Row] = []
@@ -169,11 +172,12 @@ class Memory:
             return pack(entries, None, self._describing.__contains__)
         await self.catch_up()
         await self.load(entry.row for entry in entries)
-        held = self._held(profiles, entries) if self._creating else []
+        held = self.namesakes.sift(profiles, entries, self._described) if self._creating else []
         if held:
             chosen = set(map(id, entries if is_whole else held))
             held = [entry for entry in entries if id(entry) in chosen]
             entries = [entry for entry in entries if id(entry) not in chosen]
+        self.namesakes.gone(entries)
         for entry in entries if self._disturbing else ():
             # Whom the partner makes one of two shows once it has: until then nothing later of them leaves.
             if entry.row.action in self._disturbing:
@@ -268,18 +272,9 @@ class Memory:
 
     # -- below
 
-    def _held(self, profiles: Profiles, entries: Sequence[Waiting]) -> list[Waiting]:
-        """Whose other name something is on its way to, and what comes after them."""
-        people = set[str]()
-        held = []
-        for entry in entries:
-            is_about = entry.row.action in self._describing
-            if not people.isdisjoint(entry.people) or (
-                is_about and any(map(profiles.are_busy, self._keys(entry.row)))
-            ):
-                held.append(entry)
-                people.update(entry.people)
-        return held
+    def _described(self, entry: Waiting) -> Sequence[str]:
+        """Whom a row describes."""
+        return self._keys(entry.row) if entry.row.action in self._describing else ()
 
     async def _catch_up(self) -> None:
         profiles = self._profiles
