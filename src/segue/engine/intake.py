@@ -146,45 +146,50 @@ def restored(record: Record) -> tuple[Event, int]:
     if None in event.values():
         event = {field: value for field, value in event.items() if value is not None}
     event.pop("writeKey", None)
-    received_ms, sent_ms = record.received_ms, record.sent_ms
-    received = _iso_often(received_ms)
-    given = event.get("timestamp")
-    given_ms = moment_ms(given)
     event["type"] = record.kind
     event["messageId"] = record.message_id
-    event["receivedAt"] = received
-    if sent_ms is None:
+    event["receivedAt"] = iso_often(record.received_ms)
+    if record.sent_ms is None:
         event.pop("sentAt", None)
     else:
-        event["sentAt"] = _iso_often(sent_ms)
-    happened_ms = received_ms
-    if given_ms is None:
-        event["originalTimestamp"] = event["timestamp"] = received
-    else:
-        if type(given) is not str:
-            event["timestamp"] = given = iso(given_ms)
-        event["originalTimestamp"] = given
-        if sent_ms is None:
-            happened_ms = given_ms
-        else:
-            corrected_ms = received_ms - sent_ms + given_ms
-            corrected = iso(corrected_ms)
-            event["timestamp"] = corrected or received
-            happened_ms = corrected_ms if corrected else received_ms
+        event["sentAt"] = iso_often(record.sent_ms)
+    event["timestamp"], event["originalTimestamp"], happened_ms = happened(record, event.get("timestamp"))
     event["channel"] = record.channel
     event["version"] = VERSION
     event["projectId"] = record.source
     context = event.get("context") or {}
     integrations = event.get("integrations") or {}
     if record.envelope:
-        under = parse(record.envelope)
-        context = {**under.get("context", {}), **context}
-        integrations = {**under.get("integrations", {}), **integrations}
+        context, integrations = lie_under(record.envelope, context, integrations)
     if record.ip is not None and not context.get("ip"):
         context["ip"] = record.ip
     event["context"] = context
     event["integrations"] = integrations
     return event, happened_ms
+
+
+def happened(record: Record, given: Any) -> tuple[str, str, int]:
+    """When an event happened, by the timestamp it was sent with: corrected, as it was, and the corrected one
+    in milliseconds since the epoch."""
+    given_ms = moment_ms(given)
+    if given_ms is None:
+        received = iso_often(record.received_ms)
+        return received, received, record.received_ms
+    if type(given) is not str:
+        given = iso(given_ms)
+    if record.sent_ms is None:
+        return given, given, given_ms
+    corrected_ms = record.received_ms - record.sent_ms + given_ms
+    corrected = iso(corrected_ms)
+    if corrected:
+        return corrected, given, corrected_ms
+    return iso_often(record.received_ms), given, record.received_ms
+
+
+def lie_under(envelope: bytes, context: Event, integrations: Event) -> tuple[Event, Event]:
+    """An event's context and integrations, over those of its batch."""
+    under = parse(envelope) if len(envelope) > _OFTEN_BYTES else _parse_often(envelope)
+    return {**under.get("context", {}), **context}, {**under.get("integrations", {}), **integrations}
 
 
 def body_limit(kind: str) -> int:
@@ -202,8 +207,12 @@ class _Letter(msgspec.Struct, gc=False):
     writeKey: Any = None  # noqa: N815
 
 
-_iso_often: Final = lru_cache(maxsize=4096)(iso)
+iso_often: Final = lru_cache(maxsize=4096)(iso)
 """For times that all events of a batch share."""
+
+_OFTEN_BYTES: Final = 4096
+_parse_often: Final = lru_cache(maxsize=64)(parse)
+"""For what lies around a batch; events only read of it."""
 
 _read_letter: Final = msgspec.json.Decoder(_Letter).decode
 _read_raw: Final = msgspec.json.Decoder(msgspec.Raw).decode

@@ -12,10 +12,12 @@ from typing import Any, Final
 from segue.engine.filter import BoundFilters, bind
 from segue.engine.routing_rules import rules_of
 from segue.engine.setup import Catalogue, check_together, choose
+from segue.engine.sketch import Sketcher, sketcher_of
 from segue.engine.subscription import BoundSubscription, bind_subscription, check_languages
 from segue.kit.coerce import check_settings
 from segue.kit.partner import Destination as Page
 from segue.kit.partner import Preset
+from segue.language.writer import Keys
 from segue.model.errors import Fault, MisconfiguredWorkspace
 from segue.model.workspace import CONCEALED, Delivery, Destination, Source, Subscription, Workspace
 
@@ -73,6 +75,7 @@ class BoundDestination:
             name for subscription in subscriptions for name in subscription.events or ()
         )
         self._candidates: dict[tuple[str, str | None], tuple[BoundSubscription, ...]] = {}
+        self._sketchers: dict[str, Sketcher | None] = {}
 
     def candidates(self, kind: str, event: object) -> tuple[BoundSubscription, ...]:
         """The subscriptions whose trigger can match an event of this type and name, in order.
@@ -90,6 +93,26 @@ class BoundDestination:
                 and (subscription.events is None or name in subscription.events)
             )
         return found
+
+    def sketcher(self, kind: str) -> Sketcher | None:
+        """What of an event of this type it is enough to read, as long as all its subscriptions take the quick
+        way; None when something looks at the whole of it."""
+        if kind not in self._sketchers:
+            self._sketchers[kind] = self._sketcher(kind)
+        return self._sketchers[kind]
+
+    def _sketcher(self, kind: str) -> Sketcher | None:
+        config = self.config
+        is_summed_up = kind == "identify" and config.delivery.debounce
+        if self.devices or self.filters or config.consent_categories or is_summed_up:
+            return None
+        paths: set[Keys] = set()
+        for subscription in self.subscriptions:
+            if subscription.types is None or kind in subscription.types:
+                if subscription.quick is None or subscription.quick.reads is None:
+                    return None
+                paths |= subscription.quick.reads
+        return sketcher_of(paths)
 
 
 class Plan:

@@ -12,7 +12,7 @@ literals or constants only (`segue.language.writer`).
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import orjson
 
@@ -28,11 +28,18 @@ from segue.language.condition import Node, keys_of
 from segue.language.directive import Holes, is_raw
 from segue.language.mapping_source import HELPERS, Mapper, paths_of
 from segue.language.trigger import Trigger
-from segue.language.writer import Body, Writer
+from segue.language.writer import Body, Keys, Writer
 from segue.model.errors import InvalidMapping, InvalidPayload
 from segue.model.event import Event
 
-Quick = Callable[[Event], Sequence[bytes] | None]
+
+class Quick(Protocol):
+    """A quick way. reads: the paths of an event it looks at; None when it may look at all of it."""
+
+    reads: frozenset[Keys] | None
+
+    def __call__(self, event: Event, /) -> Sequence[bytes] | None: ...
+
 
 _TESTS: Final = {
     "moment": "type({v}) is str and len({v}) == 24 and {v}[10] == 'T' and {v}[7] == '-' and {v}[19] == '.'"
@@ -114,7 +121,9 @@ class _Maker:
         body.line("except surprises:")
         body.line("    pass")
         body.finish("quick", "None")
-        return cast(Quick, self.writer.compile("quick", "quick way"))
+        quick = cast(Quick, self.writer.compile("quick", "quick way"))
+        quick.reads = None if body.is_open else body.trusted
+        return quick
 
     def _object(self) -> bool:
         """Write the object `o`; False when no event can give one that is plain."""

@@ -115,7 +115,7 @@ def route(event: Event, destination: BoundDestination, at: Position) -> Routed:
                     continue
             elif not items:
                 continue
-            made = _rows(event, destination.id, subscription, tuple(items), context, at)
+            made = _rows(event, destination.id, subscription, items, context, at)
             rows += zip(made, repeat(subscription))
             verdicts.append(_verdict(subscription, "sends", notes=notes) if notes else subscription.sends)
         except (InvalidMapping, InvalidPayload) as error:
@@ -126,6 +126,42 @@ def route(event: Event, destination: BoundDestination, at: Position) -> Routed:
         return UNWANTED
     reason = "" if rows or dead else verdicts[0].reason or AT_MAPPING
     return Routed(tuple(rows), tuple(dead), tuple(verdicts), reason)
+
+
+def route_plain(
+    record: Record, destination: BoundDestination, lane: int, offset: int
+) -> tuple[Routed, tuple[str, ...]] | None:
+    """What `route` and `people_of` make of a record whose event is plain, without restoring it whole.
+
+    None when there is no such way: then the event must be restored and routed. Nothing is dead here.
+    """
+    sketcher = destination.sketcher(record.kind)
+    found = sketcher.read(record) if sketcher is not None else None
+    if found is None:
+        return None
+    event, event_ms = found
+    if "_metadata" in event and refuse_sent_on_device(event, destination.names, (destination.id,)):
+        return SENT_BY_DEVICE, ()
+    integrations = event.get("integrations")
+    if integrations and not is_wanted(integrations, destination.names):
+        return SWITCHED_OFF, ()
+    at = Position(lane, offset, record.order, record.person, record.message_id, event_ms)
+    rows: tuple[tuple[Row, BoundSubscription], ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    for subscription in destination.candidates(record.kind, event.get("event")):
+        items = subscription.quick(event) if subscription.quick is not None else None
+        if items:
+            try:
+                made = _rows(event, destination.id, subscription, items, "", at)
+            except InvalidPayload:
+                return None
+            rows += tuple([(row, subscription) for row in made])
+            verdicts += (subscription.sends,)
+        elif items is None:
+            return None
+    if not rows:
+        return UNWANTED, ()
+    return Routed(rows, (), verdicts), people_of(event, record.person)
 
 
 def is_wanted(integrations: object, names: tuple[str, ...]) -> bool:
@@ -145,11 +181,11 @@ def is_wanted(integrations: object, names: tuple[str, ...]) -> bool:
 def people_of(event: Event, person: str) -> tuple[str, ...]:
     """The person keys whose order an event keeps: its person, the anonymousId it names beside a userId,
     and for alias the id it leaves behind."""
-    people = (person,) if person else ()
+    people: tuple[str, ...] = (person,) if person else ()
     anonymous, previous = event.get("anonymousId"), event.get("previousId")
-    if isinstance(anonymous, str) and anonymous and (name := person_key(None, anonymous)) != person:
-        people = (*people, name)
-    if isinstance(previous, str) and previous:
+    if anonymous and isinstance(anonymous, str) and (name := person_key(None, anonymous)) != person:
+        people = (person, name) if person else (name,)
+    if previous and isinstance(previous, str):
         people = tuple(dict.fromkeys((*people, person_key(previous, None), person_key(None, previous))))
     return people
 
@@ -176,18 +212,19 @@ def _rows(
     event: Event,
     destination: str,
     subscription: BoundSubscription,
-    items: tuple[bytes, ...],
+    items: Sequence[bytes],
     context: str,
     at: Position,
 ) -> list[Row]:
+    """Raises InvalidPayload for an object the partner would not take."""
+    batch = subscription.batch
     # Copies, as rows wait: what orjson 3.12 and later gives keeps the 4 kB and more it was written in.
-    items = tuple([b"%b" % item for item in items])
-    if len(items) == 1 and len(items[0]) <= subscription.batch.item_bytes:  # nearly always
-        return [_row(event, destination, subscription, at, items=items, context=context)]
-    _check_sizes(items, subscription.batch.item_bytes)
-    parts = _split(items, subscription.batch)
+    if len(items) == 1 and len(items[0]) <= batch.item_bytes:  # nearly always
+        return [_row(event, destination, subscription, at, (b"%b" % items[0],), context)]
+    _check_sizes(items, batch.item_bytes)
+    parts = _split(tuple([b"%b" % item for item in items]), batch)
     return [
-        _row(event, destination, subscription, at, items=those, context=context, part=part, parts=len(parts))
+        _row(event, destination, subscription, at, those, context, part, len(parts))
         for part, those in enumerate(parts)
     ]
 
@@ -221,29 +258,28 @@ def _row(
     destination: str,
     subscription: BoundSubscription,
     at: Position,
-    *,
     items: tuple[bytes, ...] = (),
     context: str = "",
     part: int = 0,
     parts: int = 1,
 ) -> Row:
-    name = event.get("event")
+    name = event.get("event", "")
     return Row(
-        destination=destination,
-        subscription=subscription.id,
-        action=subscription.action.slug,
-        lane=at.lane,
-        offset=at.offset,
-        order=at.order,
-        person=at.person,
-        message_id=at.message_id,
-        kind=event.get("type", ""),
-        event=name if isinstance(name, str) else "",
-        event_ms=at.event_ms,
-        items=items,
-        context=context,
-        part=part,
-        parts=parts,
+        destination,
+        subscription.id,
+        subscription.action.slug,
+        at.lane,
+        at.offset,
+        at.order,
+        at.person,
+        at.message_id,
+        event.get("type", ""),
+        name if type(name) is str else "",
+        at.event_ms,
+        items,
+        context,
+        part,
+        parts,
     )
 
 

@@ -8,7 +8,7 @@ in the order the reference resolves them, so the first error is the same; what a
 (see `_WRITERS`) is a call of the reference's own resolver.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from segue.language.check import directive_of, step, unrooted
@@ -69,6 +69,7 @@ class Mapper:
 
     def called(self, source: Any, pointer: str, holes: Holes) -> str:
         """Leave a value to the reference."""
+        self.body.is_open = True
         resolver = self.writer.constant(Builder().build(source, pointer, holes))
         return self.body.assign(f"{resolver}(e)")
 
@@ -109,6 +110,9 @@ class Mapper:
     def function(self, source: Any, pointer: str, holes: Holes) -> str:
         """Write a value as a function of another payload; give the function's name."""
         name = self.writer.name("f")
+        self.body.is_open |= not all(
+            directive_of(each) == "@path" or is_raw(each) for each in _members(source)
+        )
         Mapper(Body(self.writer, is_object=False)).finish(name, source, pointer, holes)
         return name
 
@@ -116,6 +120,7 @@ class Mapper:
 def _path(mapper: Mapper, value: Any, pointer: str, holes: Holes) -> str:
     if type(value) is str:
         return mapper.body.loaded[split(value)]
+    mapper.body.is_open = True
     text = mapper.value(value, pointer, Holes.NOWHERE)
     return mapper.body.assign(f"lookup(e, split(text_from({text}, {pointer!a})))")
 
@@ -262,9 +267,14 @@ def paths_of(source: Any) -> Iterator[Keys]:
 
 
 def _paths_among(source: Any) -> Iterator[Keys]:
-    if type(source) is dict or type(source) is list:
-        for each in source.values() if type(source) is dict else source:
-            yield from paths_of(each)
+    for each in _members(source):
+        yield from paths_of(each)
+
+
+def _members(source: Any) -> Iterable[Any]:
+    if type(source) is dict:
+        return source.values()
+    return source if type(source) is list else ()
 
 
 def _may_lack(source: Any) -> bool:

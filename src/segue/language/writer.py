@@ -84,6 +84,7 @@ class Body:
     is_object  true when ``e`` is known to be a dict
     trusted    set by `trust`: the paths whose values are wanted; what lies on the way to them is taken for an
                object without a look
+    is_open    true when the function may look at more of ``e`` than the paths it loads
     """
 
     def __init__(self, writer: Writer, *, is_object: bool) -> None:
@@ -93,6 +94,7 @@ class Body:
         self.indent = 1
         self.loaded: dict[Keys, str] = {(): "e"}
         self.trusted: frozenset[Keys] | None = None
+        self.is_open = False
 
     def line(self, text: str) -> None:
         """Add a line at the current indent."""

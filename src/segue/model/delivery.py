@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """A mapped payload waiting to travel. One event yields one row per matching subscription, or
     several when its objects do not fit one request (``part`` counts from 0).
 

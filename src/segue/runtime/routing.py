@@ -8,7 +8,7 @@ from segue.engine import intake
 from segue.engine.dead import bury
 from segue.engine.debounce import summary
 from segue.engine.plan import BoundDestination
-from segue.engine.route import Routed, people_of, position, route
+from segue.engine.route import Routed, people_of, position, route, route_plain
 from segue.model.delivery import DeadLetter, Row
 from segue.model.event import Record
 
@@ -34,6 +34,9 @@ def route_record(
     people: tuple[str, ...] = ()
     said = b""
     try:
+        plain = route_plain(record, destination, lane, offset)
+        if plain is not None:
+            return Outline(*plain)
         event, event_ms = intake.restored(record)
         routed = route(event, destination, position(lane, offset, record, event_ms))
         if routed.rows:
