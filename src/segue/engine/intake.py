@@ -171,19 +171,18 @@ def restored(record: Record) -> tuple[Event, int]:
 def happened(record: Record, given: Any) -> tuple[str, str, int]:
     """When an event happened, by the timestamp it was sent with: corrected, as it was, and the corrected one
     in milliseconds since the epoch."""
-    given_ms = moment_ms(given)
+    received_ms, sent_ms, given_ms = record.received_ms, record.sent_ms, moment_ms(given)
     if given_ms is None:
-        received = iso_often(record.received_ms)
-        return received, received, record.received_ms
+        received = iso_often(received_ms)
+        return received, received, received_ms
     if type(given) is not str:
         given = iso(given_ms)
-    if record.sent_ms is None:
+    if sent_ms is None:
         return given, given, given_ms
-    corrected_ms = record.received_ms - record.sent_ms + given_ms
-    corrected = iso(corrected_ms)
-    if corrected:
+    corrected_ms = received_ms - sent_ms + given_ms
+    if corrected := iso(corrected_ms):
         return corrected, given, corrected_ms
-    return iso_often(record.received_ms), given, record.received_ms
+    return iso_often(received_ms), given, received_ms
 
 
 def lie_under(envelope: bytes, context: Event, integrations: Event) -> tuple[Event, Event]:

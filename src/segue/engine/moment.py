@@ -16,9 +16,11 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 _FIRST_MS: Final = -62_135_596_800_000
 _LAST_MS: Final = 253_402_300_799_999
-_WHOLE_LENGTH: Final = len("2026-11-23T15:57:05")
 _USUAL_LENGTH: Final = len("2026-11-23T15:57:05.212Z")
-_THOUSANDTHS: Final = {f"{thousandths:03d}": thousandths for thousandths in range(1000)}
+_WHOLE_LENGTH: Final = len("2026-11-23T15:57:05")
+_FRACTION_AT: Final = len("2026-11-23T15:57:05.")
+_FRACTIONS: Final = tuple(f".{thousandths:03d}Z" for thousandths in range(1000))
+_THOUSANDTHS: Final = {fraction[1:]: thousandths for thousandths, fraction in enumerate(_FRACTIONS)}
 
 
 def moment_ms(value: Any) -> int | None:
@@ -29,8 +31,8 @@ def moment_ms(value: Any) -> int | None:
     if value is None:
         return None
     if type(value) is str and len(value) >= _WHOLE_LENGTH:
-        if len(value) == _USUAL_LENGTH and value[19] == "." and value[23] == "Z":
-            second, thousandths = _second_of(value[:_WHOLE_LENGTH]), _THOUSANDTHS.get(value[20:23])
+        if len(value) == _USUAL_LENGTH:
+            second, thousandths = _second_of(value[:_FRACTION_AT]), _THOUSANDTHS.get(value[_FRACTION_AT:])
             if second is not None and thousandths is not None:
                 return second + thousandths
         try:
@@ -45,24 +47,20 @@ def moment_ms(value: Any) -> int | None:
 
 @lru_cache(maxsize=4096)
 def _second_of(text: str) -> int | None:
-    """Milliseconds since the epoch of a second written the usual way, in UTC; None when it is not. Events
-    that travel together happened in few of them."""
-    if text[4] != "-" or text[7] != "-" or text[10] != "T" or text[13] != ":" or text[16] != ":":
+    """Milliseconds since the epoch of a second written the usual way, with the point after it, in UTC; None
+    when it is not. Events that travel together happened in few of them."""
+    if (text[4], text[7], text[10], text[13], text[16], text[19]) != ("-", "-", "T", ":", ":", "."):
         return None
     try:
-        return (datetime.fromisoformat(text).replace(tzinfo=UTC) - _EPOCH) // _MS
+        return (datetime.fromisoformat(text[:_WHOLE_LENGTH]).replace(tzinfo=UTC) - _EPOCH) // _MS
     except ValueError:
         return None
 
 
 def iso(ms: int) -> str:
     """Write milliseconds since the epoch as ISO 8601 in UTC; "" outside the years 1 to 9999."""
-    seconds, thousandths = divmod(ms, 1000)
-    text = _iso_second(seconds)
-    return text + _FRACTIONS[thousandths] if text else ""
-
-
-_FRACTIONS: Final = tuple(f".{thousandths:03d}Z" for thousandths in range(1000))
+    text = _iso_second(ms // 1000)
+    return text + _FRACTIONS[ms % 1000] if text else ""
 
 
 @lru_cache(maxsize=4096)

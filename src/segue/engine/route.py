@@ -221,8 +221,16 @@ def _rows(
     # Copies, as rows wait: what orjson 3.12 and later gives keeps the 4 kB and more it was written in.
     if len(items) == 1 and len(items[0]) <= batch.item_bytes:  # nearly always
         return [_row(event, destination, subscription, at, (b"%b" % items[0],), context)]
+    items = tuple([b"%b" % item for item in items])
+    sizes = [*map(len, items), 0]
+    if (
+        max(sizes) <= batch.item_bytes
+        and len(items) <= batch.items
+        and sum(sizes) + len(items) <= batch.bytes
+    ):
+        return [_row(event, destination, subscription, at, items, context)]
     _check_sizes(items, batch.item_bytes)
-    parts = _split(tuple([b"%b" % item for item in items]), batch)
+    parts = _split(items, batch)
     return [
         _row(event, destination, subscription, at, those, context, part, len(parts))
         for part, those in enumerate(parts)
