@@ -10,7 +10,6 @@ decoders take differently. Whoever gets none restores the whole event.
 """
 
 from collections.abc import Iterable
-from sys import intern
 from typing import Annotated, Any, Final, TypedDict
 
 import msgspec
@@ -130,6 +129,4 @@ def _type_of(path: Keys, branch: dict[str, Any], wanted: frozenset[Keys]) -> Any
 def _typed(fields: dict[str, Any]) -> Any:
     for name in fields:
         name.encode()
-    # The very names that the code that looks them up has: found without comparing characters.
-    named = {intern(name): kind for name, kind in fields.items()}
-    return TypedDict("Sketch", named, total=False)  # type: ignore[operator]  # a class made at run time
+    return TypedDict("Sketch", fields, total=False)  # type: ignore[operator]  # a class made at run time

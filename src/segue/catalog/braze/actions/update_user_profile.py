@@ -6,7 +6,6 @@ Source    Braze docs, "User attributes object", read 2026-11-23
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -17,7 +16,7 @@ from segue.kit.field import Field, pick
 from segue.kit.recipe import MISSING, Put, Recipe
 from segue.model.delivery import Payload
 
-from .. import batching, identity, rest, values
+from .. import batching, identity, omission, rest, values
 from ..attributes import SHAPE
 
 UPDATE_REQUIRED: Final = SyncModes(choices=("update",), default="update", required=True)
@@ -61,8 +60,6 @@ TAKEN: Final = frozenset(
 )
 """Traits that never travel as custom attributes: they belong to a field, filled or not."""
 
-_Members = tuple[tuple[str, frozenset[str]], ...]
-
 FIELD_OF: Final = {"firstName": "first_name", "lastName": "last_name", "avatar": "image_url"}
 """Such traits whose field has another name."""
 
@@ -100,7 +97,7 @@ def shape(payload: Payload, shaping: Shaping) -> Shaped:
 def _add_custom(
     attributes: JsonObject, custom: JsonObject, omitted: Sequence[str], notes: list[tuple[str, str]]
 ) -> None:
-    for name, value in (_without(custom, omitted) if omitted else custom).items():
+    for name, value in (omission.without(custom, omitted) if omitted else custom).items():
         if name in TAKEN:
             continue
         cleaned: Any = values.without_inner_nulls(value)
@@ -109,29 +106,13 @@ def _add_custom(
         attributes[name] = cleaned
 
 
-def _without(custom: JsonObject, omitted: Sequence[str]) -> JsonObject:
-    """Leave out attributes by name, or members of them by ``name.member``; an object left empty goes too."""
-    kept = dict(custom)
-    for path in omitted:
-        name, _, member = path.partition(".")
-        if not member:
-            kept.pop(name, None)
-        elif isinstance(inner := kept.get(name), dict) and member in inner:
-            rest_of_it = {key: value for key, value in inner.items() if key != member}
-            if rest_of_it:
-                kept[name] = rest_of_it
-            else:
-                del kept[name]
-    return kept
-
-
 def leaves_out(payload: Payload) -> list[tuple[str, str]]:
     """Name the custom attributes that never travel, and why; not those whose value a field has."""
     custom = payload.get("custom_attributes") or {}
     notes = [
         (f"custom_attributes.{path}", "left out: omit_attributes names it")
         for path in payload.get("omit_attributes", ())
-        if path.partition(".")[0] in custom and _without(custom, (path,)) != custom
+        if path.partition(".")[0] in custom and omission.without(custom, (path,)) != custom
     ]
     for name in sorted(TAKEN & custom.keys()):
         field = FIELD_OF.get(name, name)
@@ -157,17 +138,17 @@ def _finish(
     if custom is not MISSING:
         if type(custom) is not dict:
             return None
-        taken, inner = TAKEN, _NO_MEMBERS
+        taken, inner = TAKEN, omission.NOTHING
         if omitted is not MISSING:
             if type(omitted) is not list:
                 return None
-            taken, inner = _omissions(tuple(omitted))
+            taken, inner = omission.read(TAKEN, tuple(omitted))
         for name, value in custom.items():
             if name not in taken:
                 attributes[name] = value
         for name, members in inner:
             if type(attributes.get(name)) is dict:
-                _leave_out(attributes, name, members)
+                omission.leave_out(attributes, name, members)
         made = orjson.dumps(attributes)
         # Looking for a null in the text costs next to nothing (`in` takes thrice as long); most have none.
         if made.find(b":null") >= 0 and any(map(_is_spoilt, attributes.values())):
@@ -176,33 +157,10 @@ def _finish(
     return (orjson.dumps(attributes),)
 
 
-@lru_cache
-def _omissions(omitted: tuple[str, ...]) -> tuple[frozenset[str], _Members]:
-    """Names that never travel as custom attributes where some are omitted, and members to leave out of those
-    that do."""
-    paths = [path.partition(".") for path in omitted]
-    whole = TAKEN.union(name for name, _, member in paths if not member)
-    inner: dict[str, set[str]] = {}
-    for name, _, member in paths:
-        if name not in whole:
-            inner.setdefault(name, set()).add(member)
-    return whole, tuple((name, frozenset(members)) for name, members in inner.items())
-
-
-def _leave_out(attributes: JsonObject, name: str, members: frozenset[str]) -> None:
-    value = attributes[name]
-    kept = {key: each for key, each in value.items() if key not in members}
-    if kept:
-        attributes[name] = kept
-    elif value:
-        del attributes[name]
-
-
 def _is_spoilt(value: Any) -> bool:
     return type(value) in _NESTED and values.has_inner_nulls(value)
 
 
-_NO_MEMBERS: Final[_Members] = ()
 _NUMBERS: Final = frozenset({int, float})
 _NESTED: Final[frozenset[type]] = frozenset({dict, list})
 _OFTEN_PUT: Final = frozenset({"first_name", "last_name"})
