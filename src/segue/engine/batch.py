@@ -96,14 +96,15 @@ class Batcher:
     def add_all(self, arrivals: Sequence[Arrival], now: float) -> list[Waiting]:
         """Take rows, in this order."""
         queues, first = self._queues, self._chains.first
-        number, entries = self._came, []
+        number, size, entries = self._came, self.size, []
         for row, how, people, attempts in arrivals:
             queue = queues.get(how) or self._open(how)
-            travel = queue.travel
+            travel, items = queue.travel, row.items
             number += 1
-            count, place = len(row.items), travel.place(row) if travel.pack else 0
-            size = len(row.items[0]) if count == 1 else row.size_bytes
-            entry = Waiting(row, travel, people, now, number, size, count, place, attempts, True)
+            count, place = len(items), travel.place(row) if travel.pack else 0
+            weight = len(items[0]) if count == 1 else row.size_bytes
+            size += weight
+            entry = Waiting(row, travel, people, now, number, weight, count, place, attempts, True)
             entries.append(entry)
             is_free = True
             for person in people:
@@ -113,8 +114,7 @@ class Batcher:
             (queue.free.came if is_free else queue.line).append(entry)
             queue.rows += 1
             queue.items[place if travel.each else 0] += count
-            self.size += size
-        self._came = number
+        self._came, self.size = number, size
         self.rows += len(entries)
         return entries
 

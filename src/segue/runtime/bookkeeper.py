@@ -175,7 +175,7 @@ class Bookkeeper:
 
     def leave(self, request: int, rows: Iterable[Row], people: Iterable[str] = ()) -> None:
         """A request is about to leave. people: whose attributes it changes at the partner."""
-        self.journal.leave(request, keys_of([row for row in rows if row.lane != NO_LANE]), people)
+        self.journal.leave(request, keys_of(rows, NO_LANE), people)
 
     def leave_out(self, left_out: LeftOut, now_ms: int) -> None:
         """A row has nothing to send. No journal entry: after a crash it is looked at again."""

@@ -44,12 +44,16 @@ Key = tuple[int, int, str, int]
 
 def row_key(row: Row) -> RowKey:
     """Which row this is."""
-    return RowKey(*keys_of([row])[0])
+    return RowKey(row.lane, row.offset, row.subscription, ~row.part if row.revived else row.part)
 
 
-def keys_of(rows: Iterable[Row]) -> list[Key]:
-    """The same of many, to be written."""
-    return [(row.lane, row.offset, row.subscription, ~row.part if row.revived else row.part) for row in rows]
+def keys_of(rows: Iterable[Row], apart_from: int) -> list[Key]:
+    """Which rows these are, to be written; but for those of a lane."""
+    return [
+        (row.lane, row.offset, row.subscription, ~row.part if row.revived else row.part)
+        for row in rows
+        if row.lane != apart_from
+    ]
 
 
 class Settled(msgspec.Struct, frozen=True, array_like=True):
