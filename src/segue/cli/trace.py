@@ -307,9 +307,19 @@ def waiting_words(delay: Any) -> str:
         case "order":
             return f"it waits for an earlier row of {delay.person}: {delay.behind}"
         case "retry":
-            return f"the partner asked for it to be sent again, in {delay.seconds:g} s"
+            again = "it is tried again" if delay.attempts else "it may leave"
+            return f"{again} in {delay.seconds:g} s, not before"
         case "batch":
             return f"its batch is not full and leaves in {delay.seconds:g} s"
+        case "company":
+            return (
+                "few rows may leave now: it waits for others to leave with it, which wait for rows on their "
+                f"way, for {delay.seconds:g} s at the most"
+            )
+        case "name":
+            return "it waits for what is on its way to another name of the same person"
+        case "search":
+            return "its request was refused as a whole: it waits until whoever is to blame is found"
         case _:
             return "it may leave, and waits for a free request"
 

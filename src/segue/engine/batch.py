@@ -155,6 +155,14 @@ class Batcher:
         """The earlier row of one of its people that a row waits for; None when it waits for none."""
         return self._chains.blocker(entry)
 
+    def queue(self, travel: Travel) -> Queue:
+        """Where rows of a travel wait."""
+        return self._queues[travel]
+
+    def again(self, entry: Waiting) -> Sequence[Waiting]:
+        """What one that has left before leaves again with; nothing while culprits are looked for."""
+        return next((batch.waiting for batch in self._again if entry in batch.waiting), ())
+
     def hurry(self) -> None:
         """Make every queue due now: the caller needs room, or is stopping."""
         for queue in self._queues.values():

@@ -208,6 +208,16 @@ class Queue(msgspec.Struct, eq=False):
         self.filling = min(self.filling, now)
         return self.filling + self.travel.wait_seconds
 
+    def stays(self, now: float) -> tuple[str, float]:
+        """Why rows that nothing stands before have not left, as `segue.engine.delay` names it, and until when
+        at the most: for people who ask, so it changes nothing."""
+        if self.is_full:
+            return "due", now
+        if (due_at := self.due_at()) > now:
+            return "batch", due_at
+        until = self.filling + self.travel.wait_seconds
+        return ("company", until) if now < until < NEVER else ("due", now)
+
 
 def lift(entries: Sequence[Waiting], travel: Travel) -> None:
     """These rows leave in one request: say where in its arrays the objects of each are."""

@@ -130,7 +130,8 @@ class Courier:
 
     def waits(self, lane: int, offset: int) -> Waits:
         """Why an event that is not settled waits."""
-        return waits(self._batcher, self.ledger, lane, offset, self._clock.monotonic(), self.halt)
+        now, namesakes = self._clock.monotonic(), self.memory.namesakes
+        return waits(self._batcher, self.ledger, namesakes, lane, offset, now, self.halt)
 
     @property
     def retries(self) -> int:

@@ -332,10 +332,13 @@ async def _waiting(told: Chapter, books: Books, place: tuple[int, int], live: Li
 
 _REASONS: Final[Mapping[str, str]] = {
     "batch": "BATCH_NOT_DUE",
+    "company": "WAITS_FOR_COMPANY",
     "due": "DUE",
     "in-flight": "ON_ITS_WAY",
+    "name": "BEHIND_ANOTHER_NAME",
     "order": "BEHIND_EARLIER_ROW",
     "retry": "RETRY_NOT_DUE",
+    "search": "CULPRITS_LOOKED_FOR",
 }
 
 
