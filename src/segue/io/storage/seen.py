@@ -9,6 +9,7 @@ back together with the cursors.
 """
 
 from collections.abc import Sequence
+from struct import Struct, unpack
 from typing import Final
 
 import xxhash
@@ -53,9 +54,9 @@ class Seen:
             "(high INTEGER PRIMARY KEY, low BIGINT NOT NULL, place BIGINT NOT NULL)",
             max(window_ms // BUCKETS_IN_WINDOW, HOUR_MS),
         )
-        self._fresh: dict[int, Met] = {}  # by digest; not written yet
-        self._again: set[tuple[int, int, int]] = set()  # digest, place, received_ms; likewise
-        self._writing: tuple[dict[int, Met], set[tuple[int, int, int]]] = ({}, set())
+        self._fresh: dict[bytes, Met] = {}  # by digest; not written yet
+        self._again: set[tuple[bytes, int, int]] = set()  # digest, place, received_ms; likewise
+        self._writing: tuple[dict[bytes, Met], set[tuple[bytes, int, int]]] = ({}, set())
         self._oldest_ms: int | None = None
 
     def meet(self, session: Session, ids: Sequence[Id]) -> list[bool]:
@@ -63,8 +64,8 @@ class Seen:
         it was read before a crash."""
         if not ids:
             return []
-        digests = [_digest(message_id) for message_id, *_ in ids]
-        times = [received_ms for *_, received_ms in ids]
+        digests = [_digest(each[0]) for each in ids]
+        times = [each[3] for each in ids]
         earliest_ms = min(times)
         self._oldest_ms = earliest_ms if self._oldest_ms is None else min(self._oldest_ms, earliest_ms)
         span_ms, window_ms = self.buckets.span_ms, self.window_ms
@@ -74,6 +75,10 @@ class Seen:
         verdicts = []
         for digest, (_, lane, offset, received_ms) in zip(digests, ids, strict=True):
             here = offset * LANES_MOST + lane
+            if digest not in fresh and digest not in writing and digest not in written:  # nearly always
+                fresh[digest] = ((here, received_ms // span_ms),)
+                verdicts.append(True)
+                continue
             met = fresh.get(digest) or writing.get(digest, ())
             known = (*met, *written.get(digest, ()))
             first, last = (received_ms - window_ms) // span_ms, (received_ms + window_ms) // span_ms
@@ -96,11 +101,14 @@ class Seen:
         fresh, again = {**self._writing[0], **self._fresh}, self._writing[1] | self._again
         self._writing = (fresh, again)
         self._fresh, self._again = {}, set()
-        shares: dict[int, list[tuple[int, int, int]]] = {}
-        for digest, met in fresh.items():
-            for here, bucket in met:
-                shares.setdefault(bucket, []).append((*_halves(digest), here))
-        for bucket, rows in shares.items():
+        for bucket in {bucket for met in fresh.values() for _, bucket in met}:
+            rows = [
+                (high - _SIGN, low - _SIGN, here)
+                for digest, met in fresh.items()
+                for high, low in (_in_two.unpack(digest),)
+                for here, number in met
+                if number == bucket
+            ]
             rows.sort()  # neighbours in the tree are written together
             table = self.buckets.make(session, bucket)
             session.insert(
@@ -145,33 +153,38 @@ class Seen:
         session.execute("DELETE FROM again WHERE seen_ms < ?", (oldest_ms,))
 
     def _look_up(
-        self, session: Session, digests: Sequence[int], first: int, last: int
-    ) -> dict[int, list[tuple[int, int]]]:
+        self, session: Session, digests: Sequence[bytes], first: int, last: int
+    ) -> dict[bytes, list[tuple[int, int]]]:
         """Digest -> the places and buckets it is written at."""
-        found: dict[int, list[tuple[int, int]]] = {}
+        found: dict[bytes, list[tuple[int, int]]] = {}
         numbers = [number for number in self.buckets.numbers(session) if first <= number <= last]
-        by_high = {_halves(digest)[0]: digest for digest in digests}
-        highs = sorted(by_high)
-        for start in range(0, len(highs) if numbers else 0, PLACES_AT_ONCE):
+        if not numbers:
+            return found
+        highs = [high - _SIGN for high in sorted(unpack(f">{2 * len(digests)}Q", b"".join(digests))[::2])]
+        for start in range(0, len(highs), PLACES_AT_ONCE):
             piece = highs[start : start + PLACES_AT_ONCE]
             piece += piece[-1:] * (PLACES_AT_ONCE - len(piece))  # one length, one prepared statement
             for number in numbers:
                 for high, low, there in session.execute(_lookup(self.buckets.table(number)), piece):
-                    digest = (high + _SIGN) << 64 | (low + _SIGN)
+                    digest = _in_two.pack(high + _SIGN, low + _SIGN)
                     found.setdefault(digest, []).append((there, number))
         return found
 
 
 _SIGN: Final = 1 << 63
-_LOW: Final = (1 << 64) - 1
+_in_two: Final = Struct(">QQ")
 
 
-def _digest(message_id: str) -> int:
-    return xxhash.xxh3_128_intdigest(message_id.encode("utf-8", "surrogatepass"))
+def _digest(message_id: str) -> bytes:
+    try:
+        return xxhash.xxh3_128_digest(message_id.encode())
+    except UnicodeEncodeError:
+        return xxhash.xxh3_128_digest(message_id.encode("utf-8", "surrogatepass"))
 
 
-def _halves(digest: int) -> tuple[int, int]:
-    return (digest >> 64) - _SIGN, (digest & _LOW) - _SIGN
+def _halves(digest: bytes) -> tuple[int, int]:
+    high, low = _in_two.unpack(digest)
+    return high - _SIGN, low - _SIGN
 
 
 def _lookup(table: str) -> str:
