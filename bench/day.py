@@ -17,7 +17,8 @@ import msgspec
 import orjson
 
 from segue.catalog.braze.attributes import SHAPE
-from segue.engine.delta import Fate, Profiles, Update
+from segue.engine.delta import Profiles
+from segue.engine.departure import Fate, Update
 from segue.sandbox import attributes
 from segue.sandbox.exchange import Call
 from segue.sandbox.switches import Switches

@@ -22,7 +22,8 @@ from bench import day
 from bench.result import Result, Table
 from segue.catalog.braze.attributes import SHAPE
 from segue.cli.serve import in_process
-from segue.engine.delta import Fate, Profiles, Update
+from segue.engine.delta import Profiles
+from segue.engine.departure import Fate, Update
 from segue.engine.glance import digest
 from segue.engine.profile import decode
 from segue.io.storage.state import Checkpoint, State

@@ -8,7 +8,8 @@ import orjson
 from hypothesis import strategies as st
 
 from segue.catalog.braze.attributes import SHAPE
-from segue.engine.delta import Fate, Profiles, Update
+from segue.engine.delta import Profiles
+from segue.engine.departure import Fate, Update
 from segue.engine.profile import Prepared
 from segue.sandbox import attributes
 from segue.sandbox.exchange import Call

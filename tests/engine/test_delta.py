@@ -23,7 +23,8 @@ from tests.engine.attribute_history import (
 )
 
 from segue.catalog.braze.attributes import SHAPE, identify_disturbs, merge_disturbs
-from segue.engine.delta import Departure, Fate, Profiles, Update
+from segue.engine.delta import Profiles
+from segue.engine.departure import Departure, Fate, Update
 from segue.model.delivery import STALE, UNCHANGED
 from segue.model.errors import BrokenError
 

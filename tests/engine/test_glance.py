@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.engine.attribute_history import KNOTTY, NOW_MS, REFUSED
 
 from segue.catalog.braze.attributes import SHAPE, alias_disturbs, identify_disturbs, merge_disturbs
-from segue.engine.delta import Fate, Profiles, Update
+from segue.engine.delta import Profiles
+from segue.engine.departure import Fate, Update
 from segue.engine.fold import Fold, Wish, single
 from segue.engine.glance import Tellings
 from segue.engine.person import Identity

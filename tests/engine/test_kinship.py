@@ -8,7 +8,8 @@ import pytest
 from tests.engine.attribute_history import NOW_MS
 
 from segue.catalog.braze.attributes import SHAPE, alias_disturbs, identify_disturbs, merge_disturbs
-from segue.engine.delta import Fate, Profiles, Update
+from segue.engine.delta import Profiles
+from segue.engine.departure import Fate, Update
 from segue.engine.kinship import MOST_KIN
 from segue.kit.attributes import Disturbance, JsonObject
 

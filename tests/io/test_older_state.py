@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from segue.catalog.braze.attributes import SHAPE
-from segue.engine.delta import Profiles, Update
+from segue.engine.delta import Profiles
+from segue.engine.departure import Update
 from segue.io.storage.journal import Journal, RowKey, Settled
 from segue.io.storage.state import Checkpoint, Cursor, State
 from segue.model.delivery import Attempt, CountKey, DeadLetter, Receipt

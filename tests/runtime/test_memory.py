@@ -190,7 +190,7 @@ async def test_a_person_or_everybody_can_be_sent_whole_again(desk: Desk) -> None
 
 
 async def test_what_each_attribute_cost_and_saved_is_told_by_row(desk: Desk) -> None:
-    """For whoever keeps accounts: subscription, event and person are the row's."""
+    """For whoever keeps accounts: subscription and event are the row's."""
     told: list[Spending] = []
     await desk.stream.append(
         records(
@@ -202,6 +202,19 @@ async def test_what_each_attribute_cost_and_saved_is_told_by_row(desk: Desk) -> 
         await courier.run(until_head=True)
     found = {each.row.message_id: (dict(each.sent), dict(each.saved)) for each in told}
     assert found == {"i1": ({}, {"plan": 1, "city": 1}), "i2": ({"plan": 1}, {}), "i3": ({"city": 1}, {})}
+
+
+async def test_what_rows_alike_cost_is_told_once(desk: Desk) -> None:
+    """Of one subscription and event, in one request, with the same attributes: how many there were."""
+    told: list[Spending] = []
+    alike = [identify(n, n, f"u{n}", plan="free", pet={"name": "Rex", "age": n}) for n in range(3)]
+    await desk.stream.append(records(*alike, identify(3, 3, "u3", plan=None)))
+    async with desk.courier(bind(delivery=Delivery(wait_seconds=30))) as courier:
+        courier.memory.spending = told.append
+        await courier.run(until_head=True)
+    found = [(dict(each.sent), dict(each.saved), each.times) for each in told]
+    assert found == [({"plan": 1, "pet": 2}, {}, 3), ({"plan": 1}, {}, 1)]
+    assert desk.telemetry.value("segue_points_sent_total", destination="braze") == 10
 
 
 ALIAS: dict[str, Any] = {"alias_name": {"@path": "$.anonymousId"}, "alias_label": "device"}

@@ -51,14 +51,14 @@ class Costs:
             self._at(row, "", day).points += points
 
     def attributes(self, spending: Spending, day: int) -> int:
-        """Note what a row's attributes cost and saved; gives the points spent."""
-        row = spending.row
+        """Note what the attributes of rows cost and saved; gives the points spent."""
+        row, times = spending.row, spending.times
         known = self._places.get((day, row.subscription, row.event or row.kind), _NONE_YET)
         for name, points in spending.sent.items():
-            (known.get(name) or self._at(row, name, day)).points += points
+            (known.get(name) or self._at(row, name, day)).points += points * times
         for name, points in spending.saved.items():
-            self._at(row, name, day).points_saved += points
-        return sum(spending.sent.values())
+            self._at(row, name, day).points_saved += points * times
+        return sum(spending.sent.values()) * times
 
     def left_out(self, row: Row, day: int) -> None:
         """A row had nothing left to send."""

@@ -21,18 +21,17 @@ is not repeated, `forget` for the person of what was not answered. Without a jou
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Final
 
-import msgspec
 import orjson
 
 from segue.engine import kinship
-from segue.engine.departure import Departure, Dropped
+from segue.engine.departure import Departure, Dropped, Fate, Update
 from segue.engine.fold import Fold, Wish, fold, single
 from segue.engine.glance import Tellings, Words, digest
 from segue.engine.lateness import cut
+from segue.engine.likeness import Likenesses
 from segue.engine.person import Identity
 from segue.engine.points import Meter
 from segue.engine.profile import Prepared, Profile, Touch
@@ -43,31 +42,6 @@ from segue.model.delivery import STALE, UNCHANGED
 
 AHEAD_MS: Final = 5 * 60_000
 MOST_PEOPLE: Final = 20_000
-
-
-class Fate(StrEnum):
-    """What became of an object that left."""
-
-    APPLIED = "applied"
-    REFUSED = "refused"
-    """The partner says no to it, and nothing of it was applied: what it touched is forgotten."""
-    UNSENT = "unsent"
-    """It certainly had no effect, for a reason of its own: a rate limit, a refused connection."""
-    UNCERTAIN = "uncertain"
-    """It may have been applied, no answer came, and it will leave again before anything later of its person:
-    what it touched is forgotten. If it will not leave again, `presume` it too."""
-
-
-class Update(msgspec.Struct, frozen=True, gc=False):
-    """An object somebody wants sent.
-
-    item   as JSON, whole; alone: it must not be folded with others (its fold was refused before)
-    """
-
-    item: bytes
-    event_ms: int
-    received_ms: int
-    alone: bool = False
 
 
 class Profiles:
@@ -101,6 +75,7 @@ class Profiles:
         self._item_bytes = item_bytes
         self._roster = Roster(most_people, epoch)
         self._tellings = Tellings()
+        self._likenesses = Likenesses(shape, self.meter)
 
     @property
     def epoch(self) -> int:
@@ -174,9 +149,13 @@ class Profiles:
                 ]
                 continue
             profile, first = kinship.pruned(self._roster, key), indexes[0]
-            if len(indexes) == 1:
-                dropped = self._repeated(profile, key, first, updates[first])
-                if dropped is not None:
+            if len(indexes) == 1 and not profile.kin:  # nearly always
+                if not self.changed_only:
+                    prepared = self._as_it_came(profile, key, first, updates[first])
+                    if prepared is not None:
+                        departure.objects.append(prepared)
+                        continue
+                elif (dropped := self._repeated(profile, key, first, updates[first])) is not None:
                     departure.dropped.append(dropped)
                     continue
             wishes = [self._read(index, updates[index], key) for index in indexes]
@@ -194,7 +173,7 @@ class Profiles:
         if not prepared.person:
             return
         profile = self._roster[prepared.person]
-        profile.flying = [each for each in profile.flying if each is not prepared]
+        profile.flying = tuple([each for each in profile.flying if each is not prepared])
         if fate is Fate.UNSENT:
             return
         is_applied = fate is Fate.APPLIED
@@ -272,6 +251,18 @@ class Profiles:
         self._roster.change((key,))
         return Dropped(index, UNCHANGED, told.names, told.costs)
 
+    def _as_it_came(self, profile: Profile, key: str, index: int, update: Update) -> Prepared | None:
+        """An update that leaves whole, where only clocks are kept; None when something of it may be older
+        than what was sent, or is merged into what is there."""
+        when = self._when(update)
+        if when < profile.latest:
+            return None
+        prepared = self._likenesses.whole(update.item, when, key, self._identity.control(key), index)
+        if prepared is not None:
+            profile.flying = (*profile.flying, prepared)
+            profile.latest = when
+        return prepared
+
     def _depart(self, profile: Profile, wishes: list[Wish], departure: Departure) -> None:
         if len(wishes) == 1 and wishes[0].when >= profile.latest and not profile.kin:  # nearly always
             self._send(profile, single(wishes[0]), departure)
@@ -345,7 +336,7 @@ class Profiles:
             words=self._words(wishes, reduction),
         )
         departure.objects.append(prepared)
-        profile.flying = [*profile.flying, prepared]
+        profile.flying = (*profile.flying, prepared)
         profile.latest = max(profile.latest, latest)
         if profile.kin:
             kinship.overtake(self._roster, first.person, reduction.touched, latest)

@@ -17,8 +17,8 @@ import msgspec
 import orjson
 from msgspec.structs import replace
 
-from segue.engine.delta import Fate, Profiles, Update
-from segue.engine.departure import Departure
+from segue.engine.delta import Profiles
+from segue.engine.departure import Departure, Fate, Update
 from segue.engine.line import Waiting
 from segue.engine.points import Spending
 from segue.engine.profile import Prepared, Still
@@ -59,7 +59,8 @@ class Parcel(msgspec.Struct, eq=False):
     points     data points of what was settled as applied
     saved      data points that it and what was left out cost less than all their rows whole
     held       entries that must not leave yet, and what comes after them
-    spending   the same by row and attribute, of what was left out or settled as applied; empty unless asked
+    spending   the same by rows alike and attribute, of what was left out or settled as applied; empty unless
+               asked
     """
 
     waiting: list[Waiting]
@@ -85,6 +86,12 @@ class Parcel(msgspec.Struct, eq=False):
         profiles = self.profiles
         if profiles is None:
             return list(outcomes)
+        if outcomes and not response.error:
+            fine = outcomes[0]
+            is_fine = fine.verdict is Verdict.DELIVERED and not fine.message
+            if is_fine and outcomes.count(fine) == len(self.carriers):  # nearly always
+                self._arrived(profiles, itemized=itemized)
+                return [fine] * len(self.waiting)
         verdicts: dict[int, Outcome] = {}
         for carrier, found in zip(self.carriers, outcomes, strict=True):
             outcome = found
@@ -105,6 +112,30 @@ class Parcel(msgspec.Struct, eq=False):
                 if other is None or _GRAVITY[outcome.verdict] > _GRAVITY[other.verdict]:
                     verdicts[owner] = outcome
         return [verdicts[index] for index in sorted(verdicts)]
+
+    def _arrived(self, profiles: Profiles, *, itemized: bool) -> None:
+        """All of it was applied."""
+        alike: dict[tuple[str, str, int], Spending] = {}  # by subscription, event and, the same object, costs
+        for carrier in self.carriers:
+            prepared, owners = carrier.prepared, carrier.owners
+            if prepared is None:
+                continue
+            profiles.settle(prepared, Fate.APPLIED)
+            self.points += prepared.points
+            self.saved += prepared.saved
+            if not itemized:
+                continue
+            row, costs = self.waiting[owners[0]].row, prepared.costs
+            if costs is None or len(owners) > 1 or prepared.item is not row.items[0]:
+                self._spend(owners, prepared, profiles)
+                continue
+            kind = (row.subscription, row.event or row.kind, id(costs))
+            found = alike.get(kind)
+            if found is None:
+                alike[kind] = found = Spending(row, costs, {})
+                self.spending.append(found)
+            else:
+                found.times += 1
 
     def _spend(self, owners: Sequence[int], prepared: Prepared, profiles: Profiles) -> None:
         costs = prepared.costs

@@ -16,18 +16,20 @@ from segue.kit.attributes import AttributeShape, JsonObject
 from segue.model.delivery import Row
 
 
-class Spending(msgspec.Struct, frozen=True):
-    """What one row's attributes cost, once the partner took them or nothing of them was left to send.
+class Spending(msgspec.Struct):
+    """What a row's attributes cost, once the partner took them or nothing of them was left to send.
 
-    row    says which subscription, event, kind, person and messageId
+    row    says which subscription, event and kind
     sent   attribute -> data points it cost
     saved  attribute -> data points it would have cost more, had the row been sent whole; less than nothing
            where a value had to be said in more words than it came in
+    times  rows it is of, all with that subscription, event and kind, each at this cost
     """
 
     row: Row
     sent: Mapping[str, int]
     saved: Mapping[str, int]
+    times: int = 1
 
 
 class Meter:
@@ -35,7 +37,7 @@ class Meter:
 
     def __init__(self, shape: AttributeShape) -> None:
         self._shape = shape
-        self._short = shape.short
+        self.short = shape.short
         self._metered = shape.metered
         self._free = (
             shape.fixed | shape.flags | frozenset(shape.identifiers) | frozenset(shape.lookups)
@@ -48,7 +50,7 @@ class Meter:
     def by_attribute(self, item: JsonObject) -> dict[str, int]:
         """Attribute -> data points; what costs nothing is left out."""
         found: dict[str, int] = {}
-        metered, free, short = self._metered, self._free, self._short
+        metered, free, short = self._metered, self._free, self.short
         for name, value in item.items():
             if name in free:
                 continue
@@ -58,6 +60,10 @@ class Meter:
             elif points := self.of_value(value):
                 found[name] = points
         return found
+
+    def looks_at(self, name: str) -> bool:
+        """Whether what an attribute costs depends on its value."""
+        return name not in self._free and name not in self._metered
 
     def of_value(self, value: Any) -> int:
         """Data points of a custom attribute's value; 0 for what the partner may not store."""

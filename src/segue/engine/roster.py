@@ -1,7 +1,7 @@
 """Roster: the people of one destination who are in memory; all of them are in its state.
 
-Whoever was used last leaves last. Those who changed since the last checkpoint, or have something on their
-way, do not leave.
+Whoever was asked for last leaves last. Those who changed since the last checkpoint, or have something on
+their way, do not leave.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,15 +28,14 @@ class Roster:
         self._whole: list[Profile] = []  # of those being written, who is not merely stamped
 
     def __getitem__(self, person: str) -> Profile:
-        """The profile of somebody loaded, who counts as used now."""
-        profile = self._people.pop(person, None)
-        if profile is None:
+        """The profile of somebody loaded."""
+        try:
+            return self._people[person]
+        except KeyError:
             raise BrokenError(
                 f'the profile of "{person[:80]}" was used before it was loaded; '
                 "expected `missing` and `load` to be called first"
-            )
-        self._people[person] = profile
-        return profile
+            ) from None
 
     def missing(self, people: Iterable[str]) -> list[str]:
         """Which of these people, and of their kin, are not loaded. All of them stay until the next call."""

@@ -127,20 +127,18 @@ class Accountant:
 
     def took(self, rows: Sequence[Row]) -> None:
         """The partner took these rows."""
-        found: dict[tuple[str, str], tuple[Row, int]] = {}  # subscription, event -> one of the rows, points
-        prices = self._prices
+        alike: dict[tuple[str, str, str], list[Row]] = {}
         for row in rows:
-            price = prices.get(row.action)
-            if price is not None and (points := price(row)):
-                alike = (row.subscription, row.event or row.kind)
-                found[alike] = (row, points + (found[alike][1] if alike in found else 0))
+            alike.setdefault((row.action, row.subscription, row.event or row.kind), []).append(row)
         now_ms = self._clock.now_ms()
-        for row, points in found.values():
-            self._costs.took(row, points, now_ms // DAY_MS)
-            self._spend(name_of(row), points, 0, now_ms)
+        for those in alike.values():
+            price = self._prices.get(those[0].action)
+            if price is not None and (points := sum(map(price, those))):
+                self._costs.took(those[0], points, now_ms // DAY_MS)
+                self._spend(name_of(those[0]), points, 0, now_ms)
 
     def spent(self, spending: Spending) -> None:
-        """What the attributes of a row cost and saved."""
+        """What the attributes of rows cost and saved."""
         now_ms = self._clock.now_ms()
         points = self._costs.attributes(spending, now_ms // DAY_MS)
         self._spend(name_of(spending.row), points, 0, now_ms)

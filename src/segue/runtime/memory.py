@@ -61,7 +61,7 @@ class Memory:
     most_people  in memory, beside those that change
     about     the actions whose rows are about people at the partner
     namesakes  the rows that wait for another name of their person
-    spending  told of each row what its attributes cost and saved, once that is certain
+    spending  told of rows what their attributes cost and saved, once that is certain
     """
 
     def __init__(

@@ -21,18 +21,26 @@ _QUANTITY: Final = b'"quantity":'
 
 def price(row: Row) -> int:
     """Data points of a row's events and purchases, once Braze took them."""
-    of_item, items = _of_purchase if row.context == "purchases" else of_object, row.items
-    return of_item(items[0]) if len(items) == 1 else sum(map(of_item, items))
+    items = row.items
+    if row.context == "purchases":
+        return sum(map(_of_purchase, items))
+    if len(items) == 1:  # nearly always
+        return 0 if _MARK in items[0] and _is_free(items[0]) else 1
+    return sum(map(of_object, items))
 
 
 def of_object(item: bytes) -> int:
     """Of an event object; most are read without reading them."""
-    return 0 if _MARK in item and orjson.loads(item).get("name") in ecommerce.NAMES else 1
+    return 0 if _MARK in item and _is_free(item) else 1
 
 
 def price_purchases(row: Row) -> int:
     """Likewise, of a row whose objects are purchases."""
     return sum(map(_of_purchase, row.items))
+
+
+def _is_free(item: bytes) -> bool:
+    return orjson.loads(item).get("name") in ecommerce.NAMES
 
 
 def _of_purchase(item: bytes) -> int:
