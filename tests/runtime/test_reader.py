@@ -9,7 +9,7 @@ from segue.engine.ledger import Ledger, Place
 from segue.io.log.sqlite import SqliteLog
 from segue.io.log.stream import READ_BYTES, Block
 from segue.model.event import Record
-from segue.runtime.reader import Entry, Reader
+from segue.runtime.reader import Entry, Reader, weights
 
 LANES = 2
 
@@ -54,7 +54,7 @@ async def read_all(reader: Reader, ledger: Ledger) -> list[Entry]:
             ledger.take(lane, offset)
         found += entries
         assert reader.bytes >= sum(len(record.raw) for _, _, record in entries)
-        reader.let_go(entries)
+        reader.let_go(sum(weights([entry[2] for entry in entries])))
     assert reader.bytes == 0
     return found
 

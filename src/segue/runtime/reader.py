@@ -24,9 +24,9 @@ Entry = tuple[int, int, Record]
 """(lane, offset, record)"""
 
 
-def weight(record: Record) -> int:
-    """Bytes an event takes in memory, about."""
-    return len(record.raw) + len(record.envelope) + RECORD_BYTES
+def weights(records: Iterable[Record]) -> list[int]:
+    """Bytes that each of some events takes in memory, about."""
+    return [len(record.raw) + len(record.envelope) + RECORD_BYTES for record in records]
 
 
 class Reader:
@@ -78,9 +78,9 @@ class Reader:
         found.sort(key=_order)
         return found
 
-    def let_go(self, entries: Iterable[Entry]) -> None:
-        """Events that were given are held no longer."""
-        self.bytes -= sum([weight(entry[2]) for entry in entries])
+    def let_go(self, size: int) -> None:
+        """Events of so many bytes that were given are held no longer."""
+        self.bytes -= size
 
     async def wait(self, seconds: float) -> None:
         """Return when the log may hold events not fetched yet, or after `seconds`."""
@@ -119,7 +119,7 @@ class Reader:
             ledger.advance(lane, start, minute)
         end = max(start, min(block.next_offset, head))
         records = block.records[start - first : end - first] if end > start else ()
-        self.bytes += sum([weight(record) for record in records])
+        self.bytes += sum(weights(records))
         self._ready[lane].extend(zip(repeat(lane), range(start, end), records, strict=False))
         self._fetched[lane] = end
 

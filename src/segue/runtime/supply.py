@@ -5,14 +5,15 @@ entries, fresh = await supply.bite(ledger, source, minute, most_bytes)
 supply.eaten(entries)            # not called when that failed: then the same bite comes again
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import islice
+from itertools import accumulate
 from typing import Final
 
 from segue.engine.ledger import Ledger
 from segue.io.log.stream import Log
 from segue.io.storage.state import State
-from segue.runtime.reader import Entry, Reader, weight
+from segue.runtime.reader import Entry, Reader, weights
 
 CHUNK: Final = 128
 """Events routed before the loop looks after answers and other tasks again."""
@@ -28,6 +29,7 @@ class Supply:
         self._state = state
         self._reader = Reader(stream, lanes)
         self._found: list[Entry] = []
+        self._weights: list[int] = []  # of what was found
         self._fresh: list[bool] = []  # of what was found: ours, and not met before
 
     @property
@@ -45,20 +47,19 @@ class Supply:
         """
         if not self._found:
             self._found = await self._reader.next(ledger, minute, most_bytes)
+            self._weights = weights([entry[2] for entry in self._found])
         if self._found and not self._fresh:
             # Asked once for all that was found: bite by bite it costs several times as much.
             self._fresh = await fresh(self._state, source, self._found)
-        size = count = 0
-        for count, entry in enumerate(islice(self._found, CHUNK), 1):  # noqa: B007 - used after the loop
-            size += weight(entry[2])
-            if size >= BITE_BYTES:
-                break
+        sizes = list(accumulate(self._weights[:CHUNK]))
+        count = min(bisect_left(sizes, BITE_BYTES) + 1, len(sizes))
         return self._found[:count], self._fresh[:count]
 
     def eaten(self, entries: Sequence[Entry]) -> None:
         """The last bite was taken in."""
-        del self._found[: len(entries)], self._fresh[: len(entries)]
-        self._reader.let_go(entries)
+        count = len(entries)
+        self._reader.let_go(sum(self._weights[:count]))
+        del self._found[:count], self._fresh[:count], self._weights[:count]
 
     def skip(self, lane: int, offset: int) -> None:
         """Go on after a block that cannot be read."""

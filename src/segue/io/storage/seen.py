@@ -101,15 +101,14 @@ class Seen:
         fresh, again = {**self._writing[0], **self._fresh}, self._writing[1] | self._again
         self._writing = (fresh, again)
         self._fresh, self._again = {}, set()
+        order = sorted(fresh)  # neighbours in the tree are written together
         for bucket in {bucket for met in fresh.values() for _, bucket in met}:
             rows = [
                 (high - _SIGN, low - _SIGN, here)
-                for digest, met in fresh.items()
-                for high, low in (_in_two.unpack(digest),)
-                for here, number in met
+                for (high, low), digest in zip(_in_two.iter_unpack(b"".join(order)), order, strict=True)
+                for here, number in fresh[digest]
                 if number == bucket
             ]
-            rows.sort()  # neighbours in the tree are written together
             table = self.buckets.make(session, bucket)
             session.insert(
                 f"INSERT INTO {table}(high, low, place) VALUES", rows, then="ON CONFLICT DO NOTHING"
