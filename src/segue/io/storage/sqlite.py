@@ -19,6 +19,11 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 CACHE_BYTES: Final = 32 * 1024 * 1024
 
+CHECKPOINT_PAGES: Final = 4_000
+"""Pages written ahead before they go to the database file. Ids and people are found by digests, so each
+checkpoint of ours changes pages all over the file, many of them again soon: with 16 MB they are copied once
+for several checkpoints. The default of SQLite is 4 MB, less than one checkpoint of a large state."""
+
 ROWS_AT_ONCE: Final = (256, 32, 4, 1)
 """Row counts an insert is cut into. Each piece is one call that gives up the interpreter's lock: with one
 call per row, a busy event loop would make every row wait for its turn. Few sizes keep few statements."""
@@ -189,4 +194,5 @@ def _connect(path: Path, *, create: bool = False, passing: bool = False) -> apsw
     if passing:
         connection.pragma("synchronous", "normal")  # whole after a power cut, but perhaps not the newest
     connection.pragma("cache_size", -CACHE_BYTES // 1024)
+    connection.wal_autocheckpoint(CHECKPOINT_PAGES)
     return connection
