@@ -71,7 +71,8 @@ def test_what_waits_and_what_was_refused_is_told(lived_in: Path) -> None:
     assert "2 people will be deleted at braze" in ran.out
     assert "It does not delete what Segue itself keeps" in ran.out
     [waiting] = erase(lived_in, "--status", "--json").json
-    assert (waiting["people"], waiting["waiting"], waiting["done_ms"]) == (2, 2, 0)
+    assert (waiting["people"], waiting["waiting"], waiting["on_its_way"], waiting["done_ms"]) == (2, 2, 0, 0)
+    assert "on its way" in erase(lived_in, "--status").out
     with beside(lived_in) as process:
         until(lambda: erase(lived_in, "--status", "--json").json[0]["done_ms"], "the call is done")
         fault = {"status": 400, "path": "/users/delete", "body": {"message": "not today"}}

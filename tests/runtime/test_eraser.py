@@ -193,6 +193,30 @@ async def test_a_restart_in_the_middle_goes_on_with_those_not_done(desk: Desk) -
     assert deleted(desk.wire) == [people[:50], people[50:], people[50:]]
 
 
+async def test_what_is_on_its_way_is_told_until_it_is_answered(desk: Desk) -> None:
+    """Sent and not answered: of one request, while another waits for it; nothing of it is left in the end."""
+    await desk.deliver()
+    await ask(desk, [f"u{number}" for number in range(60)])
+    desk.wire.fault(path="/users/delete", latency_ms=300_000, count=1)
+    reader = await kept(desk)
+    told: list[tuple[int, int]] = []
+
+    async def look() -> bool:
+        for command in await reader.commands():
+            figures = command.arguments.get("flying", 0), len(command.arguments["people"])
+            told.extend([figures] if figures not in told else [])
+        return (50, 60) in told
+
+    async with desk.courier(bind(delivery=Delivery(in_flight=1)), checkpoint_seconds=0.01) as courier:
+        running = asyncio.ensure_future(courier.run())
+        async with asyncio.timeout(60):
+            while not await look():  # noqa: ASYNC110 - a turn of the loop and of the disk; nobody tells
+                await asyncio.sleep(0.001)
+        running.cancel()
+    await reader.close()
+    assert (50, 60) in told
+
+
 async def test_a_refused_deletion_is_a_dead_letter_and_can_be_tried_again(desk: Desk) -> None:
     """Only the culprit's, with the partner's words and its history."""
     await tell(desk, identify("u1"), identify("bad"))

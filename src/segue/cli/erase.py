@@ -123,9 +123,12 @@ def print_standings(found: list[Progress], *, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        shown = table("call", "asked", "destination", ">people", ">waiting", ">deleted", ">refused", "")
+        shown = table(
+            "call", "asked", "destination", ">people", ">waiting", ">on its way", ">deleted", ">refused", ""
+        )
         for each in found:
-            figures = (each.people, each.waiting, each.deleted, each.dead)
+            waiting = each.waiting - each.on_its_way
+            figures = (each.people, waiting, each.on_its_way, each.deleted, each.dead)
             row(shown, each.name, moment(each.asked_ms), each.destination, *figures, _state(each))
         print_table(shown)
         for each in found:
@@ -162,7 +165,9 @@ def _state(progress: Progress) -> str:
     if progress.halt is not None:
         why = progress.halt.code or progress.halt.message or progress.halt.kind
         return f"waits: the destination is {progress.halt.kind} ({printable(why)})"
-    return "waiting to be sent and answered"
+    return (
+        "waiting to be sent and answered" if progress.waiting > progress.on_its_way else "sent, no answer yet"
+    )
 
 
 def _confirm(people: tuple[str, ...], able: list[str]) -> None:

@@ -90,6 +90,7 @@ class Erasure(msgspec.Struct, eq=False):
     command  its number in the destination's state; name: the same at every destination
     people   everybody named; ours: indexes of those whose events this courier reads
     settled  indexes of those that are done with; dead: how many of them were refused
+    flying   people whose deletion is on its way
     """
 
     command: int
@@ -99,6 +100,7 @@ class Erasure(msgspec.Struct, eq=False):
     ours: frozenset[int]
     settled: set[int]
     dead: int = 0
+    flying: int = 0
 
     @classmethod
     def of(cls, command: int, arguments: Mapping[str, Any], asked_ms: int, ours: Iterable[int]) -> Self:
@@ -164,6 +166,7 @@ class Erasure(msgspec.Struct, eq=False):
             "settled": _ranges(sorted(self.settled)),
             "dead": self.dead,
             "ours": len(self.ours),
+            "flying": self.flying,
         }
 
 

@@ -77,7 +77,8 @@ class Admission:
         for row, how, people, history in departures:
             tried = self._books.remembers(row, destination, now_ms)
             if tried is not None:
-                self._batcher.add(row, how, self._memory.people(row, people), now, (*history, *tried))
+                names = self._memory.people(row, people)
+                self._eraser.follow(self._batcher.add(row, how, names, now, (*history, *tried)))
 
     @property
     def _is_plain(self) -> bool:

@@ -54,7 +54,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a call is at one destination, as of its last checkpoint.
 
-    waiting  people not answered for yet; deleted: those the partner took; dead: those it refused
+    waiting  people not answered for yet; on_its_way: those of them who were sent
+    deleted  people the partner took; dead: those it refused
     done_ms  when all was done, 0 while it is not
     halt     why the destination sends nothing at the moment
     """
@@ -66,6 +67,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     deleted: int
     dead: int
+    on_its_way: int = 0
     done_ms: int = 0
     halt: Halt | None = None
 
@@ -184,6 +186,7 @@ async def _of(state: StateReader, destination: str) -> list[Progress]:
                 waiting=people - settled,
                 deleted=settled - dead,
                 dead=dead,
+                on_its_way=told.get("flying", 0),
                 halt=halt,
             )
         )
@@ -201,6 +204,7 @@ def _together(one: Progress, other: Progress) -> Progress:
         waiting=one.waiting + other.waiting,
         deleted=one.deleted + other.deleted,
         dead=one.dead + other.dead,
+        on_its_way=one.on_its_way + other.on_its_way,
         done_ms=max(one.done_ms, other.done_ms) if is_done else 0,
         halt=one.halt or other.halt,
     )

@@ -10,6 +10,7 @@ it is done is kept in the same transaction as its receipts, so that nobody is de
 by then they may be there anew.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
@@ -17,11 +18,12 @@ import msgspec
 import structlog
 
 from segue.engine.erasure import Erasure, travel_of
+from segue.engine.line import Waiting
 from segue.engine.parcel import LeftOut
 from segue.engine.plan import BoundDestination
 from segue.engine.travel import Travel
 from segue.io.storage.state import Command, State
-from segue.model.delivery import DELETED, Attempt, Row
+from segue.model.delivery import COMMAND_LANE, DELETED, Attempt, Row
 from segue.model.event import lane_of, person_key
 
 ERASE: Final = "erase"
@@ -74,6 +76,7 @@ class Eraser:
         self._lanes = frozenset(lanes)
         self._of = of
         self._open: dict[int, Erasure] = {}
+        self._rows: dict[tuple[int, int], Waiting] = {}  # of a command and its people, while not done with
         self._orders: dict[str, int] = {}  # person -> order of the last call about them
         self._changed: set[int] = set()
         self._closed: list[int] = []
@@ -109,6 +112,11 @@ class Eraser:
             log.info("erasure", destination=self._destination, message_id=erasure.name, count=len(rows))
         return departures
 
+    def follow(self, entry: Waiting) -> None:
+        """A row joins those that wait: should it be a deletion, it is told when it is on its way."""
+        if entry.row.lane == COMMAND_LANE and entry.row.offset in self._open:
+            self._rows[entry.row.offset, entry.row.part] = entry
+
     @property
     def is_busy(self) -> bool:
         """Whether a call is under way."""
@@ -129,6 +137,7 @@ class Eraser:
 
     def settle(self, row: Row, died: str) -> None:
         """Somebody is done with."""
+        self._rows.pop((row.offset, row.part), None)
         erasure = self._open.get(row.offset)
         if erasure is not None:
             erasure.settle(row.part, died)
@@ -140,7 +149,13 @@ class Eraser:
         self._read = max(self._read, order)
 
     def close(self, now_ms: int) -> None:
-        """Be done with the calls that are."""
+        """See what is on its way, and be done with the calls that are."""
+        flying = Counter(command for (command, _), entry in self._rows.items() if entry.in_flight)
+        for command, erasure in self._open.items():
+            if erasure.flying != flying[command]:
+                erasure.flying = flying[command]
+                self._changed.add(command)
+                self._changes += 1
         for erasure in [each for each in self._open.values() if not each.waiting]:
             if erasure.order > self._read:
                 continue
