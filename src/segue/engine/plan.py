@@ -83,7 +83,7 @@ class BoundDestination:
         The cost does not grow with the number of subscriptions: the answer is remembered per type and
         per event name that some trigger speaks of.
         """
-        name = event if isinstance(event, str) and event in self._named_events else None
+        name = event if type(event) is str and event in self._named_events else None
         found = self._candidates.get((kind, name))
         if found is None:
             found = self._candidates[kind, name] = tuple(
@@ -97,9 +97,11 @@ class BoundDestination:
     def sketcher(self, kind: str) -> Sketcher | None:
         """What of an event of this type it is enough to read, as long as all its subscriptions take the quick
         way; None when something looks at the whole of it."""
-        if kind not in self._sketchers:
-            self._sketchers[kind] = self._sketcher(kind)
-        return self._sketchers[kind]
+        try:
+            return self._sketchers[kind]
+        except KeyError:
+            found = self._sketchers[kind] = self._sketcher(kind)
+            return found
 
     def _sketcher(self, kind: str) -> Sketcher | None:
         config = self.config

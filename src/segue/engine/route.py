@@ -150,7 +150,11 @@ def route_plain(
     verdicts: tuple[Verdict, ...] = ()
     for subscription in destination.candidates(record.kind, event.get("event")):
         items = subscription.quick(event) if subscription.quick is not None else None
-        if items:
+        if items and len(items) == 1 and len(items[0]) <= subscription.batch.item_bytes:  # nearly always
+            row = _row(event, destination.id, subscription, at, (b"%b" % items[0],))
+            rows += ((row, subscription),)
+            verdicts += (subscription.sends,)
+        elif items:
             try:
                 made = _rows(event, destination.id, subscription, items, "", at)
             except InvalidPayload:
