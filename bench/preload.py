@@ -7,10 +7,11 @@ import asyncio
 import json
 import sys
 import time
+from itertools import islice
 from pathlib import Path
 
 from bench.process import SOURCE, WRITE_KEY
-from bench.traffic import Event, Pool, make, objects
+from bench.traffic import Pool, stream
 from segue.engine import intake
 from segue.io.log.sqlite import SqliteLog
 from segue.io.storage.origins import settle_origins
@@ -22,45 +23,47 @@ AT_ONCE = 8
 """Batches that share a commit, as eight busy senders would make them."""
 
 
-async def fill(data: Path, events: list[Event]) -> None:
-    """Append the events in batches; the destination ``braze`` begins before the first of them."""
+async def fill(data: Path, count: int) -> int:
+    """Append so many events in batches; the destination ``braze`` begins before the first of them. Gives how
+    many Braze objects they become."""
     source = Source(id=SOURCE, write_keys=(WRITE_KEY,))
-    pool = Pool(events, b"backlog-%08x" % (time.time_ns() & 0xFFFFFFFF))
+    events, made = stream(count), 0
     log = await SqliteLog.open(data / LOG_FOLDER)
     try:
         settle_origins(data / STATE_FOLDER, "braze", await log.heads())
-        order = time.time_ns()
-        batches = []
-        for count in [BATCH] * (len(events) // BATCH) + [len(events) % BATCH]:
-            if not count:
-                continue
-            admission = intake.read(
-                pool.batch(count),
-                kind="",
-                client=False,
-                write_key=WRITE_KEY,
-                sources=lambda _: source,
-                now_ms=order // 1_000_000,
-                order=order,
-                mark="bench",
-            )
-            assert len(admission.accepted) == count, admission.rejected[:1]
-            batches.append(admission.accepted)
-            order += 10_000_000  # a batch every ten milliseconds
-        for start in range(0, len(batches), AT_ONCE):
-            await asyncio.gather(*(log.append(batch) for batch in batches[start : start + AT_ONCE]))
+        order = started = time.time_ns()
+        while company := list(islice(events, BATCH * AT_ONCE)):
+            pool = Pool(company, b"backlog-%08x" % (started + made & 0xFFFFFFFF))
+            batches = []
+            for start in range(0, len(company), BATCH):
+                size = len(company[start : start + BATCH])
+                admission = intake.read(
+                    pool.batch(size),
+                    kind="",
+                    client=False,
+                    write_key=WRITE_KEY,
+                    sources=lambda _: source,
+                    now_ms=order // 1_000_000,
+                    order=order,
+                    mark="bench",
+                )
+                assert len(admission.accepted) == size, admission.rejected[:1]
+                batches.append(admission.accepted)
+                order += 10_000_000  # a batch every ten milliseconds
+            await asyncio.gather(*map(log.append, batches))
+            made += pool.objects
     finally:
         await log.close()
+    return made
 
 
 def main() -> None:
     """Fill the folder given with as many events as asked for."""
     data, count = Path(sys.argv[1]), int(sys.argv[2])
-    events = make(count)
     began = time.perf_counter()
-    asyncio.run(fill(data, events))
+    made = asyncio.run(fill(data, count))
     took = time.perf_counter() - began
-    print(json.dumps({"events": count, "objects": sum(map(objects, events)), "seconds": took}))
+    print(json.dumps({"events": count, "objects": made, "seconds": took}))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ their anonymousId.
 
 import json
 import random
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -30,9 +31,15 @@ Event = dict[str, Any]
 
 def make(count: int, *, people: int = PEOPLE, seed: int = 7) -> list[Event]:
     """Mixed events of people drawn at random."""
+    return list(stream(count, people=people, seed=seed))
+
+
+def stream(count: int, *, people: int = PEOPLE, seed: int = 7) -> Iterator[Event]:
+    """The same one by one: a million of them do not fit in memory beside anything else."""
     chance = random.Random(seed)
     kinds = chance.choices(KINDS, SHARES, k=count)
-    return [make_one(kind, chance.randrange(people), index, chance) for index, kind in enumerate(kinds)]
+    for index, kind in enumerate(kinds):
+        yield make_one(kind, chance.randrange(people), index, chance)
 
 
 def make_kind(kind: str, count: int, *, people: int = PEOPLE, seed: int = 7) -> list[Event]:
