@@ -324,7 +324,8 @@ class Batcher:
 
     def _choose(self, queue: Queue, *, late: bool) -> list[Waiting]:
         """The rows that leave; empty when none do."""
-        travel, free, followers = queue.travel, queue.free, Followers(self._chains)
+        free, followers = queue.free, Followers(self._chains)
+        most, largest, each = queue.travel.items, queue.travel.bytes, queue.travel.each
         came, freed, following = free.came, free.freed, followers.heap
         taken: list[Waiting] = []
         items, size = [0] * len(queue.items), 0
@@ -333,23 +334,22 @@ class Batcher:
         while came or freed or following:
             # Nearly always there are only those that came free.
             entry = followers.next(free) if freed or following else came.popleft()
-            count, bound = entry.count, entry.place if travel.each else 0
-            is_over = items[bound] + count > travel.items
-            if taken and (is_over or size + entry.size + count > travel.bytes):
+            count, bound = entry.count, entry.place if each else 0
+            filled, grown = items[bound] + count, size + entry.size + count
+            if taken and (filled > most or grown > largest):
                 is_full = True
                 over.append(entry)
-                if is_over and travel.each and len(over) < travel.items:
+                if filled > most and each and len(over) < most:
                     continue
                 break
             taken.append(entry)
             if entry.is_followed:
                 followers.add(entry)
-            items[bound] += count
-            size += entry.size + count
-            if items[bound] >= travel.items and min(items) >= travel.items:
+            items[bound], size = filled, grown
+            if filled >= most and min(items) >= most:
                 is_full = True
                 break
-        leaves = bool(taken) and (is_full or late or max(items) >= travel.items)
+        leaves = bool(taken) and (is_full or late or max(items) >= most)
         if over or not leaves:
             stay = over if leaves else [*over, *taken]
             free.give_back([entry for entry in stay if entry.number not in followers.numbers])
