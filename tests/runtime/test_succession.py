@@ -4,27 +4,29 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cli.house import workspace
-from tests.runtime.house import SOON, Desk, Wire, bind, opened, records, until
+from tests.runtime.house import RECEIVED_MS, SOON, Desk, Wire, bind, opened, records, until
 from tests.runtime.test_courier import identify, track
 
 from segue.io.storage import succession
-from segue.io.storage.state import State
+from segue.io.storage.state import State, StateReader
 from segue.model.delivery import Request, Response
 from segue.model.errors import MisconfiguredError, StorageUnavailable
 from segue.model.event import lane_of
 from segue.model.workspace import Delivery
 from segue.runtime import desk as desk_of
+from segue.runtime.clerk import LEFT_ROUNDS, Clerk
 from segue.runtime.clock import HandClock
 from segue.runtime.courier import Courier
 from segue.runtime.current import read_current
-from segue.runtime.folders import state_path
+from segue.runtime.folders import STATE_FOLDER, state_path
 from segue.runtime.settings import Settings, read_settings
-from segue.runtime.succession import settle_lanes
+from segue.runtime.succession import prune_left, settle_lanes
 
 LANES = 4
 PEOPLE = [f"u{number}" for number in range(12)]
@@ -224,3 +226,30 @@ async def test_what_two_would_do_twice_is_done_before_lanes_change(desk: Desk) -
     await deliver(desk, (0, 1), (2, 3))
     paths = [request.url for request in desk.wire.sent]
     assert sum("/users/delete" in path for path in paths) == 1
+
+
+async def test_what_a_state_without_lanes_keeps_goes_with_the_retention(desk: Desk) -> None:
+    """Its receipts are there until then, for whoever asks; a state that has lanes is its own courier's."""
+    user = next(user for user in PEOPLE if lane_of(f"u:{user}", LANES) == 0)
+
+    async def receipts(name: str, number: int) -> int:
+        reader = await StateReader.open(desk.folder / STATE_FOLDER / f"{name}.db")
+        found = await reader.receipts(f"t-{user}-{number}")
+        await reader.close()
+        return len(found)
+
+    async def rounds(hours: int) -> None:
+        left = partial(prune_left, grouped(desk, 2, 3), ["braze"])
+        later = HandClock(RECEIVED_MS + hours * 3_600_000)
+        clerk = Clerk(None, [], later, retention_hours=24, left=left)
+        for _ in range(LEFT_ROUNDS):
+            await clerk.round()
+
+    await desk.stream.append(records(track(user, 0, n=0)))
+    await deliver(desk, ())
+    await desk.stream.append(records(track(user, 1, n=1)))
+    await deliver(desk, (0, 1), (2, 3))
+    await rounds(1)
+    assert (await receipts("braze", 0), await receipts("braze@0-1", 1)) == (1, 1)
+    await rounds(72)
+    assert (await receipts("braze", 0), await receipts("braze@0-1", 1)) == (0, 1)

@@ -1,7 +1,7 @@
 """The clerk: keeps the log and the receipts within their bounds."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,7 @@ from segue.model.errors import UnavailableError
 from segue.runtime.clock import Clock
 
 ROUND_SECONDS: Final = 60.0
+LEFT_ROUNDS: Final = 60
 
 log = structlog.get_logger("segue.clerk")
 
@@ -25,6 +26,8 @@ class Clerk:
     stream     the log when this process writes it, else None: only its writer may trim it
     refusals   what the receiver of this process refused
     revisions  folder of the kept workspaces, when `states` are all that may name them
+    left       prunes states that have no courier any more, once an hour: whoever starts with one must find it
+               free
     """
 
     def __init__(
@@ -36,7 +39,10 @@ class Clerk:
         retention_hours: float,
         refusals: RefusalBook | None = None,
         revisions: Path | None = None,
+        left: Callable[[int, int], Awaitable[None]] | None = None,
     ) -> None:
+        self._left = left
+        self._rounds = 0
         self._refusals = refusals
         self._revisions = revisions
         self._stream = stream
@@ -62,6 +68,9 @@ class Clerk:
                 log.info("log_trimmed", events=trimmed.events, bytes=trimmed.bytes)
         for state in self._states:
             await state.prune(now_ms, self._retention_ms)
+        self._rounds += 1
+        if self._left is not None and self._rounds % LEFT_ROUNDS == 0:
+            await self._left(now_ms, self._retention_ms)
         if self._refusals is not None:
             await self._refusals.prune(now_ms, self._retention_ms)
         if self._revisions is not None:

@@ -10,6 +10,7 @@ Exactly one process writes the log (the receiver role); couriers in other proces
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -45,7 +46,7 @@ from segue.runtime.pacing import Accounts
 from segue.runtime.receiver import Receiver
 from segue.runtime.room import Room
 from segue.runtime.settings import Settings
-from segue.runtime.succession import settle_lanes
+from segue.runtime.succession import prune_left, settle_lanes
 from segue.runtime.telemetry import Telemetry
 
 log = structlog.get_logger("segue.house")
@@ -236,6 +237,7 @@ async def opened(
             retention_hours=ingest.retention_hours,
             refusals=refusals,
             revisions=settings.data / REVISIONS_FOLDER if has_all else None,
+            left=partial(prune_left, settings, list(states)),
         )
         yield House(stream, receiver, couriers, states, clerk, clock, telemetry, token, accounts, exchange)
 

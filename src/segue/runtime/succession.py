@@ -10,6 +10,7 @@ taken over as it is: its journal tells which rows had left.
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -97,6 +98,30 @@ async def settle_lanes(
             await state.close()
         if taken:
             log.info("lanes_taken_over", destination=destination.id, lanes=_listed(taken), file=str(other))
+
+
+async def prune_left(settings: Settings, destinations: Iterable[str], now_ms: int, retention_ms: int) -> None:
+    """Forget what is older than the retention in the states all of whose lanes went elsewhere: no courier of
+    theirs does it any more. One that a process owns is passed over."""
+    folder = settings.data / STATE_FOLDER
+    for destination in destinations:
+        own = state_path(settings, destination)
+        for path in sorted([*folder.glob(f"{destination}.db"), *folder.glob(f"{destination}@*.db")]):
+            with suppress(StorageUnavailable):
+                if path != own and await _is_left(path):
+                    state = await State.open(path)
+                    try:
+                        await state.prune(now_ms, retention_ms)
+                    finally:
+                        await state.close()
+
+
+async def _is_left(path: Path) -> bool:
+    reader = await StateReader.open(path)
+    try:
+        return bool(await reader.value(GIVEN))
+    finally:
+        await reader.close()
 
 
 async def take_over(
