@@ -24,7 +24,7 @@ from segue.catalog.braze.attributes import SHAPE
 from segue.cli.serve import in_process
 from segue.engine.delta import Profiles
 from segue.engine.departure import Fate, Update
-from segue.engine.glance import digest
+from segue.engine.glance import digest, meaning
 from segue.engine.profile import decode
 from segue.io.storage.state import Checkpoint, State
 
@@ -135,7 +135,7 @@ async def fill(state: State) -> None:
     for start in range(0, PEOPLE, PIECE):
         bodies = {}
         for number in range(start, start + PIECE):
-            profile.said = digest(item(number))
+            profile.said, profile.meant = digest(item(number)), meaning(orjson.loads(item(number)))
             bodies[f"external_id:user-{number}"] = profile.encode()
         await state.commit(Checkpoint(profiles=bodies, now_ms=NOW_MS))
 

@@ -1,7 +1,6 @@
 """The glance that says "nothing new" finds what a look at each attribute finds, and leaves the same state."""
 
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 import msgspec
@@ -71,9 +70,16 @@ def told_of(said: list[JsonObject]) -> st.SearchStrategy[list[tuple[Any, ...]]]:
 histories = st.lists(whats, min_size=1, max_size=3).flatmap(told_of)
 
 
+class Thorough(Profiles):
+    """Never says at a glance that an update says nothing new."""
+
+    def _repeated(self, *update: Any) -> None:
+        return None
+
+
 @dataclass
 class Side:
-    """One of two who are told the same; `spaces` after each object keep it from being the last one's twin."""
+    """One of two who are told the same; one of them looks at every attribute of every object."""
 
     options: dict[str, Any]
     has_glance: bool
@@ -83,14 +89,12 @@ class Side:
     flying: list[Prepared] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.profiles = Profiles(SHAPE, **self.options)
-        self.spaces = count(1)
+        self.profiles = (Profiles if self.has_glance else Thorough)(SHAPE, **self.options)
 
     def update(self, drawn: tuple[JsonObject, JsonObject, int]) -> Update:
         who, what, later = drawn
         self.clock += later
-        item = orjson.dumps({**who, **what})
-        return Update(item if self.has_glance else item + b" " * next(self.spaces), self.clock, self.clock)
+        return Update(orjson.dumps({**who, **what}), self.clock, self.clock)
 
     def load(self) -> None:
         while wanted := self.profiles.missing(KEYS):
@@ -248,6 +252,27 @@ def test_what_an_older_segue_wrote_is_read(body: tuple[Any, ...]) -> None:
     assert dict(profile.slots) == (slots[0] if slots else {})
     again = decode(profile.encode(), 0)
     assert (dict(again.entries), again.latest, dict(again.slots)) == (entries, latest, dict(profile.slots))
+
+
+def test_the_same_in_another_order_is_told_at_a_glance() -> None:
+    """At all levels; a number that only looks the same is news, and so is another order of a list."""
+    side = Side({"changed_only": True}, has_glance=True)
+    side.take(("request", [(PERSON, {"p": 1, "o": {"a": 1, "b": 2}, "l": [1, 2]}, 1)], Fate.APPLIED))
+    side.write()
+    side.profiles = Profiles(SHAPE, changed_only=True)
+    side.load()
+    [profile] = [side.profiles._roster[key] for key in KEYS[:1]]
+    for said, is_same in (
+        ({"l": [1, 2], "o": {"b": 2, "a": 1}, "p": 1}, True),
+        ({"l": [1, 2], "o": {"b": 2, "a": 1}, "p": True}, False),
+        ({"l": [2, 1], "o": {"b": 2, "a": 1}, "p": 1}, False),
+        ({"l": [1, 2], "o": {"b": 2, "a": 1}}, False),
+    ):
+        found = side.profiles._repeated(profile, KEYS[0], 0, side.update((PERSON, said, 1)))
+        assert (found is not None) == is_same
+        if found is not None:
+            assert list(found.names) == list(said)
+            assert found.costs == {"p": 1, "o": 2, "l": 1}
 
 
 def test_what_is_on_its_way_may_change_what_was_told_before() -> None:

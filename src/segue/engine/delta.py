@@ -29,7 +29,7 @@ import orjson
 from segue.engine import kinship
 from segue.engine.departure import Departure, Dropped, Fate, Update
 from segue.engine.fold import Fold, Wish, fold, single
-from segue.engine.glance import Tellings, Words, digest
+from segue.engine.glance import Tellings, Words, digest, meaning
 from segue.engine.lateness import cut
 from segue.engine.likeness import Likenesses
 from segue.engine.person import Identity
@@ -140,8 +140,9 @@ class Profiles:
         `settle`. Everybody must have been loaded."""
         departure = Departure()
         people: dict[str, list[int]] = {}
+        read = self._identity.read
         for index, update in enumerate(updates):
-            people.setdefault(self.person(update.item), []).append(index)
+            people.setdefault(read(update.item), []).append(index)
         for key, indexes in people.items():
             if not key:
                 departure.objects += [
@@ -236,12 +237,18 @@ class Profiles:
         return update.event_ms if update.event_ms <= limit else update.received_ms
 
     def _repeated(self, profile: Profile, key: str, index: int, update: Update) -> Dropped | None:
-        """An update in the words of the last one, all of which is there; None when it may be another."""
+        """An update that says what the last one said, all of which is there; None when it may be another."""
         if profile.said == 0 or profile.flying or profile.kin or not self.changed_only:
             return None
-        when = self._when(update)
-        if when < profile.latest or profile.said != digest(update.item):
+        when, said = self._when(update), None
+        if when < profile.latest:
             return None
+        if profile.said != digest(update.item):
+            found = orjson.loads(update.item)
+            if not profile.meant or profile.meant != meaning(found):
+                return None
+            control = self._identity.control(key)
+            said = [name for name in found if name not in control]
         if (told := self._tellings.find(profile.telling)) is None:
             wish = self._read(index, update, key)
             names = tuple([name for name in wish.object if name not in wish.control])
@@ -249,7 +256,7 @@ class Profiles:
             profile.telling = told.telling
         profile.move(when)
         self._roster.change((key,))
-        return Dropped(index, UNCHANGED, told.names, told.costs)
+        return Dropped(index, UNCHANGED, told.names if said is None else said, told.costs)
 
     def _as_it_came(self, profile: Profile, key: str, index: int, update: Update) -> Prepared | None:
         """An update that leaves whole, where only clocks are kept; None when something of it may be older
@@ -345,6 +352,7 @@ class Profiles:
         """Everything said is there already, and is now as new as this."""
         if reduction.told is not None and latest >= profile.latest and not profile.kin:
             profile.move(latest)  # the same in other words: those of the last update still hold
+            profile.meant = profile.meant or meaning(wishes[0].object)
             self._roster.change((wishes[0].person,))
             return
         profile.latest = max(profile.latest, latest)
@@ -382,7 +390,7 @@ class Profiles:
         if not reduction.lasts or len(wishes) > 1 or wishes[0].is_cut:
             return None
         told = reduction.told or self._tellings.of(tuple(reduction.touched), reduction.whole)
-        return digest(wishes[0].item), told.telling
+        return digest(wishes[0].item), meaning(wishes[0].object), told.telling
 
     def _costs(self, wish: Wish) -> Mapping[str, int]:
         return self.meter.by_attribute(orjson.loads(wish.item) if wish.is_cut else wish.object)

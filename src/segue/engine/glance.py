@@ -1,25 +1,28 @@
-"""Glance: an update in the very words of the last one, all of which is there, says nothing new.
+"""Glance: an update that says what the last one said, all of which is there, says nothing new.
 
-    profile.said == digest(update.item)
+    profile.said == digest(update.item) or profile.meant == meaning(its object)
     told = tellings.find(profile.telling) or tellings.of(names, costs)
 
-Byte for byte the same, so no attribute needs to be looked at. It is for an update that is not older than
-anything known of its person, with nothing on its way and no kin; then it finds what
-`segue.engine.reduction.reduced` would find, at a fraction of its price.
+Byte for byte the same, or the same members in another order, so no attribute needs to be looked at. It is
+for an update that is not older than anything known of its person, with nothing on its way and no kin; then it
+finds what `segue.engine.reduction.reduced` would find, at a fraction of its price.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
+import orjson
 import xxhash
+
+from segue.kit.attributes import JsonObject
 
 MOST: Final = 4096
 """Different tellings kept in memory."""
 
 
-Words = tuple[int, int]
-"""The digest of an update, and the number of what it says."""
+Words = tuple[int, int, int]
+"""The digest of an update, that of its meaning, and the number of what it says."""
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
@@ -59,3 +62,8 @@ class Tellings:
 def digest(item: bytes) -> int:
     """What stands for an object, byte for byte."""
     return xxhash.xxh3_64_intdigest(item)
+
+
+def meaning(said: JsonObject) -> int:
+    """What stands for an object in whatever order its members, and theirs, are."""
+    return xxhash.xxh3_64_intdigest(orjson.dumps(said, option=orjson.OPT_SORT_KEYS))

@@ -133,7 +133,7 @@ class Profile(msgspec.Struct, eq=False):
     flying  objects on their way
     said    digest of the last update all of whose attributes are there as it says, and as new as `clock`;
             0 when there is none
-    telling  what it says (`segue.engine.glance`)
+    telling  what it says, and meant: its digest whatever the order (`segue.engine.glance`)
     """
 
     _entries: dict[str, Entry] | None = None
@@ -148,6 +148,7 @@ class Profile(msgspec.Struct, eq=False):
     telling: int = 0
     slot: str = ""
     claims: tuple[str, ...] = ()
+    meant: int = 0
     _body: msgspec.Raw | None = None
     _common: Sequence[str] = ()
     _is_behind: bool = False
@@ -171,7 +172,7 @@ class Profile(msgspec.Struct, eq=False):
     def opened(self) -> dict[str, Entry]:
         """The entries, to be changed: the last update may not be all there any more."""
         entries = cast(dict[str, Entry], self.entries)
-        self.said, self.telling, self._common, self._body = 0, 0, (), None
+        self.said, self.meant, self.telling, self._common, self._body = 0, 0, 0, (), None
         return entries
 
     def move(self, when: int) -> None:
@@ -190,7 +191,7 @@ class Profile(msgspec.Struct, eq=False):
             elif type(touch) is not Still or touch.clock != latest or len(entries.get(name, ())) != 3:
                 return False
         self.opened().update(new)
-        (self.said, self.telling), self._common = words, tuple(touched)
+        (self.said, self.meant, self.telling), self._common = words, tuple(touched)
         self.move(latest)
         return True
 
@@ -234,7 +235,7 @@ class Profile(msgspec.Struct, eq=False):
         if touched != dict.fromkeys(touched, first):
             return False
         if self._entries is None and self._body in (None, alone := _clocks_alone(tuple(touched))):
-            self._body, self.said, self.telling = self._body or alone, 0, 0
+            self._body, self.said, self.meant, self.telling = self._body or alone, 0, 0, 0
             self.clock = self.latest = first.clock
         else:
             self.opened().update(dict.fromkeys(touched, (first.clock,)))
@@ -273,9 +274,8 @@ class Profile(msgspec.Struct, eq=False):
         self._writing = self._unclocked
         known = (self.epoch, self.exists, self.kin, self.latest, self._body, self.slots or {})
         behind = self.latest - self.clock
-        if self.slot or self.claims:
-            return _ENCODE((*known, behind, self.said, self.telling, self.slot, self.claims))
-        return _ENCODE((*known, behind, self.said, self.telling) if self.said else (*known, behind))
+        words = (self.said, self.telling, self.slot, self.claims, self.meant)
+        return _ENCODE((*known, behind, *(words if self.said or self.slot or self.claims else ())))
 
     def keep(self, *, ok: bool) -> None:
         """Learn whether what `encode` gave was written."""
@@ -291,7 +291,7 @@ class Profile(msgspec.Struct, eq=False):
     def _unclocked(self) -> tuple[Any, ...]:
         """What is written of a person but the clocks."""
         names = self.exists, self.kin, self.slots, self.slot, self.claims
-        return (self._body, self.epoch, *names, self.said, self.telling)
+        return (self._body, self.epoch, *names, self.said, self.telling, self.meant)
 
 
 def decode(body: bytes, epoch: int) -> Profile:
@@ -314,6 +314,7 @@ def decode(body: bytes, epoch: int) -> Profile:
         clock=found.latest - found.behind if moved is None else moved,
         slot=found.slot,
         claims=found.claims,
+        meant=found.meant,
         _body=found.entries,
     )
     if found.epoch != epoch:
@@ -338,6 +339,7 @@ class _Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
     telling: int = 0
     slot: str = ""
     claims: tuple[str, ...] = ()
+    meant: int = 0
 
 
 def forgotten(entry: Entry) -> Entry:

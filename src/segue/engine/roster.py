@@ -41,8 +41,15 @@ class Roster:
         """Which of these people, and of their kin, are not loaded. All of them stay until the next call."""
         loaded = self._people
         met: dict[str, bool] = {}
-        waiting = [key for key in people if key]
-        waiting += [claim for key in waiting if key in loaded for claim in loaded[key].claims]
+        waiting: list[str] = []
+        for key in people:
+            if key and key not in met:
+                profile = loaded.pop(key, None)
+                met[key] = profile is None
+                if profile is not None:
+                    loaded[key] = profile  # used now, so the last to leave
+                    if profile.kin or profile.slots or profile.claims:
+                        waiting += (*profile.kin, *profile.slots.values(), *profile.claims)
         while waiting:
             key = waiting.pop()
             if key not in met:

@@ -50,10 +50,12 @@ def write(
         then="""ON CONFLICT(id) DO UPDATE SET
             person = excluded.person, touched_day = excluded.touched_day, body = excluded.body""",
     )
+    gone = []
     for person, body in bodies.items():
         if not body:
-            session.execute("DELETE FROM profile WHERE id = ? AND person = ?", (_id(person), person))
-    _drop_stamps(session, sorted(map(_id, bodies)))
+            gone.append(_id(person))
+            session.execute("DELETE FROM profile WHERE id = ? AND person = ?", (gone[-1], person))
+    _drop_stamps(session, sorted([row[0] for row in rows] + gone))
     session.insert(
         "INSERT INTO stamp(id, body) VALUES",
         sorted((_id(person), stamp + _check(person)) for person, stamp in (stamps or {}).items()),
