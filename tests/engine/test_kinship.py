@@ -315,3 +315,20 @@ def test_an_object_whose_values_are_forgotten_on_its_way_shows_that_somebody_is_
         people.merge(gone, kept)
     assert people.tell(W, 4, plan="plus") == {"plan": "plus"}
     assert people.tell(Z, 4, plan="plus") == {}
+
+
+@pytest.mark.parametrize("is_sent", [True, False])
+def test_who_was_not_combined_for_reasons_nobody_tells_is_taken_for_the_person(
+    people: People, pause: Callable[[], None], is_sent: bool
+) -> None:
+    """As the guarantees say: with `merge_behavior: none`, and where somebody else has the alias at Braze by
+    other means, Braze keeps two profiles. So an older value of one is left out; a newer one travels."""
+    if is_sent:
+        people.tell(X, 5, theme="dark")
+    people.disturb(
+        identify_disturbs({"external_id": "u", "user_alias": X["user_alias"], "merge_behavior": "none"})
+    )
+    people.tell(U, 20, theme="light")
+    pause()
+    assert people.tell(X, 10, theme="dim") == {}
+    assert people.tell(X, 30, theme="bright") == {"theme": "bright"}
