@@ -208,6 +208,21 @@ def test_doctor_is_content_with_a_healthy_segue(folder: Path) -> None:
     assert "the books add up" in findings["books of braze"]["says"]
 
 
+def test_doctor_knows_that_segue_runs_where_it_did_not_look(folder: Path) -> None:
+    """Nobody answers at the port it asked, yet a process has the data open; after the stop none has."""
+    with beside(folder):
+        ran = segue("doctor", "--json", folder=folder, SEGUE_PORT="1")
+    found = next(finding for finding in ran.json["findings"] if finding["name"] == "process")
+    assert (ran.code, found["ok"]) == (1, False)
+    assert found["says"] == (
+        f"nobody answers at http://127.0.0.1:1/readyz, though process {os.getpid()} has segue-data open"
+    )
+    assert "SEGUE_PORT=" in found["remedy"]
+    later = segue("doctor", folder=folder, SEGUE_PORT="1")
+    assert later.code == 0
+    assert "Segue does not run here now" in later.out
+
+
 def test_doctor_finds_what_needs_somebody(furnished: Path) -> None:
     """Dead letters, with their reasons and the way on."""
     ran = segue("doctor", folder=furnished)

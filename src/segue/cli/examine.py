@@ -1,5 +1,6 @@
 """What `segue doctor` looks at: libraries, disk, workspace, process, each destination, the books."""
 
+import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from segue.runtime.archive import opened
 from segue.runtime.clock import SystemClock
 from segue.runtime.condition import Condition, conditions
 from segue.runtime.current import Current, read_current
-from segue.runtime.health import library_versions, probe_folder
+from segue.runtime.health import library_versions, owners, probe_folder
 from segue.runtime.settings import Settings
 from segue.runtime.sighting import moment, remedy_of, words_of
 
@@ -91,11 +92,24 @@ async def _process(settings: Settings) -> Finding:
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
             body: Any = await answer.json(content_type=None)
     except (aiohttp.ClientError, TimeoutError, ValueError):
-        return Finding(name="process", ok=True, says=f"nobody answers at {url}: Segue does not run here now")
+        return await asyncio.to_thread(_silent, settings, url)
     checks = body.get("checks", {}) if isinstance(body, dict) else {}
     bad = [f"{name}: {check.get('reason', '')}" for name, check in checks.items() if not check.get("ok")]
     says = f"ready at {url}" if answer.status == 200 else f"not ready at {url}: {'; '.join(bad)}"
     return Finding(name="process", ok=answer.status == 200, says=says, remedy="Mend what the check names.")
+
+
+def _silent(settings: Settings, url: str) -> Finding:
+    """Nobody answers: nobody is there, or a process that listens elsewhere, or one that hangs."""
+    found = owners(settings.data)
+    if not found:
+        return Finding(name="process", ok=True, says=f"nobody answers at {url}: Segue does not run here now")
+    return Finding(
+        name="process",
+        ok=False,
+        says=f"nobody answers at {url}, though process {' and '.join(found)} has {settings.data} open",
+        remedy="Say where it listens (SEGUE_PORT=9000 segue doctor); if it is there, it hangs: see its log.",
+    )
 
 
 async def _destinations(settings: Settings, current: Current) -> list[Finding]:

@@ -37,6 +37,11 @@ SEGMENT_BYTES_LEAST: Final = 256 * 1024
 RECENT_BYTES: Final = 16 * 1024 * 1024
 
 
+def lock_of(folder: Path) -> Path:
+    """The file whose lock says which process writes a log (`segue.io.claim.holder`)."""
+    return folder / "lock"
+
+
 class SqliteLog:
     """The `segue.io.log.stream.Log` of one machine. Make one with `open`; use it from one event loop."""
 
@@ -232,7 +237,7 @@ def _prepare(folder: Path, lanes: int) -> tuple[Shelf, Claim]:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        claim = Claim(folder / "lock", taken)
+        claim = Claim(lock_of(folder), taken)
     except OSError as error:
         raise LogUnavailable(
             f'the log folder "{folder}" cannot be written: {sqlite.explain(error)}. '
