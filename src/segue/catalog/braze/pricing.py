@@ -7,8 +7,9 @@ for segmentation in Braze's dashboard cost 1 more each; which those are is not k
 Source  Braze docs, "Data points (Legacy)" and "Ecommerce events", read 2026-11-24
 """
 
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 import orjson
 
 from segue.model.delivery import Row
@@ -43,6 +44,15 @@ def _is_free(item: bytes) -> bool:
     return orjson.loads(item).get("name") in ecommerce.NAMES
 
 
+class _Purchase(msgspec.Struct, gc=False):
+    """Of a purchase what its price depends on: reading all of it takes thrice as long."""
+
+    quantity: Any = 1
+
+
+_purchase: Final = msgspec.json.Decoder(_Purchase).decode
+
+
 def _of_purchase(item: bytes) -> int:
-    quantity = orjson.loads(item).get("quantity", 1) if _QUANTITY in item else 1
+    quantity = _purchase(item).quantity if _QUANTITY in item else 1
     return quantity if type(quantity) is int and quantity > 0 else 1
