@@ -107,7 +107,10 @@ ODD = st.one_of(
     st.lists(st.integers(0, 3), max_size=3),
 )
 NAMES = st.sampled_from(
-    ["email", "firstName", "last_name", "gender", "birthday", "avatar", "plan", "address", "time", "braze_id"]
+    [
+        *("email", "firstName", "last_name", "gender", "birthday", "avatar", "plan", "address", "time"),
+        *("braze_id", "country", "dob", "language", "twitter", "user_alias", "subscription_groups"),
+    ]
 )
 PRODUCT = st.dictionaries(
     st.sampled_from(["product_id", "price", "quantity", "currency", "name", "time"]),
@@ -151,6 +154,41 @@ def test_the_quick_way_gives_what_the_long_way_gives_or_nothing(event: dict[str,
     quick = quick_way(ALL[name], event)
     if quick is not None:
         assert quick == wanted(ALL[name], event)
+
+
+@pytest.mark.parametrize(
+    ("trait", "value"),
+    [
+        ("first_name", "Eve"),
+        ("country", "FI"),
+        ("home_city", "Turku"),
+        ("image_url", "https://x.example/a"),
+        ("language", "fi"),
+        ("dob", "1990-01-02"),
+        ("date_of_first_session", "2026-11-24T10:00:00.000Z"),
+        ("email_open_tracking_disabled", True),
+        ("current_location", {"latitude": 60.5, "longitude": 22.3}),
+    ],
+)
+def test_a_rare_trait_is_not_overlooked(trait: str, value: Any) -> None:
+    """Traits that nearly nobody has are asked for together, and one by one where there is any."""
+    event: dict[str, Any] = {"type": "identify", "userId": "u1", "traits": {"plan": "plus"}}
+    [subscription] = [each for each in OURS.values() if each.matches(event)]
+    told = {**event, "traits": {"plan": "plus", trait: value}}
+    made = quick_way(subscription, told)
+    assert made
+    assert made == long_way(subscription, told)
+    assert made[0] == {**(quick_way(subscription, event) or [{}])[0], trait: value}
+
+
+def test_a_timestamp_is_checked_unless_it_is_known() -> None:
+    """Only who wrote it knows."""
+    event = {**EVENT, "timestamp": "2026-02-30T10:00:00.000Z"}
+    [subscription] = [each for each in OURS.values() if each.matches(event)]
+    assert subscription.quick is not None
+    assert subscription.quick(event) is None
+    assert subscription.quick(EVENT) == subscription.quick(EVENT, True)
+    assert subscription.quick({**EVENT, "receivedAt": "soon"}, True) == subscription.quick(EVENT)
 
 
 def test_the_quick_way_changes_nothing_of_the_event() -> None:

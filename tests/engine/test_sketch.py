@@ -13,6 +13,7 @@ from segue.engine import intake
 from segue.engine.plan import BoundDestination, prepare
 from segue.engine.route import people_of, position, route, route_plain
 from segue.engine.sketch import sketcher_of
+from segue.kit import dates
 from segue.language.path import lookup
 from segue.model.event import Record, person_key
 from segue.model.workspace import Delivery, Destination, Source, Subscription, Workspace
@@ -186,8 +187,29 @@ def test_a_sketch_has_what_was_asked_for(
     if found is not None:
         event, event_ms = intake.restored(record)
         assert found[1] == event_ms
+        assert dates.is_canonical(event["timestamp"]) or not found[2]
         for path in [*paths, ("type",), ("timestamp",), ("event",), ("anonymousId",)]:
             assert lookup(found[0], path) == lookup(event, path)
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "sent_ms", "sure"),
+    [
+        ("2026-11-24T10:00:00.000Z", NOW_MS, True),
+        ("2026-11-24T10:00:00.000Z", None, False),
+        ("2026-11-24", NOW_MS, True),
+        ("2026-11-24", None, False),
+        ("soon", None, True),
+        (1_795_449_425, None, True),
+    ],
+)
+def test_a_timestamp_is_sure_that_was_written_here(timestamp: Any, sent_ms: int | None, sure: bool) -> None:
+    """One that stays as it was sent may look any way."""
+    sketcher = sketcher_of([("timestamp",)])
+    assert sketcher is not None
+    found = sketcher.read(record_of(EVENT | {"timestamp": timestamp}, sent_ms=sent_ms))
+    assert found is None or found[2] is sure
+    assert found is not None or type(timestamp) is not str
 
 
 def test_half_a_character_and_text_that_only_the_other_decoder_reads_are_left_to_it() -> None:

@@ -3,6 +3,7 @@
     make = compile_quick(action, slug, mapping, shaping, trigger)     # None when there is no quick way
     make(event)  ->  (b'{"external_id":"u1","name":…}',), () when the trigger does not want the event, or
                      None: take the long way
+    make(event, True)    likewise, when the timestamp is known to be written the usual way
 
 The function tests the trigger, loads each value of the event once, tests types where they stand, and writes
 the members of the page's recipe (`segue.kit.recipe`) without a payload in between. Whatever surprises it, an
@@ -38,7 +39,7 @@ class Quick(Protocol):
 
     reads: frozenset[Keys] | None
 
-    def __call__(self, event: Event, /) -> Sequence[bytes] | None: ...
+    def __call__(self, event: Event, sure: bool = False, /) -> Sequence[bytes] | None: ...
 
 
 _TESTS: Final = {
@@ -51,6 +52,20 @@ _TESTS: Final = {
 }
 
 _DATES: Final[Mapping[str, Callable[[Any], str | None]]] = {"moment": dates.iso, "day": dates.day}
+
+_TIMESTAMP: Final = ("timestamp",)
+_TRAITS: Final = ("traits",)
+
+_USUAL_TRAITS: Final = frozenset(
+    {
+        *("address", "age", "avatar", "birthday", "company", "createdAt", "description", "email"),
+        *("firstName", "gender", "id", "lastName", "name", "phone", "title", "username", "website"),
+    }
+)
+"""Source  Segment docs, "Spec: identify", reserved traits, read 2026-11-23"""
+
+_FEWEST: Final = 6
+"""Rare traits that are worth a look at all of them together."""
 
 SURPRISES: Final = (KeyError, ValueError, AttributeError, TypeError, RecursionError, InvalidMapping)
 """What tells that an event is not plain: no such date, no object, nothing JSON can say."""
@@ -110,20 +125,44 @@ class _Maker:
         body.load(conditions)
         body.line(f"if not ({test_of(body, root)}):")
         body.line("    return ()")
-        body.load(paths_of(self.mapping))
-        if not self._object():
+        self._without_rare_traits()
+        if not self._result():
             return None
-        if self.recipe.finish is None:
-            body.line("return (dumps(o),)")
-        else:
-            body.line(f"return finish({', '.join(['o', *map(self._value, self.recipe.rest)])})")
         body.indent -= 1
         body.line("except surprises:")
         body.line("    pass")
-        body.finish("quick", "None")
+        body.finish("quick", "None", ", sure=False")
         quick = cast(Quick, self.writer.compile("quick", "quick way"))
         quick.reads = None if body.is_open else body.trusted
         return quick
+
+    def _without_rare_traits(self) -> None:
+        """Write a result of its own for people of whom no rare trait is told, which are most: asking for each
+        of those that a mapping names takes longer than all else."""
+        body = self.body
+        paths = [path for path in paths_of(self.mapping) if path[:1] == _TRAITS and len(path) > 1]
+        rare = frozenset(path[1] for path in paths) - _USUAL_TRAITS
+        if len(rare) < _FEWEST or body.trusted is None or _TRAITS not in body.trusted:
+            return
+        body.load([_TRAITS])
+        loaded, holder = body.loaded.copy(), body.loaded[_TRAITS]
+        body.line(f"if type({holder}) is dict and {self.writer.constant(rare)}.isdisjoint({holder}):")
+        body.indent += 1
+        body.lack(path[:count] for path in paths if path[1] in rare for count in range(2, len(path) + 1))
+        self._result()
+        body.indent -= 1
+        body.loaded = loaded
+
+    def _result(self) -> bool:
+        """Write what makes the objects and returns them; False when no event can give one that is plain."""
+        self.body.load(paths_of(self.mapping))
+        if not self._object():
+            return False
+        if self.recipe.finish is None:
+            self.body.line("return (dumps(o),)")
+        else:
+            self.body.line(f"return finish({', '.join(['o', *map(self._value, self.recipe.rest)])})")
+        return True
 
     def _object(self) -> bool:
         """Write the object `o`; False when no event can give one that is plain."""
@@ -192,6 +231,8 @@ class _Maker:
             self.body.line("    return None")
 
     def _alone(self, put: Put, value: str) -> None:
+        if value == "U":
+            return
         self.body.line(f"if {value} is not U:")
         self.body.line(f"    if not ({self._test(put, value)}):")
         self.body.line("        return None")
@@ -215,7 +256,9 @@ class _Maker:
                 kept = f"({self.writer.constant(sure)}({value}) or {kept})"
             return f"type({value}) is str and {value}" + (f" and {kept}" if kept else "")
         forbidden = "".join(f" and {name!a} not in {value}" for name in put.without)
-        return _TESTS[put.plain].format(v=value) + forbidden
+        test = _TESTS[put.plain].format(v=value) + forbidden
+        is_timestamp = put.plain == "moment" and value == self.body.loaded.get(_TIMESTAMP)
+        return f"(sure or {test})" if is_timestamp else test
 
     def _literal(self, put: Put, source: Any) -> tuple[bool, list[str]]:
         """A value written into the mapping is coerced once, now, and a date told as dates are: whether it

@@ -139,7 +139,7 @@ def route_plain(
     found = sketcher.read(record) if sketcher is not None else None
     if found is None:
         return None
-    event, event_ms = found
+    event, event_ms, sure = found
     if "_metadata" in event and refuse_sent_on_device(event, destination.names, (destination.id,)):
         return SENT_BY_DEVICE, ()
     integrations = event.get("integrations")
@@ -149,7 +149,7 @@ def route_plain(
     rows: tuple[tuple[Row, BoundSubscription], ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     for subscription in destination.candidates(record.kind, event.get("event")):
-        items = subscription.quick(event) if subscription.quick is not None else None
+        items = subscription.quick(event, sure) if subscription.quick is not None else None
         if items and len(items) == 1 and len(items[0]) <= subscription.batch.item_bytes:  # nearly always
             row = _row(event, destination.id, subscription, at, (b"%b" % items[0],))
             rows += ((row, subscription),)

@@ -1,7 +1,7 @@
 """Sketch: of an event of the log only what quick ways look at, read in one pass over its JSON.
 
     sketcher = sketcher_of([("userId",), ("context", "traits", "email"), ("properties",)])
-    sketcher.read(record)    ({"type": "track", "userId": "u1", "context": {"traits": {…}}, …}, event_ms)
+    sketcher.read(record)    ({"type": "track", "userId": "u1", "context": {"traits": {…}}}, event_ms, sure)
 
 What nobody asks for is skipped, not made into objects; that and the fields a server adds are half of what
 `segue.engine.intake.restored` costs. At every path asked for, a sketch has what the whole event has, or
@@ -68,8 +68,9 @@ class Sketcher:
         self._wants_receipt = "receivedAt" in roots
         self._wants_id = "messageId" in roots
 
-    def read(self, record: Record) -> tuple[Event, int] | None:
-        """The sketch of a record and its corrected timestamp; None when it must be restored whole."""
+    def read(self, record: Record) -> tuple[Event, int, bool] | None:
+        """The sketch of a record, its corrected timestamp, and whether that is surely written the usual way,
+        as it was written here; None when it must be restored whole."""
         try:
             event: Event = self._decode(record.raw)
         except _Faults:
@@ -79,7 +80,9 @@ class Sketcher:
         if event.get("anonymousId", "") is None:
             del event["anonymousId"]
         event["type"] = record.kind
-        event["timestamp"], _, event_ms = happened(record, event.get("timestamp"))
+        given = event.get("timestamp")
+        timestamp, _, event_ms = happened(record, given)
+        event["timestamp"] = timestamp
         if self._wants_receipt:
             event["receivedAt"] = iso_often(record.received_ms)
         if self._wants_id:
@@ -90,7 +93,7 @@ class Sketcher:
             event.setdefault("context", {})
             if not self._lie_over(record, event):
                 return None
-        return event, event_ms
+        return event, event_ms, timestamp is not given and timestamp != ""
 
     def _lie_over(self, record: Record, event: Event) -> bool:
         """Put an event's context and integrations over those of its batch; False when they are no objects."""

@@ -155,6 +155,9 @@ def _if(mapper: Mapper, value: Mapping[str, Any], pointer: str, holes: Holes) ->
     body = mapper.body
     key = "exists" if "exists" in value else "blank"
     found = mapper.named(mapper.value(value[key], step(pointer, key), Holes.NOWHERE))
+    if found == "U":  # known to be missing
+        taken = is_truthy(value.get("else"))
+        return mapper.value(value["else"], step(pointer, "else"), holes) if taken else "U"
     condition = f"{found} is not U and {found} is not None"
     if key == "blank":
         condition = f"{found} is not U and ({found} != '' if type({found}) is str else is_something({found}))"

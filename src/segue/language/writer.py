@@ -106,16 +106,23 @@ class Body:
         self.line(f"{name} = {expression}")
         return name
 
-    def finish(self, name: str, result: str) -> None:
-        """Return the result and hand the function over."""
+    def finish(self, name: str, result: str, more: str = "") -> None:
+        """Return the result and hand the function over.
+
+        more  parameters after ``e``
+        """
         self.line(f"return {result}")
-        self.writer.functions.append("\n".join((f"def {name}(e):", *self.lines)))
+        self.writer.functions.append("\n".join((f"def {name}(e{more}):", *self.lines)))
 
     def trust(self, paths: Iterable[Keys]) -> None:
         """Load faster from now on: what stands where an object is expected, and is none, raises
         AttributeError, and what `ALWAYS` is there and is not raises KeyError. To be called once, with every
         path that will be loaded."""
         self.trusted = frozenset(paths)
+
+    def lack(self, paths: Iterable[Keys]) -> None:
+        """Take the values at some paths for missing from now on: they are called ``U``."""
+        self.loaded |= dict.fromkeys(paths, "U")
 
     def load(self, paths: Iterable[Keys]) -> None:
         """Load the values at some paths; each path, and each part of one, is loaded once.
