@@ -107,7 +107,7 @@ def test_a_failing_command_in_a_process_of_its_own(tmp_path: Path) -> None:
             {"SEGUE_SANDBOX_PORT": "0"},
             "no.such.host",
         ),
-        (("run", "--data", "segue.yaml"), {}, "segue.yaml"),
+        (("run", "--data", "segue.yaml"), {"SEGUE_SANDBOX_PORT": "0"}, "segue.yaml"),
         (("sandbox", "--port", "70000"), {}, "65535"),
         (("sandbox", "--host", "no.such.host.invalid"), {}, "no.such.host"),
         (("demo", "--people", "0"), {}, "--people"),
