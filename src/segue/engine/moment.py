@@ -6,9 +6,9 @@
 What is not written the usual way is read by `segue.kit.dates`, about ten times slower.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from segue.kit import dates
 
@@ -16,11 +16,28 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 _FIRST_MS: Final = -62_135_596_800_000
 _LAST_MS: Final = 253_402_300_799_999
-_USUAL_LENGTH: Final = len("2026-11-23T15:57:05.212Z")
 _WHOLE_LENGTH: Final = len("2026-11-23T15:57:05")
-_FRACTION_AT: Final = len("2026-11-23T15:57:05.")
 _FRACTIONS: Final = tuple(f".{thousandths:03d}Z" for thousandths in range(1000))
 _THOUSANDTHS: Final = {fraction[1:]: thousandths for thousandths, fraction in enumerate(_FRACTIONS)}
+
+
+Key = TypeVar("Key")
+Answer = TypeVar("Answer")
+
+
+class _Remembered(dict[Key, Answer]):
+    """Answers by what was asked, which is all forgotten when it is too much; faster than an lru_cache."""
+
+    MOST: Final = 4096
+
+    def __init__(self, find: Callable[[Key], Answer]) -> None:
+        self._find = find
+
+    def __missing__(self, key: Key) -> Answer:
+        if len(self) >= self.MOST:
+            self.clear()
+        answer = self[key] = self._find(key)
+        return answer
 
 
 def moment_ms(value: Any) -> int | None:
@@ -28,13 +45,13 @@ def moment_ms(value: Any) -> int | None:
 
     Without a zone it is UTC. What is finer than a millisecond is cut off.
     """
+    if type(value) is str and len(value) == 24:  # as nearly all are: 2026-11-23T15:57:05.212Z
+        second, thousandths = _SECONDS[value[:20]], _THOUSANDTHS.get(value[20:])
+        if second is not None and thousandths is not None:
+            return second + thousandths
     if value is None:
         return None
     if type(value) is str and len(value) >= _WHOLE_LENGTH:
-        if len(value) == _USUAL_LENGTH:
-            second, thousandths = _second_of(value[:_FRACTION_AT]), _THOUSANDTHS.get(value[_FRACTION_AT:])
-            if second is not None and thousandths is not None:
-                return second + thousandths
         try:
             moment = datetime.fromisoformat(value)
             ms: int | None = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MS
@@ -45,10 +62,9 @@ def moment_ms(value: Any) -> int | None:
     return ms if ms is not None and _FIRST_MS <= ms <= _LAST_MS else None
 
 
-@lru_cache(maxsize=4096)
 def _second_of(text: str) -> int | None:
     """Milliseconds since the epoch of a second written the usual way, with the point after it, in UTC; None
-    when it is not. Events that travel together happened in few of them."""
+    when it is not."""
     if (text[4], text[7], text[10], text[13], text[16], text[19]) != ("-", "-", "T", ":", ":", "."):
         return None
     try:
@@ -57,15 +73,21 @@ def _second_of(text: str) -> int | None:
         return None
 
 
+_SECONDS: Final = _Remembered(_second_of)
+"""Events that travel together happened in few of them."""
+
+
 def iso(ms: int) -> str:
     """Write milliseconds since the epoch as ISO 8601 in UTC; "" outside the years 1 to 9999."""
-    text = _iso_second(ms // 1000)
+    text = _ISO_SECONDS[ms // 1000]
     return text + _FRACTIONS[ms % 1000] if text else ""
 
 
-@lru_cache(maxsize=4096)
 def _iso_second(seconds: int) -> str:
     try:
         return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:_WHOLE_LENGTH]
     except OverflowError:
         return ""
+
+
+_ISO_SECONDS: Final = _Remembered(_iso_second)

@@ -89,10 +89,12 @@ class Sketcher:
             event["messageId"] = record.message_id
         if record.envelope or self._wants_integrations:
             event["integrations"] = event.get("integrations") or {}
-        if self._wants_context or record.envelope:
+        if record.envelope or (self._wants_address and record.ip is not None):
             event.setdefault("context", {})
             if not self._lie_over(record, event):
                 return None
+        elif self._wants_context and type(event.setdefault("context", {})) is not dict:
+            return None
         return event, event_ms, timestamp is not given and timestamp != ""
 
     def _lie_over(self, record: Record, event: Event) -> bool:
