@@ -153,6 +153,8 @@ class Memory:
         profiles = self._profiles
         if profiles is None or row.action not in self._describing or len(row.items) != 1:
             return None
+        if self._recalled or self._catching_up.locked():
+            return None  # what has arrived is not taken in yet: perhaps the person was merged away
         dropped = profiles.screen(update(row, row.items[0]))
         if dropped is None:
             return None

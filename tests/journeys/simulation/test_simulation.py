@@ -37,6 +37,9 @@ from segue.runtime.telemetry import Telemetry
 FIRST: Final = range(160)
 """Seeds that together, and with `RARE`, meet every kind of trouble."""
 
+MERGED_AWAY: Final = 40_482
+"""An older value is said of somebody at the moment their merge into another has arrived."""
+
 RARE: Final = 400
 """In its world letters are dropped and taken back."""
 
@@ -138,7 +141,7 @@ OFTEN: Final = {
 
 def test_the_usual_seeds_meet_every_kind_of_trouble() -> None:
     """Every event ends once here, too; and a simulation in which nothing goes wrong proves nothing."""
-    verdicts = list(fair_plays((*FIRST, RARE)))
+    verdicts = list(fair_plays((*FIRST, RARE, MERGED_AWAY)))
     met: Counter[str] = Counter()
     for verdict in verdicts:
         met.update(verdict.met)
