@@ -1,0 +1,272 @@
+"""Bare: the least that takes events from a log to Braze, a peer for what ours costs on the same machine.
+
+    python -m bench.bare fill FOLDER 33000                  # {"events": 33000, "objects": 39500}
+    python -m bench.bare drain FOLDER http://127.0.0.1:8000 # {…, "cpu_seconds": 1.1}
+
+Blocks are read, parsed, known by messageId, mapped by hand, sent by 75, and remembered in one transaction a
+second. It promises nothing: no order of a person, no clocks, no journal, no blame, no receipts, no budget, no
+counts, no settings; an answer that is an error ends it.
+"""
+
+import asyncio
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import apsw
+import msgspec
+import orjson
+import xxhash
+import zstandard
+
+from bench.traffic import Pool, stream
+from segue.cli.serve import in_process
+
+LANES: Final = 8
+COMPANY: Final = 800
+"""Events that share a commit, as in `bench.preload`."""
+
+BATCH: Final = 75
+IN_FLIGHT: Final = 64
+CHECKPOINT_SECONDS: Final = 1.0
+BLOCKS: Final = 20
+
+_packed: Final = msgspec.msgpack.Decoder(list[bytes]).decode
+
+
+def fill(folder: Path, count: int) -> dict[str, int]:
+    """Write a log of blocks: zstd over a list of the events' JSON, those of a person in one lane."""
+    folder.mkdir(parents=True)
+    log = _open(folder / "log.db")
+    log.execute(
+        "CREATE TABLE block(id INTEGER PRIMARY KEY, lane INTEGER, at INTEGER, body BLOB);"
+        "CREATE INDEX by_lane ON block(lane, id)"
+    )
+    events, made, objects = stream(count), 0, 0
+    squeeze = zstandard.ZstdCompressor(level=1).compress
+    while company := list(islice(events, COMPANY)):
+        pool = Pool(company, b"backlog-%08x" % made)
+        lanes: list[list[bytes]] = [[] for _ in range(LANES)]
+        for event in company:
+            digest = hashlib.sha256(event["userId"].encode()).digest()
+            lanes[digest[0] % LANES].append(pool.call()[1])
+        rows = [
+            (lane, time.time_ns() // 1_000_000, squeeze(msgspec.msgpack.encode(texts)))
+            for lane, texts in enumerate(lanes)
+            if texts
+        ]
+        with log:
+            log.executemany("INSERT INTO block(lane, at, body) VALUES (?, ?, ?)", rows)
+        made, objects = made + len(company), objects + pool.objects
+    log.close()
+    return {"events": made, "objects": objects}
+
+
+class State:
+    """Ids met, what was sent of people, and how far each lane was read: a transaction is always open."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = _open(path)
+        self._file.execute(
+            "CREATE TABLE met(id BLOB PRIMARY KEY) WITHOUT ROWID;"
+            "CREATE TABLE person(id TEXT PRIMARY KEY, said BLOB) WITHOUT ROWID;"
+            "CREATE TABLE reached(lane INTEGER PRIMARY KEY, block INTEGER);"
+            "BEGIN"
+        )
+
+    def fresh(self, ids: list[bytes]) -> list[bool]:
+        """Which of these were not met before; they are now."""
+        marks = ",".join("?" * len(ids))
+        known = {found for (found,) in self._file.execute(f"SELECT id FROM met WHERE id IN ({marks})", ids)}  # noqa: S608 - marks
+        verdicts = [each not in known for each in ids]
+        new = [(each,) for each, is_new in zip(ids, verdicts, strict=True) if is_new]
+        self._file.executemany("INSERT OR IGNORE INTO met VALUES (?)", new)
+        return verdicts
+
+    def changed(self, said: dict[str, Any]) -> dict[str, Any] | None:
+        """What of an identify was not sent before; it counts as sent from now on."""
+        key = said["external_id"]
+        before = self._file.execute("SELECT said FROM person WHERE id = ?", (key,)).fetchone()
+        whole = said
+        if before is not None:
+            old = orjson.loads(before[0])
+            said = {name: value for name, value in said.items() if name not in old or old[name] != value}
+            if not said:
+                return None
+            whole = old | said
+        self._file.execute("INSERT OR REPLACE INTO person VALUES (?, ?)", (key, orjson.dumps(whole)))
+        return {**said, "external_id": key}
+
+    def commit(self, reached: Iterable[tuple[int, int]]) -> None:
+        """All of it for good."""
+        self._file.executemany("INSERT OR REPLACE INTO reached VALUES (?, ?)", reached)
+        self._file.execute("COMMIT; BEGIN")
+
+
+def identify(event: dict[str, Any]) -> dict[str, Any]:
+    """An identify of `bench.traffic` as a Braze attributes object."""
+    traits, where = event["traits"], event["context"]["location"]
+    named = {
+        "external_id": event["userId"],
+        "country": where["country"],
+        "current_location": {"latitude": where["latitude"], "longitude": where["longitude"]},
+        "email": traits["email"],
+        "first_name": traits["firstName"],
+        "gender": traits["gender"][0].upper(),
+        "home_city": traits["address"]["city"],
+        "image_url": traits["avatar"],
+        "last_name": traits["lastName"],
+        "phone": traits["phone"],
+        "_update_existing_only": False,
+    }
+    return named | {name: value for name, value in traits.items() if name not in _NAMED}
+
+
+_NAMED: Final = frozenset({"email", "firstName", "lastName", "gender", "phone", "avatar", "address"})
+
+
+def track(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """A track as an event object."""
+    return [
+        {
+            "external_id": event["userId"],
+            "name": event["event"],
+            "time": event["timestamp"],
+            "properties": event["properties"],
+            "_update_existing_only": False,
+        }
+    ]
+
+
+def purchases(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """An order as purchase objects, one a product."""
+    order = event["properties"]
+    shared = {name: value for name, value in order.items() if name not in ("products", "currency")}
+    return [
+        {
+            "external_id": event["userId"],
+            "product_id": product["product_id"],
+            "currency": order["currency"],
+            "price": product["price"],
+            "quantity": product["quantity"],
+            "time": event["timestamp"],
+            "properties": {"sku": product["sku"], "name": product["name"], "category": product["category"]}
+            | shared,
+            "_update_existing_only": False,
+        }
+        for product in order["products"]
+    ]
+
+
+class Courier:
+    """The loop."""
+
+    def __init__(self, folder: Path, address: str) -> None:
+        self._log = _open(folder / "log.db")
+        self._state = State(folder / f"state-{time.time_ns()}.db")
+        self._address = address
+        self._waiting: dict[str, list[dict[str, Any]]] = {"attributes": [], "events": [], "purchases": []}
+        self._sending: set[asyncio.Task[None]] = set()
+        self._reached = dict.fromkeys(range(LANES), 0)
+        self._unpack = zstandard.ZstdDecompressor().decompress
+        self.events = self.objects = 0
+
+    async def run(self) -> None:
+        """Drain the log."""
+        checkpoint = time.monotonic()
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=IN_FLIGHT)) as session:
+            self._session = session
+            while self._read():
+                while len(self._sending) >= IN_FLIGHT:
+                    await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.sleep(0)
+                if time.monotonic() - checkpoint > CHECKPOINT_SECONDS:
+                    await self._checkpoint()
+                    checkpoint = time.monotonic()
+            await self._checkpoint()
+
+    def _read(self) -> int:
+        """Take a few blocks of each lane in; gives how many."""
+        blocks = 0
+        query = "SELECT id, at, body FROM block WHERE lane = ? AND id > ? ORDER BY id LIMIT ?"
+        for lane, after in self._reached.items():
+            for number, _, body in self._log.execute(query, (lane, after, BLOCKS)).fetchall():
+                self._take([orjson.loads(text) for text in _packed(self._unpack(body))])
+                self._reached[lane] = number
+                blocks += 1
+        return blocks
+
+    def _take(self, events: list[dict[str, Any]]) -> None:
+        ids = [xxhash.xxh3_128_digest(event["messageId"].encode()) for event in events]
+        for event, is_new in zip(events, self._state.fresh(ids), strict=True):
+            self.events += 1
+            if not is_new:
+                continue
+            if event["type"] == "identify":
+                if (said := self._state.changed(identify(event))) is not None:
+                    self._wait("attributes", [said])
+            elif event["event"] == "Order Completed":
+                self._wait("purchases", purchases(event))
+            else:
+                self._wait("events", track(event))
+
+    def _wait(self, array: str, objects: list[dict[str, Any]]) -> None:
+        waiting = self._waiting[array]
+        waiting += objects
+        if len(waiting) >= BATCH:
+            self._leave(array)
+
+    def _leave(self, array: str) -> None:
+        waiting = self._waiting[array]
+        task = asyncio.create_task(self._send(array, waiting[:BATCH]))
+        del waiting[:BATCH]
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _send(self, array: str, objects: list[dict[str, Any]]) -> None:
+        headers = {"content-type": "application/json", "authorization": "Bearer sandbox"}
+        body = orjson.dumps({array: objects})
+        async with self._session.post(f"{self._address}/users/track", data=body, headers=headers) as answer:
+            await answer.read()
+            answer.raise_for_status()
+        self.objects += len(objects)
+
+    async def _checkpoint(self) -> None:
+        for array, waiting in self._waiting.items():
+            while waiting:
+                self._leave(array)
+        await asyncio.gather(*self._sending)
+        self._state.commit(self._reached.items())
+
+
+async def drain(folder: Path, address: str) -> dict[str, float]:
+    """Send all of a log, from its start."""
+    courier = Courier(folder, address)
+    began = time.process_time()
+    await courier.run()
+    used = time.process_time() - began
+    return {"events": courier.events, "objects": courier.objects, "cpu_seconds": used}
+
+
+def _open(path: Path) -> apsw.Connection:
+    file = apsw.Connection(str(path))
+    file.pragma("journal_mode", "wal")
+    file.pragma("synchronous", "full")
+    file.pragma("cache_size", -100_000)
+    return file
+
+
+def main() -> None:
+    """Fill a log or drain it."""
+    what, folder, last = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+    print(json.dumps(fill(folder, int(last)) if what == "fill" else in_process(drain(folder, last))))
+
+
+if __name__ == "__main__":
+    main()
