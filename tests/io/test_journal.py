@@ -1,6 +1,10 @@
 """The journal remembers what left and what was answered, wherever it is cut off."""
 
+import os
 import random
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -65,7 +69,7 @@ def test_a_decision_about_a_row_in_doubt_outlives_a_start(tmp_path: Path) -> Non
     journal.leave(1, [key(0)])
     journal, _ = Journal.open(tmp_path / "braze", 0)
     held = Settled(1, 0, 0, "UNCERTAIN", "it may have arrived")
-    journal.decide(key(0), held)
+    journal.decide([(key(0), held)])
     _, found = Journal.open(tmp_path / "braze", 0)
     assert found.settled == {key(0): held}
     assert not found.uncertain
@@ -199,6 +203,94 @@ def test_a_torn_end_is_ignored(tmp_path_factory: pytest.TempPathFactory, cut: in
     _, again = Journal.open(folder / "braze", 0)
     assert key(99) in again.uncertain
     assert set(again.settled) == set(found.settled)
+
+
+@pytest.mark.parametrize("zeros", [1, 7, 8, 9, 4096])
+def test_an_end_of_zeros_is_ignored(tmp_path: Path, zeros: int) -> None:
+    """What a file system shows after a power cut of what it had no time to write."""
+    journal, _ = Journal.open(tmp_path / "braze", 0)
+    journal.leave(1, [key(0)])
+    journal.close()
+    path = tmp_path / "braze.0.journal"
+    path.write_bytes(path.read_bytes() + bytes(zeros))
+    journal, found = Journal.open(tmp_path / "braze", 0)
+    assert found.uncertain == {key(0): 1}
+    journal.settle(2, [(key(0), fine(2))])
+    assert set(Journal.read(tmp_path / "braze", 0).settled) == {key(0)}
+
+
+@contextmanager
+def full_at(size_bytes: int) -> Iterator[None]:
+    """No file of this process can grow past a size: a write that would is cut short there, or fails."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("room", [0, 1, 8, 15])
+@pytest.mark.parametrize("turning", [False, True], ids=["", "turning"])
+def test_what_a_full_disk_takes_half_is_taken_out_again(tmp_path: Path, room: int, *, turning: bool) -> None:
+    """A request that cannot be noted does not leave, and nothing tells of it afterwards; nor does what was
+    decided and could not be noted hold. What comes when there is room is read."""
+    journal, _ = Journal.open(tmp_path / "braze", 0)
+    journal.leave(1, [key(0)])
+    turn = journal.turn() if turning else None
+    paths = list(tmp_path.glob("*.journal"))
+    before = [path.read_bytes() for path in paths]
+    with full_at(max(map(len, before)) + room):
+        with pytest.raises(StorageUnavailable, match="cannot be written"):
+            journal.leave(2, [key(1)])
+        with pytest.raises(StorageUnavailable, match="cannot be written"):
+            journal.decide([(key(0), fine(0))])
+        assert [path.read_bytes() for path in paths] == before
+    journal.leave(3, [key(3)])
+    if turn is not None:
+        journal.turned(turn)
+    _, found = Journal.open(tmp_path / "braze", journal.generation)
+    assert (found.settled, found.uncertain) == ({}, {key(0): 1, key(3): 3})
+
+
+@pytest.mark.parametrize("turning", [False, True], ids=["", "turning"])
+def test_an_answer_that_cannot_be_noted_is_noted_before_anything_else(
+    tmp_path: Path, *, turning: bool
+) -> None:
+    """It is known, so nothing that was answered leaves again. Whoever starts before there is room finds
+    doubt, whoever starts later the answer."""
+    journal, _ = Journal.open(tmp_path / "braze", 0)
+    for request in range(1, 4):
+        journal.leave(request, [key(request)])
+    turn = journal.turn() if turning else None
+    with full_at(1):
+        journal.deliver(1, 201, [0])
+        journal.settle(2, [(key(2), Settled(2, 0, 400, "BAD_REQUEST"))])
+        journal.settle(3, [], [key(3)])
+        with pytest.raises(StorageUnavailable):
+            journal.leave(4, [key(4)])
+        assert Journal.read(tmp_path / "braze", 0).uncertain == {key(n): n for n in (1, 2, 3)}
+    journal.leave(5, [key(5)])
+    if turn is not None:
+        journal.turned(turn)
+    _, found = Journal.open(tmp_path / "braze", journal.generation)
+    assert found.settled == {key(1): fine(1), key(2): Settled(2, 0, 400, "BAD_REQUEST")}
+    assert found.uncertain == {key(3): 3, key(5): 5}
+
+
+def test_a_checkpoint_that_finds_no_room_leaves_nothing_behind(tmp_path: Path) -> None:
+    """No file and no open descriptor, however often it is tried."""
+    journal, _ = Journal.open(tmp_path / "braze", 0)
+    journal.leave(1, [key(0)])
+    before = len(os.listdir("/proc/self/fd"))
+    with full_at(1):
+        for _ in range(3):
+            with pytest.raises(StorageUnavailable):
+                journal.turn()
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["braze.0.journal"]
+    journal.turned(journal.turn())
+    assert Journal.read(tmp_path / "braze", 1).uncertain == {key(0): 1}
 
 
 def test_any_history_reads_back_as_it_was(tmp_path: Path) -> None:

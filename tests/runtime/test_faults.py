@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import apsw
 import pytest
 from structlog.testing import capture_logs
-from tests.runtime.house import SOURCE, Desk, bind, opened, records, until
+from tests.runtime.house import SOON, SOURCE, Desk, bind, opened, records, until
 from tests.runtime.turns import MovedClock
 
 from segue.io.log.sqlite import SqliteLog
+from segue.model.delivery import Request, Response
 from segue.model.event import lane_of
 from segue.model.workspace import Delivery
 from segue.runtime.compose import last_order
@@ -92,6 +94,37 @@ async def test_a_state_that_cannot_be_written_pauses_its_courier_until_it_can(de
     assert courier.ledger.total("delivered") == 21
     events = (await desk.wire.profile("u1"))["custom_events"]
     assert (len(events), {each["count"] for each in events}) == (21, {1})
+
+
+async def test_an_answer_that_finds_the_disk_full_is_not_asked_for_again(desk: Desk) -> None:
+    """The request was noted and the answer could not be: it is known all the same, so nothing arrives twice,
+    what comes later waits for room, and no restart is needed."""
+    await desk.stream.append(records(*(track(n) for n in range(3))))
+    carry, before = desk.wire.send, resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    async def carry_and_fill(request: Request) -> Response:
+        response = await carry(request)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+        return response
+
+    async with desk.courier(checkpoint_seconds=SOON) as courier:
+        with capture_logs():  # what prints them would meet a full disk too
+            try:
+                desk.wire.send = carry_and_fill  # type: ignore[method-assign]
+                running = asyncio.ensure_future(courier.run())
+                await until(lambda: courier.is_paused)
+            finally:
+                desk.wire.send = carry  # type: ignore[method-assign]
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            await desk.stream.append(records(track(3)))
+            await until(lambda: not courier.is_paused and courier.ledger.read == 4)
+            courier.stop()
+            await running
+    courier = await desk.deliver()
+    totals = {key: n for key, n in courier.ledger.totals().items() if n and key[0].startswith("rows")}
+    assert totals == {("rows_delivered", ""): 4}
+    events = (await desk.wire.profile("u1"))["custom_events"]
+    assert (len(events), {each["count"] for each in events}) == (4, {1})
 
 
 async def test_a_clock_set_back_by_hours_changes_neither_order_nor_memory(tmp_path: Path) -> None:

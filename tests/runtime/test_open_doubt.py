@@ -172,7 +172,8 @@ async def test_a_decision_that_cannot_be_written_down_is_taken_again_and_nothing
     desk.wire.is_silent = False  # type: ignore[attr-defined]
     async with desk.courier(destination, checkpoint_seconds=0.01) as courier:
         await courier.start()
-        journal, write, trouble = courier.books.journal, courier.books.journal._append, [1, 0]
+        file, trouble = courier.books.journal._file, [1, 0]
+        write = file.append
 
         def fail_once(*written: Any) -> None:
             if trouble[0] and not trouble[1]:
@@ -182,7 +183,7 @@ async def test_a_decision_that_cannot_be_written_down_is_taken_again_and_nothing
                 raise StorageUnavailable("full")
             write(*written)
 
-        journal._append = fail_once  # type: ignore[method-assign]
+        file.append = fail_once  # type: ignore[method-assign]
         running = asyncio.ensure_future(courier.run())
         await until(lambda: len(desk.wire.sent) == 2 or running.done())
         courier.stop()

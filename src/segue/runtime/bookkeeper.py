@@ -122,7 +122,7 @@ class Bookkeeper:
                 continue
             self.count_doubt(row, request, "hold", now_ms)
             verdict = Settled(request, 0, 0, UNCERTAIN, IN_DOUBT.format(request=request))
-            self.journal.decide(key, verdict)
+            self.journal.decide([(key, verdict)])
             self._decided[key] = verdict
             del self._doubt[key]
 
@@ -207,7 +207,7 @@ class Bookkeeper:
         """There is no budget for these rows. That is journaled: after a crash there may be one again, and
         later rows of their people have gone. Raises StorageUnavailable, and then nothing has happened."""
         if dropped:
-            self.journal.settle(0, [(row_key(each.row), _left_out(each)) for each in dropped])
+            self.journal.decide([(row_key(each.row), _left_out(each)) for each in dropped])
         for each in dropped:
             self.leave_out(each, now_ms)
 

@@ -241,40 +241,40 @@ class Courier:
         is_moved = self.ledger.dirty or self._bidding.is_dirty or self.memory.is_dirty
         if not is_moved and halt == self._halt:
             return
+        turn = self.books.turn()
         entries = self.ledger.entries()
         asked = self._bidding.entries()
         profiles, stamps, epoch = self.memory.changed()
         costs = self.accountant.entries()
-        turn = self.books.turn()
+        checkpoint = Checkpoint(
+            cursors={
+                lane: Cursor(next_offset=place.next_offset, settled=place.settled)
+                for lane, place in entries.places.items()
+            },
+            receipts=entries.receipts,
+            dead=entries.dead,
+            uncertain=entries.doubts,
+            revived=asked.revived,
+            done_commands=asked.done_commands,
+            commands=asked.commands,
+            counts=entries.counts,
+            profiles=profiles,
+            stamps=stamps,
+            costs=costs,
+            repeats=self.memory.debouncer.changed(),
+            values={
+                "requests": b"%d" % self.dispatcher.requests,
+                "journal": b"%d" % turn.generation,
+                "halt": msgspec.json.encode(halt) if halt is not None else b"",
+                **epoch,
+                **self.barriers.frontier(self.ledger),
+                **asked.values,
+            },
+            now_ms=self._clock.now_ms(),
+        )
         try:
-            await self._state.commit(
-                Checkpoint(
-                    cursors={
-                        lane: Cursor(next_offset=place.next_offset, settled=place.settled)
-                        for lane, place in entries.places.items()
-                    },
-                    receipts=entries.receipts,
-                    dead=entries.dead,
-                    uncertain=entries.doubts,
-                    revived=asked.revived,
-                    done_commands=asked.done_commands,
-                    commands=asked.commands,
-                    counts=entries.counts,
-                    profiles=profiles,
-                    stamps=stamps,
-                    costs=costs,
-                    repeats=self.memory.debouncer.changed(),
-                    values={
-                        "requests": b"%d" % self.dispatcher.requests,
-                        "journal": b"%d" % turn.generation,
-                        "halt": msgspec.json.encode(halt) if halt is not None else b"",
-                        **epoch,
-                        **self.barriers.frontier(self.ledger),
-                        **asked.values,
-                    },
-                    now_ms=self._clock.now_ms(),
-                )
-            )
+            await asyncio.to_thread(turn.sync)
+            await self._state.commit(checkpoint)
         except UnavailableError:
             self.books.journal.turned(turn, committed=False)
             self.memory.written(ok=False)

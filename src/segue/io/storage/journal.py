@@ -3,29 +3,27 @@
     journal, found = Journal.open(folder / "braze", generation)
     journal.leave(17, keys)                      # before the request leaves
     journal.settle(17, {key: "" for key in keys})  # after the answer: "" delivered, else why it died
-    turn = journal.turn(); …commit…; journal.turned(turn)   # a checkpoint has everything so far
+    turn = journal.turn(); turn.sync(); …commit…; journal.turned(turn)   # a checkpoint has everything so far
 
-Written without a sync: it survives a killed process, which is what it is for; after a power cut the last
-seconds may be missing, and then what it would have known counts as never sent. A torn end is ignored.
+Written without a sync but at a checkpoint: it survives a killed process, which is what it is for; after a
+power cut what was written since the last checkpoint may be missing, and counts as never sent. A torn end is
+ignored.
 
 A checkpoint begins a new file. While it is being committed, both files are written, so that whichever the
 next start finds is whole: the state names the generation that belongs to it.
 """
 
-import os
-import struct
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, Self, cast
 
 import msgspec
 
 from segue.io import sqlite
+from segue.io.storage import frames
+from segue.io.storage.frames import Frames
 from segue.model.delivery import Row
 from segue.model.errors import StorageUnavailable
-
-_FRAME: Final = struct.Struct("<II")
 
 
 class RowKey(NamedTuple):
@@ -121,16 +119,21 @@ class Turn(msgspec.Struct, eq=False):
     """A checkpoint under way: the file the next generation is written to."""
 
     generation: int
-    handle: int
+    file: Frames
+
+    def sync(self) -> None:
+        """Before the state names it: what it says so far survives a power cut. Blocks for the disk. Raises
+        StorageUnavailable."""
+        self.file.sync()
 
 
 class Journal:
     """One destination's journal. Calls block for a write to the page cache, some microseconds."""
 
-    def __init__(self, stem: Path, generation: int, handle: int) -> None:
+    def __init__(self, stem: Path, generation: int, file: Frames) -> None:
         self.generation = generation
         self._stem = stem
-        self._handle = handle
+        self._file = file
         self._turn: Turn | None = None
         self._flying: dict[int, _Left] = {}
         self._doubt: dict[RowKey, int] = {}
@@ -146,16 +149,14 @@ class Journal:
         """
         path = _path(stem, generation)
         try:
-            content = path.read_bytes() if path.exists() else b""
-            found, whole = _read(content)
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            os.ftruncate(handle, whole)  # a torn end would swallow what comes after it
+            found, whole = _read(path.read_bytes() if path.exists() else b"")
         except OSError as error:
             raise _unavailable(path, error) from error
+        file = Frames.open(path, whole)
         for other in stem.parent.glob(f"{stem.name}.*.journal"):
             if other != path:
                 other.unlink(missing_ok=True)
-        journal = cls(stem, generation, handle)
+        journal = cls(stem, generation, file)
         journal._doubt = dict(found.uncertain)
         journal._counted = set(found.counted & found.uncertain.keys())
         journal._doubted = dict(found.doubted)
@@ -163,7 +164,7 @@ class Journal:
         # answer or a decision about the row itself ends.
         for request in sorted(set(found.uncertain.values())):
             doubt = [key for key, left_in in found.uncertain.items() if left_in == request]
-            journal._append(handle, _Answered(request, [], doubt))
+            file.append(_encode(_Answered(request, [], doubt)))
         return journal, found
 
     @staticmethod
@@ -180,24 +181,21 @@ class Journal:
 
     @classmethod
     def keep(cls, stem: Path, generation: int, found: Found) -> None:
-        """Write the journal of a generation that tells of all this. Raises StorageUnavailable."""
-        path = _path(stem, generation)
+        """Write the journal of a generation that tells of all this, and sync it. Raises
+        StorageUnavailable."""
+        file = Frames.make(_path(stem, generation))
         try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-        except OSError as error:
-            raise _unavailable(path, error) from error
-        journal = cls(stem, generation, handle)
-        try:
-            journal._append(handle, _Left(0, [], sorted(found.people)))
+            file.append(_encode(_Left(0, [], sorted(found.people))))
             for key, request in found.doubted.items():
-                journal._append(handle, _Answered(request, [], [key]))
+                file.append(_encode(_Answered(request, [], [key])))
             for is_counted in (True, False):
                 rows = [each for each in found.settled.items() if (each[0] in found.counted) is is_counted]
-                journal._append(handle, _Answered(0, rows, [], is_counted))
+                file.append(_encode(_Answered(0, rows, [], is_counted)))
             for key, request in found.uncertain.items():
-                journal._append(handle, _Answered(request, [], [key], key in found.counted))
+                file.append(_encode(_Answered(request, [], [key], key in found.counted)))
+            file.sync()
         finally:
-            os.close(handle)
+            file.close()
 
     @staticmethod
     def peek(stem: Path, generation: int) -> Mapping[RowKey, int]:
@@ -211,9 +209,14 @@ class Journal:
         return self._doubt
 
     def leave(self, request: int, keys: Iterable[Key], people: Iterable[str] = ()) -> None:
-        """These rows leave in a request; call before it does. people: whose attributes it changes."""
-        left = self._flying[request] = _Left(request, cast(list[RowKey], list(keys)), list(people))
-        self._write(left)
+        """These rows leave in a request; call before it does. people: whose attributes it changes. Raises
+        StorageUnavailable: it must not leave."""
+        left = _Left(request, cast(list[RowKey], list(keys)), list(people))
+        self._require(left)
+        self._flying[request] = left
+
+    # An answer is known here whether it can be written or not. On a full disk it is owed: written before
+    # anything else is, so that no request leaves before; killed until then, the next start finds doubt.
 
     def settle(
         self, request: int, rows: Iterable[tuple[RowKey, Settled]], doubt: Iterable[RowKey] = ()
@@ -222,23 +225,23 @@ class Journal:
         any other of its rows did not arrive and will leave again (if it was in doubt before, it still is)."""
         answered = _Answered(request, list(rows), list(doubt))
         self._flying.pop(request, None)
-        self._write(answered)
-        for key, _ in answered.rows:
-            self._doubt.pop(key, None)
-            self._counted.discard(key)
+        self._owe(answered)
+        self._clear(key for key, _ in answered.rows)
         self._doubt.update(dict.fromkeys(answered.doubt, request))
 
     def deliver(self, request: int, status: int, positions: Iterable[int]) -> None:
         """The partner took every row that left in the request, in the order they left in."""
         left = self._flying.pop(request)
-        for key in left.keys if self._doubt else ():
-            self._doubt.pop(key, None)
-            self._counted.discard(key)
-        self._write(_Delivered(request, status, list(positions)))
+        self._owe(_Delivered(request, status, list(positions)))
+        if self._doubt:
+            self._clear(left.keys)
 
-    def decide(self, key: RowKey, verdict: Settled) -> None:
-        """A row is no longer in doubt: somebody decided what becomes of it."""
-        self.settle(0, [(key, verdict)])
+    def decide(self, verdicts: Iterable[tuple[RowKey, Settled]]) -> None:
+        """Somebody decided what becomes of rows, in doubt or not. Raises StorageUnavailable: it does not
+        hold."""
+        decided = _Answered(0, list(verdicts), [])
+        self._require(decided)
+        self._clear(key for key, _ in decided.rows)
 
     def count(self, key: RowKey) -> bool:
         """A row in doubt is being counted; False when it was before."""
@@ -257,51 +260,66 @@ class Journal:
         counted  settled rows the checkpoint writes down, of events and letters that stay open
         unread   settled rows found at the start whose events were not read again yet
         """
-        generation = self.generation + 1
-        path = _path(self._stem, generation)
+        turn = Turn(self.generation + 1, Frames.make(_path(self._stem, self.generation + 1)))
         try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-        except OSError as error:
-            raise _unavailable(path, error) from error
-        turn = Turn(generation, handle)
-        for rows, is_counted in ((list(counted), True), (list(unread), False)):
-            for key, _ in rows:
-                if not is_counted and key in self._doubted and key not in self._counted:
-                    self._append(handle, _Answered(self._doubted[key], [], [key]))
-            if rows:
-                self._append(handle, _Answered(0, rows, [], is_counted))
-        for left in self._flying.values():
-            self._append(handle, left)
-        for key, request in self._doubt.items():
-            self._append(handle, _Answered(request, [], [key], key in self._counted))
+            for entry in self._carried(list(counted), list(unread)):
+                turn.file.append(_encode(entry))
+        except StorageUnavailable:
+            turn.file.remove()
+            raise
         self._turn = turn
         return turn
 
     def turned(self, turn: Turn, *, committed: bool = True) -> None:
         """The checkpoint is durable, or failed: go on with one file."""
         self._turn = None
-        old, kept = (self._handle, turn.handle) if committed else (turn.handle, self._handle)
-        os.close(old)
-        _path(self._stem, self.generation if committed else turn.generation).unlink(missing_ok=True)
-        self._handle = kept
+        old, self._file = (self._file, turn.file) if committed else (turn.file, self._file)
+        old.remove()
         if committed:
             self.generation = turn.generation
 
     def close(self) -> None:
         """Release the file. What it says stays."""
-        os.close(self._handle)
+        self._file.close()
 
-    def _write(self, entry: _Entry) -> None:
-        self._append(self._handle, entry)
-        if self._turn is not None:
-            self._append(self._turn.handle, entry)
+    def _carried(
+        self, counted: list[tuple[RowKey, Settled]], unread: list[tuple[RowKey, Settled]]
+    ) -> Iterator[_Entry]:
+        """What goes on in the next generation."""
+        for rows, is_counted in ((counted, True), (unread, False)):
+            for key, _ in rows:
+                if not is_counted and key in self._doubted and key not in self._counted:
+                    yield _Answered(self._doubted[key], [], [key])
+            if rows:
+                yield _Answered(0, rows, [], is_counted)
+        yield from self._flying.values()
+        for key, request in self._doubt.items():
+            yield _Answered(request, [], [key], key in self._counted)
 
-    def _append(self, handle: int, entry: _Entry) -> None:
+    def _clear(self, keys: Iterable[RowKey]) -> None:
+        """Rows are in doubt no longer."""
+        for key in keys:
+            self._doubt.pop(key, None)
+            self._counted.discard(key)
+
+    def _require(self, entry: _Entry) -> None:
+        """Write an entry wherever it belongs, or nowhere."""
+        body, turn = _encode(entry), self._turn
+        if turn is not None:
+            turn.file.pay()
+        self._file.append(body)
+        if turn is not None:
+            try:
+                turn.file.append(body)
+            except StorageUnavailable:
+                self._file.take_back(body)
+                raise
+
+    def _owe(self, entry: _Entry) -> None:
         body = _encode(entry)
-        try:
-            os.write(handle, _FRAME.pack(len(body), zlib.crc32(body)) + body)
-        except OSError as error:
-            raise _unavailable(self._stem, error) from error
+        self._file.owe(body)
+        if self._turn is not None:
+            self._turn.file.owe(body)
 
 
 def _read(content: bytes) -> tuple[Found, int]:
@@ -312,14 +330,10 @@ def _read(content: bytes) -> tuple[Found, int]:
     doubted: dict[RowKey, int] = {}
     counted: set[RowKey] = set()
     people: set[str] = set()
-    requests = at = 0
-    while at + _FRAME.size <= len(content):
-        length, checksum = _FRAME.unpack_from(content, at)
-        body = content[at + _FRAME.size : at + _FRAME.size + length]
-        if len(body) < length or zlib.crc32(body) != checksum:
-            break
-        at += _FRAME.size + length
-        entry = _decode(body)
+    requests = 0
+    pieces, whole = frames.read(content)
+    for piece in pieces:
+        entry = _decode(piece)
         requests = max(requests, entry.request)
         if isinstance(entry, _Left):
             flying[entry.request] = entry.keys
@@ -342,7 +356,7 @@ def _read(content: bytes) -> tuple[Found, int]:
     for request, keys in flying.items():
         doubt.update(dict.fromkeys(keys, request))
     known = frozenset(counted & (doubt.keys() | settled.keys()))
-    return Found(settled, doubt, known, requests, frozenset(people), doubted), at
+    return Found(settled, doubt, known, requests, frozenset(people), doubted), whole
 
 
 def _path(stem: Path, generation: int) -> Path:
