@@ -1,12 +1,13 @@
 """Letters of one event that part ways: some dropped, others delivered after all."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 import pytest
-from tests.runtime.house import Desk, Wire, bind, opened, records
+from tests.runtime.house import SOON, Desk, Wire, bind, opened, records, until
 
 from segue.io.storage.state import StateReader
 from segue.model.delivery import Request, Response
@@ -40,11 +41,26 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         yield made
 
 
-async def asked(desk: Desk, command: str, **arguments: Any) -> Courier:
-    """A courier that has done what it was asked."""
+async def ask(desk: Desk, *commands: tuple[str, dict[str, Any]]) -> None:
+    """Ask for things one after the other, before a courier looks."""
     reader = await StateReader.open(desk.folder / "braze.db")
-    await reader.ask(command, arguments, asked_ms=0)
+    for command, arguments in commands:
+        await reader.ask(command, arguments, asked_ms=0)
     await reader.close()
+
+
+async def bury(desk: Desk, *users: str) -> None:
+    """Events of which the letters are left, two of each."""
+    await desk.stream.append(
+        records(*({"type": "track", "event": "Seen", "userId": user, "messageId": user} for user in users))
+    )
+    await desk.deliver(BRAZE)
+    desk.wire.is_over = True  # type: ignore[attr-defined]  # a Grudge
+    desk.wire.sent.clear()
+
+
+async def obey(desk: Desk) -> Courier:
+    """A courier that does what was asked."""
     async with desk.courier(BRAZE) as courier:
         await courier.start()
         await courier.checkpoint()
@@ -72,7 +88,8 @@ async def test_an_event_stays_dead_when_one_of_its_letters_was_dropped(
     assert courier.ledger.total("dead") == 1
     desk.wire.is_over = True  # type: ignore[attr-defined]  # a Grudge
     for command, subscription in steps:
-        courier = await asked(desk, command, subscription=subscription)
+        await ask(desk, (command, {"subscription": subscription}))
+        courier = await obey(desk)
         assert courier.ledger.residual == 0
     found = {name: courier.ledger.total(name) for name in ("dead", "delivered")}
     assert found == {"dead": 0, "delivered": 0, ended: 1}
@@ -80,6 +97,77 @@ async def test_an_event_stays_dead_when_one_of_its_letters_was_dropped(
     assert await reader.dead_letters() == []
     assert not await reader.value("maimed")
     await reader.close()
+
+
+async def test_a_letter_that_was_dropped_is_not_retried_by_what_was_asked_right_after(desk: Desk) -> None:
+    """Though no checkpoint tells yet that it is gone: nothing leaves and the event stays dead."""
+    await bury(desk, "ada")
+    await ask(desk, ("drop", {"message_id": "ada"}), ("retry", {"subscription": "first"}))
+    courier = await obey(desk)
+    assert desk.wire.sent == []
+    assert (courier.ledger.total("dead"), courier.ledger.total("delivered")) == (1, 0)
+
+
+async def test_a_letter_that_was_taken_back_is_retried_by_what_was_asked_right_after(desk: Desk) -> None:
+    """It waits for the checkpoint that makes a letter of it again."""
+    await bury(desk, "ada")
+    reader = await StateReader.open(desk.folder / "braze.db")
+    letters = [msgspec.msgpack.encode(letter) for letter in await reader.dead_letters()]
+    await reader.close()
+    everything: dict[str, Any] = {"all": True}
+    await ask(desk, ("drop", everything), ("import", {"letters": letters}), ("retry", everything))
+    async with desk.courier(BRAZE) as courier:
+        await courier.start()
+        for _ in range(2):
+            await courier.checkpoint()
+        await courier.run(until_head=True)
+    assert (courier.ledger.total("dead"), courier.ledger.total("delivered")) == (0, 1)
+    assert len((await desk.wire.profile("ada"))["custom_events"]) == 2
+
+
+async def test_a_letter_that_has_just_arrived_is_not_sent_again(desk: Desk) -> None:
+    """Somebody asks a second time, and the checkpoint that tells of it is not written yet."""
+    await bury(desk, "ada")
+    everything: dict[str, Any] = {"all": True}
+    await ask(desk, ("retry", everything))
+    async with desk.courier(BRAZE) as courier:
+        await courier.start()
+        running = asyncio.ensure_future(courier.run())
+        await until(lambda: desk.wire.sent)
+        await until(lambda: not courier.waiting_rows and not courier.dispatcher.in_flight)
+        await ask(desk, ("retry", everything))
+        await courier.checkpoint()
+        courier.stop()
+        await running
+    events = (await desk.wire.profile("ada"))["custom_events"]
+    assert [each["count"] for each in events] == [1, 1]
+
+
+async def test_a_letter_that_died_again_is_not_retried_with_those_that_are_left(desk: Desk) -> None:
+    """The courier is stopped while others of the same command wait: they go on, and what the command is done
+    with waits for somebody to ask again. So does what died after it was asked for."""
+    await bury(desk, "ada", "bob")
+    await ask(desk, ("retry", {"reason": "BAD_REQUEST"}))
+    carry = desk.wire.send
+
+    async def refuse_one(request: Request) -> Response:
+        desk.wire.sent.append(request)
+        is_ada = b"ada" in request.body
+        return Response(status=400 if is_ada else 503, body=b'{"message":"never"}')
+
+    destination = bind((_track("first"), _track("second")), delivery=Delivery(wait_seconds=0, in_flight=1))
+    desk.wire.send = refuse_one  # type: ignore[method-assign]
+    async with desk.courier(destination, checkpoint_seconds=SOON) as courier:
+        running = asyncio.ensure_future(courier.run())
+        await until(lambda: courier.dispatcher.is_held)
+        courier.stop()
+        await running
+    desk.wire.send = carry  # type: ignore[method-assign]
+    desk.wire.sent.clear()
+    await obey(desk)
+    told = [event["external_id"] for body in desk.wire.bodies() for event in body["events"]]
+    assert "ada" not in told
+    assert "bob" in told
 
 
 @pytest.mark.parametrize("attributes", ["all", "changed"])

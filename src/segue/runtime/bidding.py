@@ -17,7 +17,7 @@ from segue.engine.ledger import Ledger
 from segue.engine.plan import BoundDestination
 from segue.io.log.stream import Log
 from segue.io.storage.state import State
-from segue.runtime import eraser
+from segue.runtime import eraser, revival
 from segue.runtime.brake import Brake
 from segue.runtime.eraser import Departure, Eraser
 from segue.runtime.memory import Memory
@@ -35,7 +35,7 @@ class Entries(msgspec.Struct, frozen=True, kw_only=True):
     done_commands: list[int]
     commands: Mapping[int, Mapping[str, Any]]
     values: Mapping[str, bytes]
-    retried: list[int]
+    retried: revival.Entries
     erased: eraser.Entries
 
 
@@ -93,12 +93,12 @@ class Bidding:
 
     def entries(self) -> Entries:
         """What the next checkpoint writes; call `written` once it is durable."""
-        revived, retried = self.revival.entries()
+        retried = self.revival.entries()
         erased = self.eraser.entries()
         return Entries(
-            revived=revived,
-            done_commands=[*retried, *self._obeyed, *erased.done],
-            commands=erased.progress,
+            revived=retried.removed,
+            done_commands=[*retried.done, *self._obeyed, *erased.done],
+            commands={**retried.asked, **erased.progress},
             values={**self.brake.values, **self.revival.values, **erased.values},
             retried=retried,
             erased=erased,
@@ -106,6 +106,6 @@ class Bidding:
 
     def written(self, entries: Entries) -> None:
         """The checkpoint with these entries is durable."""
-        self.revival.written(entries.revived, entries.retried)
+        self.revival.written(entries.retried)
         self.eraser.written(entries.erased)
         self._obeyed = []

@@ -2,7 +2,8 @@
 
 A retried letter stays in the book as dead until its rows are settled, and the command is done when all its
 letters are, in the same checkpoint: after a crash in between it is taken up again, and the journal tells
-which of its rows have arrived.
+which of its rows have arrived. Each checkpoint writes down which letters a command is about still, so that
+none it is done with is tried again, though it died again.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -53,6 +54,18 @@ class _Retry(msgspec.Struct):
     dead: list[str] = []
 
 
+class Entries(msgspec.Struct, frozen=True, kw_only=True):
+    """What a checkpoint writes of these.
+
+    removed  ids of letters that are no longer dead
+    done     ids of commands that are done; asked: id -> the arguments of one from now on
+    """
+
+    removed: list[str]
+    done: list[int]
+    asked: dict[int, dict[str, list[str]]]
+
+
 class Revival:
     """The dead letters of one destination that are on their way again."""
 
@@ -61,9 +74,11 @@ class Revival:
         self._state = state
         self._retries: dict[str, _Retry] = {}  # by the ids of the rows that are not done
         self._pending: dict[str, _Retry] = {}  # by the ids of the letters that are not done with
-        self._open: dict[int, int] = {}
+        self._open: dict[int, set[str]] = {}  # command -> ids of the letters it is about still
+        self._told: dict[int, int] = {}  # command -> how many of them a checkpoint knows; they only get fewer
         self._landed: list[_Retry] = []
-        self._removed: list[str] = []
+        self._removed: dict[str, None] = {}
+        self._is_taking_back = False  # what was taken back is a letter once a checkpoint has it
         self._done: list[int] = []
         self._maimed: set[tuple[int, int]] = set()  # events that stay dead whatever becomes of other letters
 
@@ -77,14 +92,23 @@ class Revival:
         """Whether rows of letters are on their way."""
         return bool(self._retries)
 
-    def entries(self) -> tuple[list[str], list[int]]:
-        """(ids of letters that are no longer dead, ids of commands that are done) for the checkpoint."""
-        return list(self._removed), list(self._done)
+    def entries(self) -> Entries:
+        """What the next checkpoint writes; call `written` once it is durable."""
+        asked = {
+            command: {"ids": sorted(letters)}
+            for command, letters in self._open.items()
+            if self._told.get(command) != len(letters)
+        }
+        return Entries(removed=list(self._removed), done=list(self._done), asked=asked)
 
-    def written(self, removed: list[str], done: list[int]) -> None:
+    def written(self, entries: Entries) -> None:
         """The checkpoint with these entries is durable."""
-        del self._removed[: len(removed)]
-        del self._done[: len(done)]
+        for letter in entries.removed:
+            del self._removed[letter]
+        del self._done[: len(entries.done)]
+        self._told |= {command: len(asked["ids"]) for command, asked in entries.asked.items()}
+        self._told = {command: count for command, count in self._told.items() if command in self._open}
+        self._is_taking_back = False
 
     async def start(self) -> None:
         """Take up what was kept of the last run."""
@@ -110,21 +134,24 @@ class Revival:
         for command in await self._state.commands():
             if command.name not in NAMES or command.id in self._open or command.id in self._done:
                 continue
+            if self._is_taking_back:
+                break
             if command.name == IMPORT:
                 for packed in command.arguments["letters"]:
                     letter = _unpack(packed)
                     ledger.bury(letter, minute, had_row=True)
                     self._maimed.discard((letter.lane, letter.offset))
                 self._done.append(command.id)
+                self._is_taking_back = True
                 continue
-            letters = sorted(await self._letters(command.arguments), key=_has_items)
+            letters = [each for each in await self._letters(command.arguments) if not self._is_taken(each)]
             if command.name == DROP:
-                await self._drop([each for each in letters if not self._is_retried(each)], ledger)
+                await self._drop(letters, ledger)
                 self._done.append(command.id)
                 continue
-            self._open[command.id] = 0
-            for letter in letters:
-                if not self._is_retried(letter):
+            self._open[command.id] = set()
+            for letter in sorted(letters, key=_has_items):
+                if not self._is_taken(letter):
                     departures += await self._retry(letter, command, destination, ledger, now_ms)
             if not self._open[command.id]:
                 self._finish(command.id)
@@ -175,7 +202,7 @@ class Revival:
         """All rows of a letter are done."""
         self._replace(retry, ledger, minute)
         del self._pending[retry.letter.id]
-        self._open[retry.command] -= 1
+        self._open[retry.command].discard(retry.letter.id)
         if not self._open[retry.command]:
             self._finish(retry.command)
 
@@ -186,20 +213,21 @@ class Revival:
         for subscription, result, reason in retry.ended:
             ledger.count(minute, subscription, result, reason)
         if retry.dead and retry.letter.id not in retry.dead:
-            self._removed.append(retry.letter.id)
+            self._removed[retry.letter.id] = None
 
     def _finish(self, command: int) -> None:
         del self._open[command]
         self._done.append(command)
 
-    def _is_retried(self, letter: DeadLetter) -> bool:
-        """Whether it is on its way, itself or as a row of the one it came of, before a kill."""
-        return letter.id in self._retries or letter.id in self._pending
+    def _is_taken(self, letter: DeadLetter) -> bool:
+        """Whether it is on its way, itself or as a row of the one it came of, before a kill; or no letter any
+        more, as the next checkpoint will tell."""
+        return letter.id in self._retries or letter.id in self._pending or letter.id in self._removed
 
     async def _drop(self, letters: Sequence[DeadLetter], ledger: Ledger) -> None:
         """Forget letters. An event of which others are left, or may come, stays dead, also once those are
         delivered."""
-        self._removed += [letter.id for letter in letters]
+        self._removed |= dict.fromkeys(letter.id for letter in letters)
         for letter in letters:
             place = (letter.lane, letter.offset)
             if letter.lane == COMMAND_LANE:
@@ -245,7 +273,7 @@ class Revival:
         if letter.items:
             row = unbury(letter)
             self._retries[_key(row)] = self._pending[letter.id] = _Retry(letter, command.id, history)
-            self._open[command.id] += 1
+            self._open[command.id].add(letter.id)
             return [(row, travel_of(row, destination), (row.person,) if row.person else (), history)]
         record = await self._record(letter.lane, letter.offset)
         if record is None:
@@ -280,7 +308,7 @@ class Revival:
                 await self._resurrect(letter, "filtered", routed.reason, ledger, minute)
             self._replace(retry, ledger, minute)
             return []
-        self._open[command.id] += 1
+        self._open[command.id].add(letter.id)
         self._pending[letter.id] = retry
         self._retries |= {_key(row): retry for row in rows}
         people = people_of(event, record.person)
@@ -300,7 +328,7 @@ class Revival:
     ) -> None:
         """The letter is gone; the event is no longer dead when it was the last one of it, and none was
         dropped."""
-        self._removed.append(letter.id)
+        self._removed[letter.id] = None
         if letter.lane == COMMAND_LANE:
             return  # of no event
         if await self._others(letter):
