@@ -125,10 +125,12 @@ class Judge:
             self._last[thing] = self._taken
             self._doubtful.add(thing)
 
-    def answered(self, things: Iterable[Thing]) -> None:
-        """The courier was told that these were taken in."""
+    def answered(self, things: Iterable[Thing], *, is_noted: bool = True) -> None:
+        """The courier was told that these were taken in. is_noted: it could note so; else the next life does
+        not know."""
         found = list(things)
-        self._doubtful.difference_update(found)
+        if is_noted:
+            self._doubtful.difference_update(found)
         if self.cap is not None:
             self._spent += [self.see_calendar() for thing in found if self._is_capped(thing)]
 

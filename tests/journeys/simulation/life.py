@@ -126,9 +126,17 @@ class MortalLog(MemoryLog):
 
 
 class MortalSender:
-    """The wire as a life sees it."""
+    """The wire as a life sees it. is_full: whether an answer cannot be noted."""
 
-    def __init__(self, life: Life, network: Network, judge: Judge, wires: asyncio.TaskGroup) -> None:
+    def __init__(
+        self,
+        life: Life,
+        network: Network,
+        judge: Judge,
+        wires: asyncio.TaskGroup,
+        is_full: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._is_full = is_full
         self._life = life
         self._network = network
         self._judge = judge
@@ -141,5 +149,5 @@ class MortalSender:
         response, taken = await asyncio.shield(travelling)
         await self._life.gate("after an answer")
         if 200 <= response.status < 300:
-            self._judge.answered(taken)
+            self._judge.answered(taken, is_noted=not self._is_full())
         return response

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 from tests.journeys.simulation.books import read_books
+from tests.journeys.simulation.disk import journals_on
 from tests.journeys.simulation.judge import Judge
 from tests.journeys.simulation.life import Life, MortalDatabase, MortalLog, MortalSender
 from tests.journeys.simulation.memory_database import MemoryDatabase
@@ -148,7 +149,11 @@ class Run:
         )
         self.network.tells_lies = world.uncertain == "resend"
         self.lives = 0
-        with heard_by(self.story), TemporaryDirectory(prefix="segue-simulation-") as folder:
+        with (
+            heard_by(self.story),
+            TemporaryDirectory(prefix="segue-simulation-") as folder,
+            journals_on(lambda path: any(h.database.is_full for h in self.houses if h.folder == path)),
+        ):
             self.folder = Path(folder)
             self.left: list[House] = []  # whose lanes others have
             self.houses = [House(lanes, Path(folder) / str(lanes[0])) for lanes in world.groups]
@@ -327,7 +332,7 @@ class Run:
             self.world.lifted if is_last else self.world.bound,
             MortalLog(life, self.log),
             State(MortalDatabase(life, house.database), 24),
-            MortalSender(life, self.network, self.judge, wires),
+            MortalSender(life, self.network, self.judge, wires, lambda: house.database.is_full),
             clock,
             Telemetry(),
             origins=dict.fromkeys(range(LANES), 0),
