@@ -103,7 +103,11 @@ class State:
         self._file.execute("INSERT OR REPLACE INTO person VALUES (?, ?)", (key, orjson.dumps(whole)))
         return {**said, "external_id": key}
 
-    def commit(self, reached: Iterable[tuple[int, int]]) -> None:
+    def remember(self, people: Iterable[tuple[str, bytes]]) -> None:
+        """Take what people were sent, as JSON, for known."""
+        self._file.executemany("INSERT INTO person VALUES (?, ?)", people)
+
+    def commit(self, reached: Iterable[tuple[int, int]] = ()) -> None:
         """All of it for good."""
         self._file.executemany("INSERT OR REPLACE INTO reached VALUES (?, ?)", reached)
         self._file.execute("COMMIT; BEGIN")

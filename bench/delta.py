@@ -13,12 +13,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Final
 
 import orjson
 
-from bench import day
+from bench import bare, day
 from bench.result import Result, Table
 from segue.catalog.braze.attributes import SHAPE
 from segue.cli.serve import in_process
@@ -65,7 +66,7 @@ def run(seconds: float) -> Result:
                 figures[f"{name}_per_second"],
                 1e6 / figures[f"{name}_per_second"],
             ]
-            for name, words in CASES.items()
+            for name, words in (CASES | PEER).items()
         ],
         note="Unchanged: nothing was sent. Loading, and a checkpoint every 20,000 updates, included.",
     )
@@ -96,7 +97,8 @@ async def decide(folder: Path, seconds: float) -> dict[str, float]:
         rate, unchanged = await pace(state, profiles, draw, said, seconds, turns=name == "reworded")
         found |= {f"{name}_per_second": rate, f"{name}_unchanged": unchanged}
     await state.close()
-    return found
+    rate, unchanged = look_up(bare.State(folder / "bare.db"), partial(_anybody, chance), seconds)
+    return found | {"bare_per_second": rate, "bare_unchanged": unchanged}
 
 
 CASES: Final = {
@@ -104,6 +106,8 @@ CASES: Final = {
     "reworded": "in memory, repeats in another order",
     "cold": "from the state and back, repeats in the same words",
 }
+PEER: Final = {"bare": "a bare table: looked up, compared, written back"}
+"""No clocks, no operations on nested values, nothing on its way, and written before it is acknowledged."""
 
 
 def _anybody(chance: random.Random) -> list[int]:
@@ -189,4 +193,31 @@ async def pace(
             await write(state, profiles)
         used += time.process_time() - began
     await write(state, profiles)
+    return done / used, unchanged / done
+
+
+def look_up(table: bare.State, draw: Callable[[], list[int]], seconds: float) -> tuple[float, float]:
+    """The same decisions about anybody as `pace` takes, by what a bare table says."""
+    used, done, unchanged, written, said = 0.0, 0, 0, 0, dict[int, int]()
+    table.remember((f"user-{number}", item(number)) for number in range(PEOPLE))
+    table.commit()
+    for step in count(1):
+        numbers = draw()
+        said.update(dict.fromkeys(numbers[: round(len(numbers) * SHARE_CHANGED)], step))
+        updates = [item(number, said.get(number, 0)) for number in numbers]
+        began = time.process_time()
+        for update in updates:
+            changed = table.changed(orjson.loads(update))
+            if changed is None:
+                unchanged += 1
+            else:
+                orjson.dumps(changed)
+        done += len(numbers)
+        if done - written >= CHECKPOINT:
+            written = done
+            table.commit()
+        used += time.process_time() - began
+        if used >= seconds:
+            break
+    table.commit()
     return done / used, unchanged / done
