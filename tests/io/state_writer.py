@@ -40,7 +40,7 @@ def checkpoint_of(step: int) -> Checkpoint:
 
 async def deliver_for_ever(reports: Connection, path: Path) -> None:
     """Go on from the cursor; report each step before and after its commit."""
-    state = await State.open(path)
+    state = await State.open(path, ids_in_run=3 * STEP)
     cursors = await state.load()
     step = cursors[0].next_offset // STEP if cursors else 0
     while True:

@@ -18,6 +18,7 @@ from tests.io.appender import start
 from tests.io.state_writer import STEP, checkpoint_of, deliver_for_ever, ids_of
 
 from segue.io.storage.database import Session
+from segue.io.storage.ids import RUN
 from segue.io.storage.seen import BUCKETS_IN_WINDOW
 from segue.io.storage.sqlite import MIGRATIONS, SqliteDatabase
 from segue.io.storage.state import Checkpoint, CountKey, Cursor, State, StateReader
@@ -34,8 +35,8 @@ numbers = count()
 
 
 @asynccontextmanager
-async def opened(path: Path, dedupe_hours: float = 24) -> AsyncIterator[State]:
-    state = await State.open(path, dedupe_hours=dedupe_hours)
+async def opened(path: Path, dedupe_hours: float = 24, ids_in_run: int = RUN) -> AsyncIterator[State]:
+    state = await State.open(path, dedupe_hours=dedupe_hours, ids_in_run=ids_in_run)
     try:
         yield state
     finally:
@@ -216,6 +217,7 @@ class TestMetIds:
     @properties
     @given(
         dedupe_hours=st.sampled_from([0, 1, 8, 24]),
+        ids_in_run=st.sampled_from([1, 5, RUN]),
         steps=st.lists(
             st.tuples(
                 st.lists(
@@ -231,9 +233,11 @@ class TestMetIds:
         self,
         tmp_path: Path,
         dedupe_hours: int,
+        ids_in_run: int,
         steps: list[tuple[list[tuple[str, int, int]], str]],
     ) -> None:
-        """Across checkpoints and restarts: met at another place within the window means not new."""
+        """Across checkpoints, restarts and moves from table to table: met at another place within the window
+        means not new."""
         path = tmp_path / f"{next(numbers)}.db"
         span = max(dedupe_hours / BUCKETS_IN_WINDOW, 1)
 
@@ -243,7 +247,7 @@ class TestMetIds:
         first_hour = NOW_MS // HOUR_MS // 24 * 24
         durable: list[tuple[str, tuple[int, int], int]] = []
         memory: list[tuple[str, tuple[int, int], int]] = []
-        state = await State.open(path, dedupe_hours=dedupe_hours)
+        state = await State.open(path, dedupe_hours=dedupe_hours, ids_in_run=ids_in_run)
         for ids, then in steps:
             expected = []
             for name, lane, offset in ids:
@@ -269,7 +273,7 @@ class TestMetIds:
                 durable, memory = durable + memory, []
             if then == "restart":
                 await state.close()
-                state = await State.open(path, dedupe_hours=dedupe_hours)
+                state = await State.open(path, dedupe_hours=dedupe_hours, ids_in_run=ids_in_run)
                 memory = []
         await state.close()
 
@@ -296,17 +300,21 @@ class TestMetIds:
             assert await state.fresh([("m1", 0, 3, NOW_MS + 31 * HOUR_MS)]) == [True]
             assert await state.fresh([("m1", 0, 4, NOW_MS + 32 * HOUR_MS)]) == [False]
 
-    async def test_old_tables_are_dropped_but_not_what_a_backlog_still_needs(self, path: Path) -> None:
-        """A destination that reads what came three days ago keeps the ids of those days."""
+    @pytest.mark.parametrize("ids_in_run", [1, RUN])
+    async def test_old_ids_are_forgotten_but_not_what_a_backlog_still_needs(
+        self, path: Path, ids_in_run: int
+    ) -> None:
+        """A destination that reads what came three days ago keeps the ids of those days, in every table."""
 
-        def tables() -> set[str]:
+        def tables() -> set[object]:
             connection = apsw.Connection(os.fspath(path), flags=apsw.SQLITE_OPEN_READONLY)
             names = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+            recent = {bucket for (bucket,) in connection.execute("SELECT bucket FROM recent_0")}
             connection.close()
-            return {name for name in names if name.startswith("seen_")}
+            return {name for name in names if name.startswith("met_")} | recent
 
         day_ms = 24 * HOUR_MS
-        async with opened(path, dedupe_hours=24) as state:
+        async with opened(path, 24, ids_in_run) as state:
             await state.fresh([("m1", 0, 1, NOW_MS), ("m2", 0, 2, NOW_MS + 3 * day_ms)])
             await state.commit(Checkpoint(now_ms=NOW_MS))
             assert len(tables()) == 2

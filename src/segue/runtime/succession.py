@@ -23,6 +23,7 @@ from segue.engine.plan import BoundDestination
 from segue.io.claim import holder
 from segue.io.storage import succession
 from segue.io.storage.database import Session
+from segue.io.storage.ids import Table
 from segue.io.storage.journal import Found, Journal
 from segue.io.storage.profiles import FIRST
 from segue.io.storage.sqlite import claim_of
@@ -225,13 +226,11 @@ async def _surrender(own: State, other: Predecessor, lanes: Sequence[int], home:
 
 async def _copy_ids(own: State, other: State, lanes: Collection[int]) -> None:
     """The ids met in these lanes."""
-    buckets = await other.look(other.ids.numbers)
-    for number in (*buckets, None):
-        table = AGAIN if number is None else other.ids.table(number)
+    for table in (*await other.look(other.ids.tables), AGAIN):
         after: tuple[int, ...] | None = (FIRST, FIRST, FIRST)
         while after is not None:
             page = await other.look(partial(_ids, table, lanes, after))
-            await own.hand_over(partial(_add_ids, own, number, page))
+            await own.hand_over(partial(_add_ids, own, table, page))
             after = page.after
 
 
@@ -329,12 +328,12 @@ def _listed(lanes: Iterable[int]) -> str:
     return ",".join(map(str, lanes))
 
 
-def _ids(table: str, lanes: Collection[int], after: tuple[int, ...], session: Session) -> Page:
+def _ids(table: Table, lanes: Collection[int], after: tuple[int, ...], session: Session) -> Page:
     return succession.ids(session, table, lanes, after)
 
 
-def _add_ids(own: State, number: int | None, page: Page, session: Session) -> None:
-    succession.add_ids(session, own.ids, number, page.rows)
+def _add_ids(own: State, table: Table, page: Page, session: Session) -> None:
+    succession.add_ids(session, own.ids, table, page.rows)
 
 
 def _people(after: int, session: Session) -> Page:

@@ -9,17 +9,16 @@ back together with the cursors.
 """
 
 from collections.abc import Sequence
-from struct import Struct, unpack
+from struct import Struct
 from typing import Final
 
 import xxhash
 
-from segue.io.storage.buckets import HOUR_MS, Buckets
+from segue.io.storage.buckets import HOUR_MS
 from segue.io.storage.database import Session
+from segue.io.storage.ids import RUN, Ids
 
 LANES_MOST: Final = 1024
-
-PLACES_AT_ONCE: Final = 512
 
 BUCKETS_IN_WINDOW: Final = 4
 """More would forget more exactly, and every new id is looked up in each."""
@@ -45,15 +44,12 @@ class Seen:
     """All calls come from the database's thread.
 
     window_ms  how long an id counts as met, by the times of receipt; up to a quarter longer. 0: for ever new
+    run        see `segue.io.storage.ids`
     """
 
-    def __init__(self, window_ms: int) -> None:
+    def __init__(self, window_ms: int, run: int = RUN) -> None:
         self.window_ms = window_ms
-        self.buckets = Buckets(
-            "seen",
-            "(high INTEGER PRIMARY KEY, low BIGINT NOT NULL, place BIGINT NOT NULL)",
-            max(window_ms // BUCKETS_IN_WINDOW, HOUR_MS),
-        )
+        self.ids = Ids(max(window_ms // BUCKETS_IN_WINDOW, HOUR_MS), run)
         self._fresh: dict[bytes, Met] = {}  # by digest; not written yet
         self._again: set[tuple[bytes, int, int]] = set()  # digest, place, received_ms; likewise
         self._writing: tuple[dict[bytes, Met], set[tuple[bytes, int, int]]] = ({}, set())
@@ -68,7 +64,7 @@ class Seen:
         times = [each[3] for each in ids]
         earliest_ms = min(times)
         self._oldest_ms = earliest_ms if self._oldest_ms is None else min(self._oldest_ms, earliest_ms)
-        span_ms, window_ms = self.buckets.span_ms, self.window_ms
+        span_ms, window_ms = self.ids.buckets.span_ms, self.window_ms
         first, last = (earliest_ms - window_ms) // span_ms, (max(times) + window_ms) // span_ms
         written = self._look_up(session, digests, first, last)
         fresh, writing = self._fresh, self._writing[0]
@@ -102,17 +98,14 @@ class Seen:
         self._writing = (fresh, again)
         self._fresh, self._again = {}, set()
         order = sorted(fresh)  # neighbours in the tree are written together
-        for bucket in {bucket for met in fresh.values() for _, bucket in met}:
-            rows = [
-                (high - _SIGN, low - _SIGN, here)
-                for (high, low), digest in zip(_in_two.iter_unpack(b"".join(order)), order, strict=True)
-                for here, number in fresh[digest]
-                if number == bucket
-            ]
-            table = self.buckets.make(session, bucket)
-            session.insert(
-                f"INSERT INTO {table}(high, low, place) VALUES", rows, then="ON CONFLICT DO NOTHING"
-            )
+        halves = _in_two.iter_unpack(b"".join(order))
+        rows = [
+            (high - _SIGN, low - _SIGN, bucket, here)
+            for (high, low), digest in zip(halves, order, strict=True)
+            for here, bucket in fresh[digest]
+        ]
+        if rows:
+            self.ids.add(session, rows)
         session.insert(
             "INSERT INTO again(high, low, place, seen_ms) VALUES",
             [(*_halves(digest), here, seen_ms) for digest, here, seen_ms in again],
@@ -125,22 +118,14 @@ class Seen:
             fresh, again = self._writing
             self._fresh = {**fresh, **self._fresh}
             self._again |= again
-            self.buckets.recall()
+            self.ids.recall()
         self._writing = ({}, set())
 
     def places(self, session: Session, message_id: str) -> list[int]:
         """Everywhere an id was met, as far back as is kept, in log order."""
         high, low = _halves(_digest(message_id))
-        tables = [self.buckets.table(number) for number in self.buckets.numbers(session)]
-        found = {
-            there
-            for table in [*tables, "again"]
-            for (there,) in session.execute(
-                f"SELECT place FROM {table} WHERE high = ? AND low = ?",  # noqa: S608 - names we made
-                (high, low),
-            )
-        }
-        return sorted(found)
+        again = session.execute("SELECT place FROM again WHERE high = ? AND low = ?", (high, low))
+        return sorted(self.ids.places(session, high, low).union(here for (here,) in again))
 
     def prune(self, session: Session, now_ms: int, retention_ms: int) -> None:
         """Forget what is older than both the window and the retention. While an old backlog is read, time
@@ -148,7 +133,7 @@ class Seen:
         from_ms = now_ms if self._oldest_ms is None else min(self._oldest_ms, now_ms)
         oldest_ms = from_ms - max(self.window_ms, retention_ms)
         self._oldest_ms = None
-        self.buckets.drop_before(session, self.buckets.number(oldest_ms))
+        self.ids.drop_before(session, self.ids.buckets.number(oldest_ms))
         session.execute("DELETE FROM again WHERE seen_ms < ?", (oldest_ms,))
 
     def _look_up(
@@ -156,17 +141,9 @@ class Seen:
     ) -> dict[bytes, list[tuple[int, int]]]:
         """Digest -> the places and buckets it is written at."""
         found: dict[bytes, list[tuple[int, int]]] = {}
-        numbers = [number for number in self.buckets.numbers(session) if first <= number <= last]
-        if not numbers:
-            return found
-        highs = [high - _SIGN for high in sorted(unpack(f">{2 * len(digests)}Q", b"".join(digests))[::2])]
-        for start in range(0, len(highs), PLACES_AT_ONCE):
-            piece = highs[start : start + PLACES_AT_ONCE]
-            piece += piece[-1:] * (PLACES_AT_ONCE - len(piece))  # one length, one prepared statement
-            for number in numbers:
-                for high, low, there in session.execute(_lookup(self.buckets.table(number)), piece):
-                    digest = _in_two.pack(high + _SIGN, low + _SIGN)
-                    found.setdefault(digest, []).append((there, number))
+        highs = [high - _SIGN for high, _ in _in_two.iter_unpack(b"".join(digests))]
+        for high, low, bucket, here in self.ids.find(session, highs, first, last):
+            found.setdefault(_in_two.pack(high + _SIGN, low + _SIGN), []).append((here, bucket))
         return found
 
 
@@ -184,10 +161,3 @@ def _digest(message_id: str) -> bytes:
 def _halves(digest: bytes) -> tuple[int, int]:
     high, low = _in_two.unpack(digest)
     return high - _SIGN, low - _SIGN
-
-
-def _lookup(table: str) -> str:
-    return f"SELECT high, low, place FROM {table} WHERE high IN ({_MARKS})"  # noqa: S608 - a name we made
-
-
-_MARKS: Final = ", ".join("?" * PLACES_AT_ONCE)

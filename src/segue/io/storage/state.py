@@ -21,8 +21,9 @@ from typing import Any, Final, Self, TypeVar
 import msgspec
 
 from segue.io.storage import dead, doubts, expenses, profiles, repeats, revisions, tally
-from segue.io.storage.buckets import HOUR_MS, Buckets
+from segue.io.storage.buckets import HOUR_MS
 from segue.io.storage.database import Database, Session
+from segue.io.storage.ids import RUN, Ids
 from segue.io.storage.receipts import Receipts
 from segue.io.storage.seen import Id, Seen, position
 from segue.io.storage.sqlite import SqliteDatabase
@@ -98,9 +99,9 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 class StateReader:
     """What may be asked while a courier runs, from any process. Every call may raise StorageUnavailable."""
 
-    def __init__(self, database: Database, dedupe_hours: float) -> None:
+    def __init__(self, database: Database, dedupe_hours: float, ids_in_run: int = RUN) -> None:
         self._database = database
-        self._seen = Seen(int(dedupe_hours * HOUR_MS))
+        self._seen = Seen(int(dedupe_hours * HOUR_MS), ids_in_run)
         self._receipts = Receipts()
 
     @classmethod
@@ -232,26 +233,29 @@ class StateReader:
 
     def _look_again(self) -> None:
         """Another process makes and drops tables."""
-        self._seen.buckets.recall()
+        self._seen.ids.recall()
         self._receipts.recall()
 
 
 class State(StateReader):
     """The courier's own view: it alone advances. One process at a time may hold it."""
 
-    def __init__(self, database: Database, dedupe_hours: float) -> None:
-        super().__init__(database, dedupe_hours)
+    def __init__(self, database: Database, dedupe_hours: float, ids_in_run: int = RUN) -> None:
+        super().__init__(database, dedupe_hours, ids_in_run)
         self._committing = asyncio.Lock()
 
     @classmethod
-    async def open(cls, place: str | os.PathLike[str] | Database, *, dedupe_hours: float = 24) -> Self:
+    async def open(
+        cls, place: str | os.PathLike[str] | Database, *, dedupe_hours: float = 24, ids_in_run: int = RUN
+    ) -> Self:
         """Open the state of a destination, making it when there is none.
 
         dedupe_hours  how long a messageId is remembered, up to a quarter longer; 0 turns it off
+        ids_in_run    how many of them are kept apart before they are sorted in (`segue.io.storage.ids`)
         Raises StorageUnavailable (cannot be written, or another process holds it), UnsafeLibrary,
         MisconfiguredError.
         """
-        return cls(await _database(place, shared=False), dedupe_hours)
+        return cls(await _database(place, shared=False), dedupe_hours, ids_in_run)
 
     async def fresh(self, ids: Sequence[Id]) -> list[bool]:
         """Say for each (message_id, lane, offset, received_ms) whether it is new.
@@ -289,9 +293,9 @@ class State(StateReader):
             self._look_again()
 
     @property
-    def ids(self) -> Buckets:
-        """The tables of the ids that were met."""
-        return self._seen.buckets
+    def ids(self) -> Ids:
+        """The ids that were met."""
+        return self._seen.ids
 
     async def prune(self, now_ms: int, retention_ms: int) -> None:
         """Forget what is older than the retention: receipts by the time they were settled, ids by the time

@@ -15,8 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from segue.io.storage import dead, expenses, revisions, tally
-from segue.io.storage.buckets import Buckets
 from segue.io.storage.database import Session
+from segue.io.storage.ids import Ids, Table
 from segue.io.storage.seen import LANES_MOST
 from segue.model.cost import Cost, CostKey
 from segue.model.delivery import COMMAND_LANE, DeadLetter
@@ -170,23 +170,25 @@ def beginnings(body: bytes | None) -> tuple[dict[int, int], int]:
 # -- ids and people, page by page
 
 
-def ids(session: Session, table: str, lanes: Collection[int], after: tuple[int, ...]) -> Page:
-    """Ids met in some lanes. table: of the seen ids, or "again"; after: the last key of the page before."""
-    extra = ", seen_ms" if table == AGAIN else ""
+def ids(session: Session, table: Table, lanes: Collection[int], after: tuple[int, ...]) -> Page:
+    """Ids met in some lanes, of one of `Ids.tables` or of `AGAIN`. after: the last key of the page before."""
+    key = ", ".join(table.key)
     rows = session.execute(
-        f"""SELECT high, low, place{extra} FROM {table} WHERE (high, low, place) > (?, ?, ?)
+        f"""SELECT {key}, {", ".join(table.columns)} FROM {table.name} WHERE ({key}) > (?, ?, ?)
         AND place % {LANES_MOST} IN ({", ".join(str(int(lane)) for lane in lanes)})
-        ORDER BY high, low, place LIMIT {PAGE}""",  # noqa: S608 - names we made, and numbers
+        ORDER BY {key} LIMIT {PAGE}""",  # noqa: S608 - names we made, and numbers
         after,
     )
-    return Page(rows, tuple(rows[-1][:3]) if len(rows) == PAGE else None)
+    return Page([row[3:] for row in rows], tuple(rows[-1][:3]) if len(rows) == PAGE else None)
 
 
-def add_ids(session: Session, buckets: Buckets, number: int | None, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Add them. number: of the bucket; None for "again"."""
-    table = AGAIN if number is None else buckets.make(session, number)
-    columns = "high, low, place, seen_ms" if number is None else "high, low, place"
-    session.insert(f"INSERT INTO {table}({columns}) VALUES", rows, then="ON CONFLICT DO NOTHING")
+def add_ids(session: Session, ids: Ids, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Add them."""
+    if table is AGAIN:
+        columns = ", ".join(table.columns)
+        session.insert(f"INSERT INTO again({columns}) VALUES", rows, then="ON CONFLICT DO NOTHING")
+    else:
+        ids.add(session, rows)
 
 
 def people(session: Session, after: int) -> Page:
@@ -231,7 +233,8 @@ def add_repeats(session: Session, rows: Sequence[tuple[Any, ...]]) -> None:
     )
 
 
-AGAIN: Final = "again"
+AGAIN: Final = Table("again", ("high", "low", "place"), ("high", "low", "place", "seen_ms"))
+"""Where ids met more than once are, beside the `Ids`."""
 
 _NOWHERE: Final = 1 << 62
 

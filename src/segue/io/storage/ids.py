@@ -1,0 +1,235 @@
+"""Ids: where the messageIds a destination has met are written, and how they are found.
+
+An id is a digest, so ids that come one after the other belong all over a tree, and in a large one each
+changes a page of its own. So the newest are in one small table, ``recent_0``. When there are enough of them
+they go, in the same transaction, to the tables of their spans of time (``met_<bucket>``): as one *run*,
+sorted, behind the runs there are. What is written stays where it is, and a bucket is dropped whole.
+
+An id may be in any run; which buckets can have it at all, a `Sieve` of each says from memory. Those are made
+from the tables when they are needed first. Tables ``seen_<bucket>`` are of earlier versions.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Final
+
+import msgspec
+
+from segue.io.storage.buckets import Buckets
+from segue.io.storage.database import Session
+from segue.io.storage.sieve import Sieve
+
+RUN: Final = 32_768
+"""Ids that are moved at once. More make fewer runs, and more pages that every checkpoint changes."""
+
+PAGE: Final = 20_000
+"""Rows of a table of an earlier version read at once."""
+
+ASKED: Final = (16, 512)
+"""Ids looked up in one statement: few lengths, few prepared statements."""
+
+SIEVES_MOST: Final = 8
+"""Kept beyond those a look-up needs."""
+
+RECENT: Final = """(high BIGINT NOT NULL, low BIGINT NOT NULL, bucket BIGINT NOT NULL, place BIGINT NOT NULL,
+    PRIMARY KEY (high, low, bucket)) WITHOUT ROWID"""
+
+COLUMNS: Final = """(run INTEGER NOT NULL, high BIGINT NOT NULL, low BIGINT NOT NULL, place BIGINT NOT NULL,
+    PRIMARY KEY (run, high, low)) WITHOUT ROWID"""
+
+Row = tuple[int, int, int, int]
+"""high, low, bucket, place: the halves of the digest, signed; the span of time; where it was met."""
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A table of ids. key: three columns no two rows have alike; columns: what makes a `Row` of one."""
+
+    name: str
+    key: tuple[str, str, str]
+    columns: tuple[str, str, str, str]
+
+
+class Ids:
+    """All calls come from the database's thread; what writes belongs into a transaction of the caller's.
+
+    span_ms  time of receipt to a bucket; run: how many ids are moved at once
+    """
+
+    def __init__(self, span_ms: int, run: int = RUN) -> None:
+        self._run = run
+        self.recent = Buckets("recent", RECENT, 1)  # there is one: a file of before has none
+        self.buckets = Buckets("met", COLUMNS, span_ms)
+        self.former = Buckets("seen", "", span_ms)
+        self._newest: dict[int, int] | None = None  # bucket -> ids in the small table
+        self._sieves: dict[int, Sieve] = {}  # of buckets all of whose ids it has
+
+    def find(self, session: Session, highs: Sequence[int], first: int, last: int) -> list[Row]:
+        """Everything written in these buckets under one of these first halves."""
+        found: list[Row] = []
+        asked: set[int] = set()
+        for bucket in sorted(self._written(session)):
+            if first <= bucket <= last:
+                sieve = self._sieves.get(bucket)
+                some = highs if sieve is None else sieve.sift(highs)
+                asked.update(some)
+                found += self._look_up(session, bucket, sorted(some))
+        if asked and self._counts(session):
+            found += [row for row in _ask(session, NEWEST, sorted(asked)) if first <= row[2] <= last]
+        self._prepare(session, first, last)
+        return found
+
+    def add(self, session: Session, rows: Sequence[Row]) -> None:
+        """Write ids; sorted ones are written faster."""
+        newest = self._counts(session)
+        written = self._written(session)
+        for bucket, group in groupby(sorted(rows, key=_bucket), _bucket):
+            highs = [high for high, *_ in group]
+            if bucket not in written:
+                self._sieves[bucket] = Sieve()
+            if bucket in self._sieves:
+                self._sieves[bucket].add(highs)
+            newest[bucket] = newest.get(bucket, 0) + len(highs)
+        self.recent.make(session, 0)
+        session.insert(
+            "INSERT INTO recent_0(high, low, bucket, place) VALUES", rows, then="ON CONFLICT DO NOTHING"
+        )
+        if sum(newest.values()) >= self._run:
+            self._move(session, newest)
+
+    def places(self, session: Session, high: int, low: int) -> set[int]:
+        """Everywhere an id was met, as far back as is kept."""
+        tables = [table for bucket in self._written(session) for table in self._tables(session, bucket)]
+        if self._counts(session):
+            tables.append(("recent_0", ""))
+        return {
+            place
+            for table, among in tables
+            for (place,) in session.execute(
+                f"SELECT place FROM {table} WHERE {among} high = ? AND low = ?",  # noqa: S608 - names we made
+                (high, low),
+            )
+        }
+
+    def tables(self, session: Session) -> list[Table]:
+        """Every table there is, to be read row by row."""
+        recent = [self.recent.table(each) for each in self.recent.numbers(session)]
+        met = [(self.buckets.table(each), each) for each in self.buckets.numbers(session)]
+        former = [(self.former.table(each), each) for each in self.former.numbers(session)]
+        return [
+            *(Table(name, ("high", "low", "bucket"), ("high", "low", "bucket", "place")) for name in recent),
+            *(Table(name, ("run", "high", "low"), ("high", "low", str(each), "place")) for name, each in met),
+            *(
+                Table(name, ("high", "low", "place"), ("high", "low", str(each), "place"))
+                for name, each in former
+            ),
+        ]
+
+    def drop_before(self, session: Session, number: int) -> None:
+        """Forget every bucket older than this one."""
+        self.buckets.drop_before(session, number)
+        self.former.drop_before(session, number)
+        if any(bucket < number for bucket in self._counts(session)):
+            session.execute("DELETE FROM recent_0 WHERE bucket < ?", (number,))
+            self._newest = None
+        self._sieves = {bucket: sieve for bucket, sieve in self._sieves.items() if bucket >= number}
+
+    def recall(self) -> None:
+        """A transaction was undone, or another process may have written. A sieve may hold too much."""
+        self.recent.recall()
+        self.buckets.recall()
+        self.former.recall()
+        self._newest = None
+
+    def _move(self, session: Session, newest: dict[int, int]) -> None:
+        """Write the newest ids as a run of each of their buckets."""
+        for bucket in newest:
+            table = self.buckets.make(session, bucket)
+            session.execute(
+                f"""INSERT INTO {table}(run, high, low, place)
+                SELECT ?, high, low, place FROM recent_0 WHERE bucket = ? ORDER BY high, low""",  # noqa: S608 - a name we made
+                (_runs(session, table), bucket),
+            )
+        session.execute("DELETE FROM recent_0")
+        newest.clear()
+
+    def _written(self, session: Session) -> set[int]:
+        """The buckets there are ids of."""
+        return {*self._counts(session), *self.buckets.numbers(session), *self.former.numbers(session)}
+
+    def _counts(self, session: Session) -> dict[int, int]:
+        if self._newest is None:
+            query = "SELECT bucket, COUNT(*) FROM recent_0 GROUP BY bucket"
+            self._newest = dict(session.execute(query) if self.recent.numbers(session) else ())
+        return self._newest
+
+    def _tables(self, session: Session, bucket: int) -> Iterator[tuple[str, str]]:
+        """The large tables of a bucket, each with what a condition on ids in it begins with."""
+        if bucket in self.buckets.numbers(session):
+            table = self.buckets.table(bucket)
+            yield table, f"run IN ({', '.join(map(str, range(_runs(session, table))))}) AND"
+        if bucket in self.former.numbers(session):
+            yield self.former.table(bucket), ""
+
+    def _look_up(self, session: Session, bucket: int, highs: Sequence[int]) -> Iterator[Row]:
+        for table, among in self._tables(session, bucket) if highs else ():
+            query = f"SELECT high, low, {int(bucket)}, place FROM {table} WHERE {among} high IN"  # noqa: S608 - names we made
+            yield from _ask(session, query, highs)
+
+    def _prepare(self, session: Session, first: int, last: int) -> None:
+        """Make one of the sieves the next look-up is going to need: together they would take too long."""
+        if len(self._sieves) > SIEVES_MOST:
+            self._sieves = {key: each for key, each in self._sieves.items() if first <= key <= last}
+        for bucket in self._written(session):
+            sieve = self._sieves.get(bucket)
+            if first <= bucket <= last and (sieve is None or sieve.is_full):
+                self._sieves[bucket] = self._sieve(session, bucket)
+                return
+
+    def _sieve(self, session: Session, bucket: int) -> Sieve:
+        """A sieve of all ids of a bucket, wherever they are."""
+        tables = [table for table, _ in self._tables(session, bucket)]
+        sizes = [session.execute(f"SELECT COUNT(*) FROM {table}")[0][0] for table in tables]  # noqa: S608 - names we made
+        sieve = Sieve(self._counts(session).get(bucket, 0) + sum(sizes))
+        for piece in self._highs(session, bucket):
+            sieve.add(piece)
+        return sieve
+
+    def _highs(self, session: Session, bucket: int) -> Iterator[list[int]]:
+        """The first halves of all ids of a bucket, so many at a time that they may be in memory."""
+        if self._counts(session):
+            rows = session.execute("SELECT high FROM recent_0 WHERE bucket = ?", (bucket,))
+            yield [high for (high,) in rows]
+        if bucket in self.buckets.numbers(session):
+            table = self.buckets.table(bucket)
+            for run in range(_runs(session, table)):
+                rows = session.execute(f"SELECT high FROM {table} WHERE run = ?", (run,))  # noqa: S608 - a name we made
+                yield [high for (high,) in rows]
+        after = -1 << 63
+        while bucket in self.former.numbers(session):
+            table = self.former.table(bucket)
+            query = f"SELECT high FROM {table} WHERE high > ? ORDER BY high LIMIT {PAGE}"  # noqa: S608 - likewise
+            rows = session.execute(query, (after,))
+            if not rows:
+                break
+            after = rows[-1][0]
+            yield [high for (high,) in rows]
+
+
+def _runs(session: Session, table: str) -> int:
+    """How many runs a table has."""
+    return int(session.execute(f"SELECT COALESCE(MAX(run) + 1, 0) FROM {table}")[0][0])  # noqa: S608 - a name we made
+
+
+def _ask(session: Session, query: str, highs: Sequence[int]) -> Iterator[Row]:
+    few, many = ASKED
+    size = few if len(highs) <= few else many
+    for start in range(0, len(highs), size):
+        piece = [*highs[start : start + size]]
+        yield from session.execute(f"{query} ({_MARKS[size]})", piece + piece[-1:] * (size - len(piece)))
+
+
+NEWEST: Final = "SELECT high, low, bucket, place FROM recent_0 WHERE high IN"
+
+_MARKS: Final = {size: ", ".join("?" * size) for size in ASKED}
+_bucket: Final = itemgetter(2)

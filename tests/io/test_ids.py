@@ -1,0 +1,197 @@
+"""Where met ids are written: the newest apart, the rest in sorted runs; none is lost on the way."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import apsw
+import pytest
+
+from segue.io.storage import succession
+from segue.io.storage.ids import Ids
+from segue.io.storage.seen import LANES_MOST, Id, Seen, position
+from segue.io.storage.sieve import BITS_LEAST, BITS_MOST, Sieve
+from segue.io.storage.sqlite import SqliteSession, prepare
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+NOW_MS = 1_790_000_000_000
+RUN = 40
+
+FORMER = "(high INTEGER PRIMARY KEY, low BIGINT NOT NULL, place BIGINT NOT NULL)"
+
+
+class Book:
+    """A state's file with only its ids in use."""
+
+    def __init__(self, path: Path, run: int = RUN) -> None:
+        self.connection, self._claim = prepare(path, "state", shared=False, passing=False)
+        self.session = SqliteSession(self.connection)
+        self.seen = Seen(DAY_MS, run)
+
+    def meet(self, ids: list[Id]) -> list[bool]:
+        """And write them, as a checkpoint does."""
+        verdicts = self.seen.meet(self.session, ids)
+        self.write()
+        return verdicts
+
+    def write(self) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            self.seen.write(self.session)
+            self.connection.execute("COMMIT")
+        except apsw.Error:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            self.seen.settle(written=False)
+            raise
+        self.seen.settle(written=True)
+
+    def count(self, table: str) -> int:
+        return int(self.session.execute(f"SELECT COUNT(*) FROM {table}")[0][0])  # noqa: S608 - names we made
+
+    @property
+    def met(self) -> list[str]:
+        buckets = self.seen.ids.buckets
+        return [buckets.table(each) for each in buckets.numbers(self.session)]
+
+    def close(self) -> None:
+        self.connection.close()
+        if self._claim is not None:
+            self._claim.release()
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Book]:
+    made = Book(tmp_path / "braze.db")
+    yield made
+    made.close()
+
+
+def some(first: int, count: int, at_ms: int = NOW_MS, lane: int = 0) -> list[Id]:
+    return [(f"m{number}", lane, number, at_ms) for number in range(first, first + count)]
+
+
+def elsewhere(ids: list[Id]) -> list[Id]:
+    return [(name, lane + 1, offset, at_ms) for name, lane, offset, at_ms in ids]
+
+
+def test_ids_are_found_in_the_small_table_and_in_every_run(book: Book) -> None:
+    """New once, known wherever they come up again, each with its place."""
+    ids = some(0, 5 * RUN // 2)
+    for start in range(0, len(ids), RUN // 4):
+        assert all(book.meet(ids[start : start + RUN // 4]))
+    assert (book.count("recent_0"), [book.count(table) for table in book.met]) == (RUN // 2, [2 * RUN])
+    assert all(book.seen.meet(book.session, ids)), "read again, at the same place"
+    assert not any(book.seen.meet(book.session, elsewhere(ids)))
+    assert [book.seen.places(book.session, name) for name, *_ in ids] == [
+        [offset * LANES_MOST + lane] for _, lane, offset, _ in ids
+    ]
+
+
+def test_ids_of_several_spans_are_moved_each_to_its_own(book: Book) -> None:
+    """Lanes may lag behind one another by days."""
+    days = [some(100 * day, 3, NOW_MS + 2 * day * DAY_MS) for day in range(4)]
+    assert all(book.meet([each for day in days for each in day]))
+    assert all(book.meet(some(1000, RUN, NOW_MS + 8 * DAY_MS)))
+    assert (book.count("recent_0"), sorted(map(book.count, book.met))) == (0, [3, 3, 3, 3, RUN])
+    for day in days:
+        assert not any(book.seen.meet(book.session, elsewhere(day)))
+        late = [(name, lane, offset + 1, at_ms + 10 * DAY_MS) for name, lane, offset, at_ms in day]
+        assert all(book.seen.meet(book.session, late))
+
+
+def test_a_move_that_fails_loses_nothing_and_is_done_later(book: Book) -> None:
+    """The disk fills up in the midst of it: the ids count as met, and are written with the next."""
+    ids = some(0, 80 * RUN)
+    assert all(book.meet(ids[: RUN - 1]))
+    book.connection.pragma("max_page_count", book.connection.pragma("page_count") + 3)
+    assert all(book.seen.meet(book.session, ids[RUN - 1 :]))
+    for _ in range(2):
+        with pytest.raises(apsw.FullError):
+            book.write()
+        assert (book.count("recent_0"), book.met) == (RUN - 1, [])
+        assert not any(book.seen.meet(book.session, elsewhere(ids)))
+    book.connection.pragma("max_page_count", 1_000_000)
+    book.write()
+    assert (book.count("recent_0"), [book.count(table) for table in book.met]) == (0, [len(ids)])
+    assert not any(book.seen.meet(book.session, elsewhere(ids)))
+
+
+def test_after_a_restart_ids_of_every_kind_of_table_are_known(tmp_path: Path) -> None:
+    """Also those of earlier versions, before their sieve is made and after, as long as the window."""
+    path = tmp_path / "braze.db"
+    book = Book(path)
+    old, new = some(0, 3 * RUN, NOW_MS - 6 * HOUR_MS), some(1000, 3 * RUN + 5)
+    for ids in old, new:
+        for start in range(0, len(ids), RUN):
+            book.meet(ids[start : start + RUN])
+    bucket, _ = book.seen.ids.buckets.numbers(book.session)
+    statements = f"""CREATE TABLE seen_{bucket}{FORMER};
+        INSERT INTO seen_{bucket}(high, low, place) SELECT high, low, place FROM met_{bucket};
+        DROP TABLE met_{bucket}; UPDATE bucket SET family = 'seen' WHERE number = {bucket}"""  # noqa: S608 - names we made
+    book.connection.execute(statements)
+    book.close()
+    book = Book(path)
+    for _ in range(4):
+        assert not any(book.seen.meet(book.session, elsewhere(old + new)))
+        assert all(book.seen.meet(book.session, old + new))
+    assert all(book.seen.places(book.session, name) for name, *_ in old)
+    for _ in range(2):  # time is counted from what was read since the last
+        book.seen.prune(book.session, NOW_MS + 26 * HOUR_MS, 0)
+    assert not any(book.seen.places(book.session, name) for name, *_ in old)
+    assert all(book.seen.meet(book.session, elsewhere(old)))
+    assert not any(book.seen.meet(book.session, elsewhere(new)))
+    book.close()
+
+
+def test_ids_of_lanes_that_change_hands_are_all_handed_over(book: Book, tmp_path: Path) -> None:
+    """From every table, twice if need be; of other lanes none."""
+    heir = Book(tmp_path / "heir.db", run=30)
+    ids = [(name, offset % 2, offset, at_ms) for name, _, offset, at_ms in some(0, 2 * RUN + 10)]
+    for start in range(0, len(ids), 25):
+        book.meet(ids[start : start + 25])
+    book.seen.meet(book.session, [("m0", 4, 9, NOW_MS), ("m1", 5, 9, NOW_MS)])
+    book.write()
+    for _ in range(2):
+        for table in (*book.seen.ids.tables(book.session), succession.AGAIN):
+            page = succession.ids(book.session, table, [1, 5], (-1 << 63,) * 3)
+            assert page.after is None
+            succession.add_ids(heir.session, heir.seen.ids, table, page.rows)
+    assert heir.met
+    for name, lane, offset, _ in ids:
+        met = [(lane, offset), *([(5, 9)] if name == "m1" else [])]
+        expected = [each for each in met if each[0] in (1, 5)]
+        assert list(map(position, heir.seen.places(heir.session, name))) == expected
+    assert heir.seen.meet(heir.session, elsewhere(ids)) == [lane == 0 for _, lane, *_ in ids]
+    heir.close()
+
+
+def test_a_sieve_that_is_full_is_made_anew_and_knows_what_it_knew(book: Book) -> None:
+    """So many ids that the first of a bucket lets too much through."""
+    chance = Random(3)
+    rows = sorted((chance.getrandbits(63), number, 7, number) for number in range(1000))
+    ids = Ids(HOUR_MS, RUN)
+    ids.add(book.session, rows)
+    ids._sieves[7].add(range(BITS_LEAST // 16))
+    assert ids._sieves[7].is_full
+    for _ in range(2):
+        assert sorted(ids.find(book.session, [row[0] for row in rows], 7, 7)) == rows
+        assert ids.find(book.session, [chance.getrandbits(63) for _ in range(1000)], 7, 7) == []
+    assert not ids._sieves[7].is_full
+    assert len(ids._sieves[7].sift(range(1 << 40, (1 << 40) + 1000))) < 10
+
+
+def test_a_sieve_holds_back_nearly_all_that_is_new_and_nothing_else() -> None:
+    """At what it is made for, two in a hundred; it grows up to a bound."""
+    chance = Random(1)
+    sieve = Sieve()
+    added = [chance.getrandbits(64) - (1 << 63) for _ in range(BITS_LEAST // 16 + 1)]
+    sieve.add(added)
+    assert sieve.is_full
+    assert sieve.sift(added) == added
+    assert len(sieve.sift([chance.getrandbits(64) - (1 << 63) for _ in range(10_000)])) < 200
+    large = Sieve(BITS_MOST)
+    large.add(added[:1000])
+    assert not large.is_full
+    assert large.sift(added[:1000]) == added[:1000]
