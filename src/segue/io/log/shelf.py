@@ -10,6 +10,7 @@ import apsw
 
 from segue.io import sqlite
 from segue.io.log.segment import Segment, remove_files
+from segue.io.names import sync_names
 from segue.model.errors import LogUnavailable, MisconfiguredError
 
 NAME: Final = re.compile(r"events-(\d{8,})\.db")
@@ -62,11 +63,7 @@ class Shelf:
         """Make the next segment. Raises apsw.Error, OSError; then nothing has changed."""
         number = self.segments[-1].number + 1 if self.segments else 1
         segment = Segment.create(self.folder / f"events-{number:08d}.db", number, starts)
-        directory = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(directory)  # the new name must survive a power cut as surely as what is written to it
-        finally:
-            os.close(directory)
+        sync_names(self.folder)  # the new one must survive a power cut as surely as what is written to it
         self.segments = (*self.segments, segment)
         return segment
 

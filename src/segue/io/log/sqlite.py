@@ -20,6 +20,7 @@ from segue.io.log.segment import Segment
 from segue.io.log.shelf import Shelf
 from segue.io.log.stream import READ_BYTES, Block, Trimmed
 from segue.io.log.writer import Committed, Limits, Writer
+from segue.io.names import make_folder
 from segue.model.errors import LogMissing, LogUnavailable, MisconfiguredError
 from segue.model.event import DEFAULT_LANES, Record
 
@@ -236,7 +237,7 @@ def _prepare(folder: Path, lanes: int) -> tuple[Shelf, Claim]:
         )
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         claim = Claim(lock_of(folder), taken)
     except OSError as error:
         raise LogUnavailable(

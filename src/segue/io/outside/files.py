@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
+from segue.io.names import sync_names
 from segue.model.errors import InvalidError, MisconfiguredError
 
 SUFFIXES: Final = frozenset({".json", ".tfstate"})
@@ -76,6 +77,7 @@ def write_whole(path: Path, text: str, *, replace: bool = False) -> None:
             os.replace(scratch, path)
         else:
             os.link(scratch, path)  # unlike a rename it fails when the file is there
+        sync_names(path.parent)
     except FileExistsError as error:
         raise MisconfiguredError(f"{path} is there already. Use --force to replace it.") from error
     except OSError as error:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from segue.io import sqlite
+from segue.io.names import sync_names
 from segue.model.errors import StorageUnavailable
 
 _HEAD: Final = struct.Struct("<II")
@@ -76,11 +77,7 @@ class Frames:
         StorageUnavailable."""
         try:
             os.fsync(self._handle)
-            folder = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_names(self._path.parent)
         except OSError as error:
             raise _unavailable(self._path, error) from error
 

@@ -5,6 +5,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from segue.io.names import sync_names
+
 
 def write_once(path: Path, content: bytes) -> None:
     """Make the file unless it is there; only its owner may read it. Blocks for a sync of the disk.
@@ -19,10 +21,6 @@ def write_once(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):
             os.link(name, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_names(path.parent)
     finally:
         os.unlink(name)

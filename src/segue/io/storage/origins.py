@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from segue.io.names import make_folder
 from segue.io.storage.once import write_once
 from segue.model.errors import StorageUnavailable
 
@@ -20,7 +21,7 @@ def settle_origins(folder: Path, destination: str, heads: Sequence[int]) -> dict
     """
     path = folder / f"{destination}.origins"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         if not path.exists():
             write_once(path, msgspec.json.encode(list(heads)))
         offsets = msgspec.json.decode(path.read_bytes(), type=list[int])

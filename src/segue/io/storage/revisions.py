@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from segue.io.names import make_folder
 from segue.io.storage.database import Session
 from segue.io.storage.once import write_once
 from segue.model.errors import StorageUnavailable
@@ -47,7 +48,7 @@ def keep(folder: Path, workspace: Workspace) -> str:
     name = hashlib.sha256(content).hexdigest()[:ID_LENGTH]
     path = folder / f"{name}.json"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         if not path.exists():
             write_once(path, content)
     except OSError as error:

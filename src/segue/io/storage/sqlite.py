@@ -12,6 +12,7 @@ import apsw
 
 from segue.io import sqlite
 from segue.io.claim import Claim
+from segue.io.names import make_folder
 from segue.io.storage.database import Cell, Session
 from segue.model.errors import StorageUnavailable
 
@@ -165,7 +166,7 @@ def prepare(path: Path, family: str, *, shared: bool, passing: bool) -> tuple[ap
     try:
         if shared:
             return _connect(path), None
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         claim = None if passing else Claim(claim_of(path), taken)
     except sqlite.Faults as error:
         raise StorageUnavailable(

@@ -11,6 +11,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from segue.io.names import make_folder
 from segue.io.storage.once import write_once
 from segue.model.errors import StorageUnavailable
 
@@ -23,7 +24,7 @@ def keep_token(folder: Path) -> str:
     path = folder / FILE
     try:
         if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             write_once(path, f"st_{secrets.token_urlsafe(RANDOM_BYTES)}\n".encode())
     except OSError as error:
         raise StorageUnavailable(
