@@ -35,9 +35,6 @@ class Readers:
         """As `segue.io.log.stream.Log.read`."""
         return await self.call(self._read, lane, offset, blocks, most_bytes)
 
-    async def heads(self) -> list[int]:
-        return await self.call(self._heads)
-
     async def tails(self) -> list[int]:
         return await self.call(lambda: list(self.shelf.segments[0].starts))
 
@@ -86,11 +83,6 @@ class Readers:
             if found:
                 return join(found)[:blocks]
         return []
-
-    def _heads(self) -> list[int]:
-        newest = self.shelf.segments[-1]
-        self.shelf.touch(newest)
-        return newest.heads()
 
 
 def explained(folder: Path, call: Callable[..., T], *arguments: object) -> T:

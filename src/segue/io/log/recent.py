@@ -25,6 +25,12 @@ class Recent:
         self._bytes_most = bytes_most
         self._bytes = 0
 
+    def clear(self) -> None:
+        """Forget everything: what comes next does not follow it."""
+        self._lanes, self._sizes = [[] for _ in self._lanes], [[] for _ in self._sizes]
+        self._ages.clear()
+        self._bytes = 0
+
     def add(self, blocks: Sequence[Block]) -> None:
         """Keep the blocks of a commit and let the oldest go."""
         if not self._bytes_most:

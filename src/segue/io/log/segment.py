@@ -53,7 +53,14 @@ PLACES_FROM = """
     WHERE lane = :lane AND first_offset + count > :offset ORDER BY first_offset LIMIT 1
 """
 
-HEAD = "SELECT first_offset + count FROM block WHERE lane = ? ORDER BY first_offset DESC LIMIT 1"
+HEADS = """
+    SELECT coalesce(
+        (SELECT first_offset + count FROM block WHERE lane = start.lane ORDER BY first_offset DESC LIMIT 1),
+        first_offset)
+    FROM start ORDER BY lane
+"""
+"""One statement, so that all are of one moment: a reader that saw the end of a later commit in one lane only
+would take its events for earlier than others."""
 
 MATCHING_IDS = """
     SELECT id FROM block INDEXED BY place
@@ -61,6 +68,10 @@ MATCHING_IDS = """
 """
 
 BLOCK_BY_ID = f"SELECT {_COLUMNS} FROM block WHERE id = ?"  # noqa: S608 - as above
+
+BLOCKS_BEHIND = f"SELECT id, {_COLUMNS} FROM block WHERE id > ? ORDER BY id"  # noqa: S608 - as above
+
+LAST_ID = "SELECT coalesce(max(id), 0) FROM block"
 
 TIMES = "SELECT min(first_ms), max(last_ms) FROM block"
 
@@ -159,6 +170,24 @@ class Segment:
         with self._reading() as connection:
             return [row for block_id in ids for row in connection.execute(BLOCK_BY_ID, (block_id,))]
 
+    def behind(self, block_id: int, most_bytes: int) -> list[tuple[int, Columns]]:
+        """The stored blocks of all lanes after one, in the order they were written, each with its id; the
+        block that reaches so many bytes, unpacked, is the last. Raises apsw.Error."""
+        found: list[tuple[int, Columns]] = []
+        size_bytes = 0
+        with self._reading() as connection:
+            for number, *columns in connection.execute(BLOCKS_BEHIND, (block_id,)):
+                found.append((number, tuple(columns)))
+                size_bytes += unpacked_bytes(found[-1][1])
+                if size_bytes >= most_bytes:
+                    break
+        return found
+
+    def last_block(self) -> int:
+        """The id of the block written last; 0 when there is none."""
+        with self._reading() as connection:
+            return int(connection.execute(LAST_ID).get)
+
     def place_by_id(self, block_id: int) -> tuple[int, int, int]:
         """Lane, first offset and count of a block whose body cannot be read."""
         with self._reading() as connection:
@@ -168,12 +197,9 @@ class Segment:
         return 0, 0, 0
 
     def heads(self) -> list[int]:
-        """Offset after the last event of each lane."""
+        """Offset after the last event of each lane, all of one moment."""
         with self._reading() as connection:
-            return [
-                next((head for (head,) in connection.execute(HEAD, (lane,))), start)
-                for lane, start in enumerate(self.starts)
-            ]
+            return [head for (head,) in connection.execute(HEADS)]
 
     def times(self) -> tuple[int, int] | None:
         """Earliest and latest received time in it, milliseconds; None when it is empty."""

@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,10 @@ NAME: Final = re.compile(r"events-(\d{8,})\.db")
 WARM_SEGMENTS: Final = 4
 """Segments whose connections stay open between reads."""
 
+SETTLED_NS: Final = 1_100_000_000
+"""A folder that changed within so many nanoseconds before a look may change again without its time showing
+it: file systems keep that to a few milliseconds, some to a second."""
+
 
 class Shelf:
     """What files there are. `segments` is replaced, never changed in place: threads may walk it freely."""
@@ -27,20 +32,34 @@ class Shelf:
         self.readonly = readonly
         self.segments: tuple[Segment, ...] = ()
         self._warm: list[Segment] = []
+        self._changed_ns = 0  # of the folder, when its files were found as they are known; 0: look again
 
     @property
     def lanes(self) -> int:
         return len(self.segments[0].starts) if self.segments else 0
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the folder is as it was at the last `refresh`."""
+        try:
+            return self._changed_ns == os.stat(self.folder).st_mtime_ns
+        except OSError:
+            return False  # `refresh` says what is wrong
+
     def refresh(self) -> None:
         """Look at the folder: learn of new segments, forget removed ones. Raises LogUnavailable,
         MisconfiguredError."""
+        if self.is_current:
+            return
+        changed_ns, files = self._files()
         known = {segment.number: segment for segment in self.segments}
         found: list[Segment] = []
-        for number, path in self._files():
+        for number, path in files:
             segment = known.get(number) or self._load(path, number)
             if segment is not None:
                 found.append(segment)
+        is_settled = len(found) == len(files) and time.time_ns() - changed_ns > SETTLED_NS
+        self._changed_ns = changed_ns if is_settled else 0
         if self.segments and not found:
             raise LogUnavailable(f'the log folder "{self.folder}" is empty: somebody removed its files')
         for segment in self.segments:
@@ -51,7 +70,7 @@ class Shelf:
     def tidy(self) -> None:
         """Remove what a crash left: a segment whose creation was never finished, write-ahead files
         without their database. Only for the one writer."""
-        for number, path in self._files():
+        for number, path in self._files()[1]:
             if self._load(path, number) is None:
                 remove_files(path)
         for name in os.listdir(self.folder):
@@ -91,15 +110,17 @@ class Shelf:
         for segment in self.segments:
             segment.rest()
 
-    def _files(self) -> list[tuple[int, Path]]:
+    def _files(self) -> tuple[int, list[tuple[int, Path]]]:
+        """When the folder was changed last, nanoseconds since the epoch, and what is in it then or later."""
         try:
+            changed_ns = os.stat(self.folder).st_mtime_ns
             names = os.listdir(self.folder)
         except OSError as error:
             raise LogUnavailable(
                 f'the log folder "{self.folder}" cannot be read: {sqlite.explain(error)}'
             ) from error
         matches = filter(None, map(NAME.fullmatch, names))
-        return sorted((int(match[1]), self.folder / match[0]) for match in matches)
+        return changed_ns, sorted((int(match[1]), self.folder / match[0]) for match in matches)
 
     def _load(self, path: Path, number: int) -> Segment | None:
         try:

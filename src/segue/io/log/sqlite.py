@@ -19,6 +19,7 @@ from segue.io.log.scan import Scan
 from segue.io.log.segment import Segment
 from segue.io.log.shelf import Shelf
 from segue.io.log.stream import READ_BYTES, Block, Trimmed
+from segue.io.log.tail import Tail
 from segue.io.log.writer import Committed, Limits, Writer
 from segue.io.names import make_folder
 from segue.model.errors import LogMissing, LogUnavailable, MisconfiguredError
@@ -36,6 +37,12 @@ SEGMENT_BYTES_MOST: Final = 1024**3
 SEGMENT_BYTES_LEAST: Final = 256 * 1024
 
 RECENT_BYTES: Final = 16 * 1024 * 1024
+FOLLOWED_BYTES: Final = 4 * 1024 * 1024
+"""Memory for the newest events, in the process that writes the log and in one that follows it."""
+
+BUSY_SECONDS: Final = 1.0
+IDLE_FACTOR: Final = 2.5
+"""So long after a commit another one is expected; then a follower looks less often."""
 
 
 def lock_of(folder: Path) -> Path:
@@ -46,19 +53,19 @@ def lock_of(folder: Path) -> Path:
 class SqliteLog:
     """The `segue.io.log.stream.Log` of one machine. Make one with `open`; use it from one event loop."""
 
-    def __init__(
-        self, shelf: Shelf, *, follows: bool, recent_bytes: int = 0, poll_seconds: float = 0.0
-    ) -> None:
+    def __init__(self, shelf: Shelf, *, follows: bool, recent_bytes: int, poll_seconds: float = 0.0) -> None:
         self._folder = shelf.folder
         self._loop = asyncio.get_running_loop()
         self._readers = Readers(shelf, follows=follows)
         self._poll_seconds = poll_seconds
+        self._idle_seconds = poll_seconds * IDLE_FACTOR
         self._waiting: set[asyncio.Future[None]] = set()
         self._writer: Writer | None = None
         self._claim: Claim | None = None
         self._lanes = shelf.lanes
         self._heads: list[int] = []
         self._recent = Recent(self._lanes, recent_bytes)
+        self._tail = Tail(self._readers, self._recent) if follows else None
         self._closed = False
 
     @classmethod
@@ -114,7 +121,7 @@ class SqliteLog:
     async def follow(cls, folder: str | os.PathLike[str], *, poll_seconds: float = 0.02) -> Self:
         """Open a log for reading only, while this or another process writes it.
 
-        poll_seconds  how often `wait` looks for new events
+        poll_seconds  how often `wait` looks for new events while they come; a little less often when none do
         Raises LogMissing when there is no log, LogUnavailable when it cannot be read; UnsafeLibrary.
         """
         sqlite.require_safe_library()
@@ -123,7 +130,7 @@ class SqliteLog:
             await asyncio.to_thread(shelf.refresh)
         if not shelf.segments:
             raise LogMissing(f'there is no log in "{folder}"; `segue run` makes one when it starts')
-        return cls(shelf, follows=True, poll_seconds=poll_seconds)
+        return cls(shelf, follows=True, recent_bytes=FOLLOWED_BYTES, poll_seconds=poll_seconds)
 
     @property
     def lanes(self) -> int:
@@ -135,12 +142,13 @@ class SqliteLog:
     async def read(
         self, lane: int, offset: int, *, blocks: int = 8, most_bytes: int = READ_BYTES
     ) -> list[Block]:
-        if self._writer is not None:
-            if offset >= self._heads[lane]:
-                return []
-            recent = self._recent.read(lane, offset, blocks, most_bytes)
-            if recent:
-                return recent
+        if self._tail is not None:
+            self._tail.lanes.add(lane)
+        elif offset >= self._heads[lane]:
+            return []
+        recent = self._recent.read(lane, offset, blocks, most_bytes)
+        if recent:
+            return recent
         return await self._readers.read(lane, offset, blocks, most_bytes)
 
     def scan(
@@ -159,16 +167,14 @@ class SqliteLog:
         )
 
     async def heads(self) -> list[int]:
-        if self._writer is not None:
-            return list(self._heads)
-        return await self._readers.heads()
+        return await self._tail.heads() if self._tail is not None else list(self._heads)
 
     async def tails(self) -> list[int]:
         return await self._readers.tails()
 
     async def wait(self, seen: Sequence[int], seconds: float) -> None:
-        if self._writer is None:
-            await self._poll(seen, seconds)
+        if self._tail is not None:
+            await self._poll(self._tail, seen, seconds)
             return
         if any(head > known for head, known in zip(self._heads, seen, strict=True)) or seconds <= 0:
             return
@@ -199,6 +205,8 @@ class SqliteLog:
         for woken in self._waiting:
             _wake(woken)
         await self._readers.close()
+        if self._tail is not None:
+            self._tail.close()
         if self._writer is not None:
             await self._writer.close()  # last, so that it folds the write-ahead file in when it lets go
         if self._claim is not None:
@@ -217,14 +225,14 @@ class SqliteLog:
         for woken in self._waiting:
             _wake(woken)
 
-    async def _poll(self, seen: Sequence[int], seconds: float) -> None:
+    async def _poll(self, tail: Tail, seen: Sequence[int], seconds: float) -> None:
         until = self._loop.time() + seconds
         while not self._closed:
-            heads = await self.heads()
-            left = until - self._loop.time()
-            if left <= 0 or any(head > known for head, known in zip(heads, seen, strict=True)):
+            heads, now = await tail.heads(), self._loop.time()
+            if until <= now or any(head > known for head, known in zip(heads, seen, strict=True)):
                 return
-            await asyncio.sleep(min(self._poll_seconds, left))
+            pause = self._poll_seconds if now < tail.grew_at + BUSY_SECONDS else self._idle_seconds
+            await asyncio.sleep(min(pause, until - now))
 
 
 def _prepare(folder: Path, lanes: int) -> tuple[Shelf, Claim]:
