@@ -40,6 +40,10 @@ from segue.runtime.supply import Supply
 
 CHECKPOINT_SECONDS: Final = 1.0
 CHECKPOINT_EVENTS: Final = 20_000
+
+LOOK_SECONDS: Final = 0.02
+"""At the end of the log nobody looks again before: a look costs as much for one event as for twenty."""
+
 log = structlog.get_logger("segue.courier")
 
 
@@ -98,6 +102,7 @@ class Courier:
         self._is_draining = False
         self.is_paused = False
         self._since_checkpoint = 0
+        self._look_at = 0.0  # when the log's end is looked at again
         self._checkpoint_at = 0.0
         self._checkpoint_seconds = checkpoint_seconds
         self._halt: Halt | None = None  # as written down
@@ -313,7 +318,9 @@ class Courier:
             if self._stopping:
                 self._batcher.hurry()
             return False
-        now_ms = self._clock.now_ms()
+        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        if now < self._look_at and not (self._supply.has_more or self._is_draining):
+            return False
         minute = now_ms // 60_000
         source = self.destination.config.source
         try:
@@ -323,11 +330,14 @@ class Courier:
             return True
         if not entries:
             self._bidding.eraser.read_to(now_ms * 1_000_000)
-            return False
-        await self._take(entries, fresh)
-        self._supply.eaten(entries)
-        await asyncio.sleep(0)
-        return True
+        else:
+            await self._take(entries, fresh)
+            self._supply.eaten(entries)
+            await asyncio.sleep(0)
+            if self._supply.has_more or self._is_draining:
+                return True
+        self._look_at = now + LOOK_SECONDS
+        return False
 
     async def _take(self, entries: Sequence[Entry], fresh: Sequence[bool]) -> None:
         """Route what is fresh, and take it in."""
@@ -363,5 +373,10 @@ class Courier:
         woken = self.dispatcher.wake.wait()
         waits: list[Coroutine[object, object, object]] = [woken, self._clock.sleep(seconds)]
         if self._may_read() and not self.is_paused:
-            waits.append(self._supply.wait(seconds))
+            waits.append(self._news(seconds))
         await first_of(waits)
+
+    async def _news(self, seconds: float) -> None:
+        """Return when the log may hold new events and may be looked at, or after `seconds` and a little."""
+        await self._clock.sleep(self._look_at - self._clock.monotonic())
+        await self._supply.wait(seconds)

@@ -43,6 +43,15 @@ class Reader:
         self._fetched: dict[int, int] = {}
         self._heads: list[int] = [0] * stream.lanes
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there are events that are known of and were not given."""
+        return any(self._ready.values()) or self._is_behind
+
+    @property
+    def _is_behind(self) -> bool:
+        return any(fetched < self._heads[lane] for lane, fetched in self._fetched.items())
+
     async def next(self, ledger: Ledger, minute: int, most_bytes: int) -> list[Entry]:
         """The next events in ingest order; empty when everything there is has been given.
 
@@ -53,7 +62,7 @@ class Reader:
         """
         if not self._fetched:
             self._fetched = {lane: ledger.read_to(lane) for lane in self._lanes}
-        if not any(self._fetched[lane] < self._heads[lane] for lane in self._lanes):
+        if not self._is_behind:
             # One look at all heads: what is appended later has a higher order than all that is read now.
             self._heads = await self._stream.heads()
         bound: int | None = None

@@ -37,6 +37,11 @@ class Supply:
         """What is held of events that were fetched and not eaten."""
         return self._reader.bytes
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there are events that are known of and not eaten."""
+        return bool(self._found) or self._reader.has_more
+
     async def bite(
         self, ledger: Ledger, source: str, minute: int, most_bytes: int
     ) -> tuple[list[Entry], list[bool]]:

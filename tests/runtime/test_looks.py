@@ -1,0 +1,93 @@
+"""How often a courier that keeps up looks at the log, and how long an event waits for that."""
+
+import asyncio
+from pathlib import Path
+
+from tests.journeys.simulation.memory_database import MemoryDatabase
+from tests.journeys.simulation.memory_log import MemoryLog, Tape
+from tests.journeys.simulation.virtual_time import VirtualClock, VirtualLoop
+from tests.runtime.house import KEY, Wire, bind, records
+
+from segue.io.storage.state import State
+from segue.model.delivery import Request, Response
+from segue.model.workspace import Delivery
+from segue.runtime.courier import LOOK_SECONDS, Courier
+from segue.runtime.telemetry import Telemetry
+from segue.sandbox.app import create_app
+
+LANES = 4
+EVENTS = 1_000
+SPACING_SECONDS = 0.001
+
+
+class WatchedLog(MemoryLog):
+    """Counts looks at its end."""
+
+    looks = 0
+
+    async def heads(self) -> list[int]:
+        self.looks += 1
+        return await super().heads()
+
+
+class Timed(Wire):
+    """A sandbox; when each request left."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__(create_app(key=KEY, clock=clock))
+        self.clock = clock
+        self.left: list[float] = []
+
+    async def send(self, request: Request) -> Response:
+        self.left.append(self.clock.monotonic())
+        return await super().send(request)
+
+
+async def _deliver(folder: Path, delivery: Delivery, count: int, spacing: float) -> tuple[int, list[float]]:
+    """Events come in one by one; all of them are delivered. Gives the looks at the log's end, and how long
+    after each event the request of the same number left."""
+    clock = VirtualClock()
+    log, wire = WatchedLog(Tape(LANES)), Timed(clock)
+    courier = Courier(
+        bind(None, delivery=delivery),
+        log,
+        State(MemoryDatabase(), 24),
+        wire,
+        clock,
+        Telemetry(),
+        origins=dict.fromkeys(range(LANES), 0),
+        journal=folder / f"braze-{count}",
+    )
+    await courier.start()
+    running = asyncio.create_task(courier.run())
+    await clock.sleep(0.5)
+    log.looks, came = 0, []
+    for number in range(count):
+        user = f"u{number}"
+        came.append(clock.monotonic())
+        await log.append(records({"type": "track", "event": "Read", "userId": user, "messageId": user}))
+        await clock.sleep(spacing)
+    await clock.sleep(2)
+    courier.stop()
+    await running
+    assert courier.ledger.total("delivered") == count
+    return log.looks, [left - at for left, at in zip(wire.left, came, strict=False)]
+
+
+def test_one_look_takes_what_came_in_a_moment(tmp_path: Path) -> None:
+    """Of a thousand events a second, one commit each, some twenty at a time."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        looks, _ = runner.run(_deliver(tmp_path, Delivery(wait_seconds=1), EVENTS, SPACING_SECONDS))
+    assert looks <= EVENTS * SPACING_SECONDS / LOOK_SECONDS + 20
+
+
+def test_an_event_that_waits_for_no_others_leaves_at_the_next_look(tmp_path: Path) -> None:
+    """One that comes alone at once, one that comes with others a moment later."""
+    delivery = Delivery(batching=False, in_flight=256)
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        _, alone = runner.run(_deliver(tmp_path, delivery, 3, 0.25))
+        _, busy = runner.run(_deliver(tmp_path, delivery, 100, SPACING_SECONDS))
+    assert alone == [0, 0, 0]
+    assert len(busy) == 100
+    assert min(busy) >= 0
+    assert max(busy) <= LOOK_SECONDS + 1e-6
