@@ -7,6 +7,7 @@ lied. Where uncertain events are held, none is there twice, and a dead letter sa
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from tests.journeys.simulation.books import Books, RowName
@@ -66,7 +67,7 @@ class Judge:
         self.resent: set[int] = set()
         self._clock = clock
         self._size = size
-        self._spent: list[tuple[int, float]] = []  # of each point: the day, and when it was known
+        self._spent: list[tuple[int, float, Path | None]] = []  # of each point: day, moment, whose
         self._newest_day = 0
         self._left: set[Thing] = set()
         self._doubtful: set[Thing] = set()
@@ -75,9 +76,9 @@ class Judge:
         self._last: dict[Thing, int] = {}
         self._taken = 0
 
-    def leaves(self, things: Iterable[Thing]) -> None:
+    def leaves(self, things: Iterable[Thing], whose: Path | None = None) -> None:
         """These are about to leave. What a cap bounds must not, for the first time, once it is spent; a
-        request that was being made at that moment may."""
+        request that was being made at that moment may. whose: a cap bounds each courier."""
         found = set(things)
         fresh = found - self._left
         self._left |= found
@@ -87,10 +88,16 @@ class Judge:
         today, now = self.see_calendar()
         if today < self._newest_day:
             return  # the calendar was set back, and a day that has begun stays begun
-        spent = sum(day == today and when <= now - MAKING_SECONDS for day, when in self._spent)
+        known = now - MAKING_SECONDS
+        spent = sum(day == today and when <= known and who == whose for day, when, who in self._spent)
         over = sorted(thing for thing in fresh if self._is_capped(thing)) if spent >= cap.limit else []
         if over:
             self.faults.append(f"{over} left though {spent} of {cap.limit} points were spent")
+
+    def noted(self, things: Iterable[Thing]) -> None:
+        """The sender died with these about to leave: to whoever comes next they are in doubt, and no cap
+        concerns them."""
+        self._left.update(things)
 
     def see_calendar(self) -> tuple[int, float]:
         """The day and the time; to be called before the calendar is set, too."""
@@ -125,14 +132,14 @@ class Judge:
             self._last[thing] = self._taken
             self._doubtful.add(thing)
 
-    def answered(self, things: Iterable[Thing], *, is_noted: bool = True) -> None:
+    def answered(self, things: Iterable[Thing], whose: Path | None = None, *, is_noted: bool = True) -> None:
         """The courier was told that these were taken in. is_noted: it could note so; else the next life does
         not know."""
         found = list(things)
         if is_noted:
             self._doubtful.difference_update(found)
         if self.cap is not None:
-            self._spent += [self.see_calendar() for thing in found if self._is_capped(thing)]
+            self._spent += [(*self.see_calendar(), whose) for thing in found if self._is_capped(thing)]
 
     def _is_capped(self, thing: Thing) -> bool:
         event = self.told[thing[0]].event
@@ -229,7 +236,9 @@ class Judge:
                     faults += [f"{thing} never arrived" for thing in sorted(set(things) - arrived - late)]
                 if delivered or _are_held(letters):
                     allowed |= arrived
-                elif not over:
+                elif over:
+                    allowed |= arrived & self.lied
+                else:
                     allowed |= arrived & self._doubtful
         unwanted = {thing for thing in self.counts if self.counts[thing]} - allowed
         return faults + [f"{thing} arrived and should not have" for thing in sorted(unwanted)]
@@ -273,15 +282,17 @@ class Judge:
 
     def _check_last_order(self, books: Books, gone: Gone) -> list[str]:
         """The last time a thing is taken in keeps the order too: what stays is what came last. What is held
-        is not sent again with what came before it; neither are attributes that came in unheard and turned
-        out to be older than what was acknowledged since, and whose value stays is what profiles are for."""
+        is not sent again with what came before it; neither are attributes, or those of them, that came in
+        unheard and turned out to be older than what was acknowledged since, and whose value stays is what
+        profiles are for."""
         faults: list[str] = []
         latest: dict[str, tuple[int, int]] = {}
         for event in self.told:
             rows = [(event.id, name) for name in event.rows]
             is_left = event.number in self.revived or any(row in gone for row in rows)
             is_left = is_left or any(STALE in reasons for row in rows for reasons in books.ends.get(row, ()))
-            ends = [self._last[thing] for thing in event.things if thing in self._last]
+            unheard = {thing for thing in event.things & self.lied if thing[1] == "attributes"}
+            ends = [self._last[thing] for thing in event.things - unheard if thing in self._last]
             for person in event.people if ends and not is_left else ():
                 before, number = latest.get(person, (0, -1))
                 if min(ends) < before:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from tests.journeys.simulation.judge import Judge
 from tests.journeys.simulation.memory_database import MemoryDatabase
 from tests.journeys.simulation.memory_log import MemoryLog
-from tests.journeys.simulation.network import Network
+from tests.journeys.simulation.network import Network, things_of
 
 from segue.io.log.stream import READ_BYTES, Block
 from segue.io.storage.database import Session
@@ -143,11 +143,15 @@ class MortalSender:
         self._wires = wires
 
     async def send(self, request: Request) -> Response:
-        await self._life.gate("before a request")
+        try:
+            await self._life.gate("before a request")
+        except asyncio.CancelledError:
+            self._judge.noted([thing for _, _, thing in things_of(request)])
+            raise
         # What has left goes on without its sender.
         travelling = self._wires.create_task(self._network.carry(request, self._life))
         response, taken = await asyncio.shield(travelling)
         await self._life.gate("after an answer")
         if 200 <= response.status < 300:
-            self._judge.answered(taken, is_noted=not self._is_full())
+            self._judge.answered(taken, self._life.folder, is_noted=not self._is_full())
         return response

@@ -6,6 +6,7 @@ gives up after the request's timeout, so a request that was read is read within 
 
 import email.utils
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from random import Random
 from typing import Final, Protocol
 
@@ -83,8 +84,9 @@ CLIMATE: Final[Sequence[Callable[[Random], Spell]]] = (
 
 
 class Listening(Protocol):
-    """Who sent a request."""
+    """Who sent a request. folder: of the courier's house."""
 
+    folder: Path
     is_alive: bool
     is_succeeded: bool
 
@@ -160,7 +162,7 @@ class Network:
         self.requests += 1
         letter = Letter(self.requests, request, things_of(request))
         spell, chance = self.spell, self._chance
-        self._judge.leaves([thing for _, _, thing in letter.things])
+        self._judge.leaves([thing for _, _, thing in letter.things], life.folder)
         self._carrying.append(letter.number)
         self._story.tell("leaves", f"#{letter.number}", shown(letter.things))
         await self._clock.sleep(chance.random() * spell.latency)

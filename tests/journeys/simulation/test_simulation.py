@@ -40,8 +40,16 @@ FIRST: Final = range(160)
 MERGED_AWAY: Final = 40_482
 """An older value is said of somebody at the moment their merge into another has arrived."""
 
+DROPPED_AND_RETRIED: Final = 50_264
+"""A letter is dropped, and tried again before a checkpoint tells that it is gone."""
+
+TRIED_OVER_A_RESTART: Final = 51_126
+"""Of letters tried again some die again, and the courier is stopped before the others are done with."""
+
 RARE: Final = 400
 """In its world letters are dropped and taken back."""
+
+NAMED: Final = (RARE, MERGED_AWAY, DROPPED_AND_RETRIED, TRIED_OVER_A_RESTART)
 
 USUAL: Final = "160-2000"
 GROUPS: Final = 37
@@ -141,7 +149,7 @@ OFTEN: Final = {
 
 def test_the_usual_seeds_meet_every_kind_of_trouble() -> None:
     """Every event ends once here, too; and a simulation in which nothing goes wrong proves nothing."""
-    verdicts = list(fair_plays((*FIRST, RARE, MERGED_AWAY)))
+    verdicts = list(fair_plays((*FIRST, *NAMED)))
     met: Counter[str] = Counter()
     for verdict in verdicts:
         met.update(verdict.met)

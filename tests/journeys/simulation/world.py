@@ -112,7 +112,7 @@ def world_of(luck: Random) -> World:
     uncertain: Literal["resend", "hold"] = "hold" if kind == "held" else "resend"
     travel = luck.choice(LARGE if is_large else SMALL)
     shape = *travel, mode, packing, uncertain
-    cap = _cap(luck) if kind in ("plain", "held") and luck.random() < 0.6 else None
+    cap = _cap(luck) if kind != "social" and luck.random() < (0.4 if kind == "shared" else 0.6) else None
     seconds = luck.choice((30.0, 120.0) if is_large else (3.0, 8.0, 15.0))
     bound = destination_of(*shape, is_social=kind == "social", caps=(cap,) if cap is not None else ())
     is_holding = cap is not None and cap.policy == "hold"
