@@ -139,6 +139,52 @@ async def test_connections_are_kept_and_used_again() -> None:
     assert connections == 1
 
 
+async def test_an_answer_nobody_asked_for_is_not_taken_for_the_next_one() -> None:
+    """It comes while the connection is idle; the next request has certainly not been seen, and can travel
+    again on another."""
+    go, told = asyncio.Event(), asyncio.Event()
+    seen: list[bytes] = []
+
+    async def chatty(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            _, headers = await head_of(reader)
+            seen.append(await reader.readexactly(int(headers["content-length"])))
+            writer.write(answer("201 Created", b"%d" % len(seen)))
+            await writer.drain()
+            await go.wait()
+            writer.write(answer("201 Created", b"stale"))
+            await writer.drain()
+            told.set()
+
+    async with serving(chatty) as url, Sender() as sender:
+        first = await sender.send(request(url, body=b"one"))
+        go.set()
+        await told.wait()
+        for _ in range(20):  # the loop reads what has come
+            await asyncio.sleep(0)
+        between = await sender.send(request(url, body=b"two"))
+        again = await sender.send(request(url, body=b"two"))
+    assert (first.body, again.body) == (b"1", b"2")
+    assert (between.status, between.error, between.sent) == (0, "ECONNRESET", False)
+    assert seen == [b"one", b"two"]
+
+
+async def test_an_answer_that_comes_in_drops_ends_with_the_timeout_of_the_request() -> None:
+    """However often a byte comes: the time is that of the whole answer."""
+
+    async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head_of(reader)
+        writer.write(b"HTTP/1.1 201 Created\r\nX-More: ")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with serving(dripping) as url:
+        response = await send(url, timeout_seconds=0.1)
+    assert (response.status, response.error, response.sent) == (0, "ETIMEDOUT", True)
+
+
 async def test_no_more_requests_travel_at_once_than_allowed_and_waiting_is_not_a_timeout() -> None:
     """Six slow requests through two slots all succeed, though each must be quick once it left."""
     at_once = most = 0

@@ -208,8 +208,9 @@ def read_named(
 def of_status(response: Response, rows: Sequence[Row], message: str) -> list[Outcome]:
     """What the status alone says of all rows, and how long Braze asks to wait."""
     outcome = read_status(response, rows, message=message)[0]
-    if 300 <= response.status < 400:
-        # A redirect says that the endpoint is wrong, not the events: they wait until it is mended.
+    if response.status < 400:
+        # A redirect, or what is no final answer, says that the endpoint is wrong, not the events: they wait
+        # until it is mended.
         outcome = msgspec.structs.replace(outcome, verdict=Verdict.HOLD)
     outcome = msgspec.structs.replace(outcome, wait_seconds=wait_asked(response))
     return [outcome] * len(rows)
@@ -304,7 +305,7 @@ def _blame(
     unnamed: list[str] = []
     for error in errors:
         words, name, index = _error_of(error)
-        span = spans.get(name) or alone
+        span = spans.get(name) or (alone if name not in ARRAY_NAMES else None)
         if len(rows) == 1 and len(rows[0].items) == 1:
             # There is nobody else it could be about, whatever index it gives.
             named.setdefault(id(rows[0]), words)

@@ -170,7 +170,11 @@ class _Marking(aiohttp.ClientRequest):
     """Says when it leaves. aiohttp's own way to be told of that takes a seventh of the time of a request."""
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        """Put it on a connection."""
+        """Put it on a connection, unless something came in there that nobody had asked for: it would be taken
+        for the answer."""
+        if conn.protocol is not None and conn.protocol.should_close:
+            conn.close()
+            raise aiohttp.ServerDisconnectedError
         answer = await super().send(conn)
         _PROGRESS.get().sent = True
         return answer
