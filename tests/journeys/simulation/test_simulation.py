@@ -46,7 +46,7 @@ DROPPED_AND_RETRIED: Final = 50_264
 TRIED_OVER_A_RESTART: Final = 51_126
 """Of letters tried again some die again, and the courier is stopped before the others are done with."""
 
-RARE: Final = 400
+RARE: Final = 489
 """In its world letters are dropped and taken back."""
 
 NAMED: Final = (RARE, MERGED_AWAY, DROPPED_AND_RETRIED, TRIED_OVER_A_RESTART)
