@@ -2,6 +2,7 @@
 
     ingest    events in, durable before they are acknowledged
     courier   a backlog out
+    live      events out while they come in, one by one
     whole     both at once, in one process and in two
     mapping   an event to its request, against the npm original
     routing   one subscription against two hundred
@@ -34,6 +35,7 @@ from bench import (
     delta,
     governor,
     ingest,
+    live,
     machine,
     mapping,
     packing,
@@ -47,6 +49,7 @@ from segue.cli.serve import COLLECT_AFTER
 BENCHES: Final[dict[str, Callable[[float], Result]]] = {
     "ingest": ingest.run,
     "courier": courier.run,
+    "live": live.run,
     "whole": whole.run,
     "mapping": mapping.run,
     "routing": routing.run,
