@@ -94,18 +94,8 @@ def unpack(columns: Columns, containing: bytes = b"") -> Block | None:
 
     Raises CorruptBlock when the body is not what was written.
     """
-    lane, first_offset, count, first_ms, last_ms, kinds, stored_sum, body = columns
-    if _checksum(lane, first_offset, count, body) != stored_sum:
-        raise CorruptBlock(lane, first_offset, count, "its checksum is wrong")
-    try:
-        packed = _decompressor().decompress(body)
-        if containing and containing not in packed:
-            return None
-        records = _decode(packed)
-    except (zstandard.ZstdError, msgspec.MsgspecError) as error:
-        raise CorruptBlock(lane, first_offset, count, str(error)) from error
-    if len(records) != count:
-        raise CorruptBlock(lane, first_offset, count, f"it holds {len(records)} events")
+    lane, first_offset, count, first_ms, last_ms, kinds, _, _ = columns
+    records = _records(columns, containing)
     if containing and not any(containing in record.raw for record in records):
         return None
     return Block(
@@ -117,6 +107,42 @@ def unpack(columns: Columns, containing: bytes = b"") -> Block | None:
         kinds=kinds,
         records=records,
     )
+
+
+def unpack_run(run: Sequence[Columns]) -> Block:
+    """Turn stored neighbours of a lane, one at least, into one block. Raises CorruptBlock likewise."""
+    lane, first_offset, *_ = run[0]
+    records: list[Record] = []
+    kinds = 0
+    for columns in run:
+        records += _records(columns)
+        kinds |= columns[5]
+    return Block(
+        lane=lane,
+        first_offset=first_offset,
+        count=len(records),
+        first_ms=min([columns[3] for columns in run]),
+        last_ms=max([columns[4] for columns in run]),
+        kinds=kinds,
+        records=records,
+    )
+
+
+def _records(columns: Columns, containing: bytes = b"") -> list[Record]:
+    """The events of a stored block; none when what is asked for is certainly in none of them."""
+    lane, first_offset, count, _, _, _, stored_sum, body = columns
+    if _checksum(lane, first_offset, count, body) != stored_sum:
+        raise CorruptBlock(lane, first_offset, count, "its checksum is wrong")
+    try:
+        packed = _decompressor().decompress(body)
+        if containing and containing not in packed:
+            return []
+        records = _decode(packed)
+    except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+        raise CorruptBlock(lane, first_offset, count, str(error)) from error
+    if len(records) != count:
+        raise CorruptBlock(lane, first_offset, count, f"it holds {len(records)} events")
+    return records
 
 
 def unpacked_bytes(columns: Columns) -> int:

@@ -37,8 +37,9 @@ SEGMENT_BYTES_MOST: Final = 1024**3
 SEGMENT_BYTES_LEAST: Final = 256 * 1024
 
 RECENT_BYTES: Final = 16 * 1024 * 1024
-FOLLOWED_BYTES: Final = 4 * 1024 * 1024
-"""Memory for the newest events, in the process that writes the log and in one that follows it."""
+FOLLOWED_BYTES: Final = 1024 * 1024
+"""Memory for the newest events, in the process that writes the log and in one that follows it, which takes
+them at once."""
 
 BUSY_SECONDS: Final = 1.0
 IDLE_FACTOR: Final = 2.5

@@ -13,7 +13,7 @@ import apsw
 import msgspec
 
 from segue.io import sqlite
-from segue.io.log.block import unpack
+from segue.io.log.block import Columns, unpack_run
 from segue.io.log.readers import Readers
 from segue.io.log.recent import Recent
 from segue.io.log.segment import Segment
@@ -21,7 +21,7 @@ from segue.io.log.shelf import Shelf
 from segue.io.log.stream import Block
 from segue.model.errors import CorruptBlock
 
-LOOK_BYTES: Final = 2 * 1024 * 1024
+LOOK_BYTES: Final = 1024 * 1024
 """Of events, as they came, that one look fetches; whoever is farther behind reads lane by lane."""
 
 
@@ -141,13 +141,15 @@ def _follow(segment: Segment, place: Place, lanes: Collection[int], blocks: list
     try:
         heads = segment.heads()
         reached, last = list(place.heads), place.block
+        runs: dict[int, list[Columns]] = {lane: [] for lane in lanes}
         for block_id, columns in segment.behind(place.block, LOOK_BYTES):
             lane, first_offset, count, *_ = columns
             if first_offset != reached[lane] or first_offset + count > heads[lane]:
                 break  # a gap, or of a commit since the heads were read
-            if lane in lanes and (block := unpack(columns)) is not None:
-                blocks.append(block)
+            if lane in runs:
+                runs[lane].append(columns)
             reached[lane], last = first_offset + count, block_id
+        blocks += [unpack_run(run) for run in runs.values() if run]
     except CorruptBlock:
         return None  # `read` says so to whoever comes to it
     except sqlite.Faults as error:
