@@ -94,6 +94,23 @@ def test_a_board_of_the_first_format_is_made_anew(tmp_path: Path) -> None:
     board.close()
 
 
+@pytest.mark.parametrize("at", [90, 4096, 8192, 12_288, 16_384], ids=str)
+def test_a_board_that_a_power_cut_has_damaged_is_made_anew(tmp_path: Path, at: int) -> None:
+    """It is not synced, so any page of it may be another, and nothing on it was worth anything."""
+    path = tmp_path / "pace.db"
+    board = PaceBoard.open(path)
+    board.turn("a", "p", NOW, lambda held: b"1")
+    board.close()
+    content = bytearray(path.read_bytes())
+    content[at : at + 100] = b"\x5a" * 100
+    path.write_bytes(content)
+    one, two = PaceBoard.open(path), PaceBoard.open(path)
+    assert one.meet("one", NOW) == frozenset()
+    assert two.meet("two", NOW) == {"one"}
+    for board in (one, two):
+        board.close()
+
+
 def test_no_claim_is_left(tmp_path: Path) -> None:
     """One file, and no lock beside it that would keep the next process out."""
     board = PaceBoard.open(tmp_path / "pace.db")

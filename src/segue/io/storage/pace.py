@@ -5,7 +5,8 @@
     board.turn("braze-3f…", "users/track", now_ms, work)  # work(state before or None) gives the state after
 
 Calls block, for some tens of microseconds: nothing here waits for the disk, and another process's turn is as
-short. What is older than a minute is worth nothing, and so is the file after a power cut.
+short. What is older than a minute is worth nothing, and so is the file after a power cut: a damaged
+one is made anew.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,10 +38,15 @@ class PaceBoard:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open or make it. Raises StorageUnavailable, MisconfiguredError (a newer Segue made it)."""
-        connection, _ = prepare(path, "pace", shared=False, passing=True)
-        connection.pragma("synchronous", "off")
-        connection.set_busy_timeout(BUSY_MS)
+        """Open or make it, anew where a power cut has damaged it. Raises StorageUnavailable,
+        MisconfiguredError (a newer Segue made it)."""
+        try:
+            connection = _connect(path)
+        except StorageUnavailable as error:
+            if not isinstance(error.__cause__, apsw.CorruptError):  # else it is no file of ours
+                raise
+            _wipe(path)
+            connection = _connect(path)
         return cls(path, connection)
 
     def meet(self, process: str, now_ms: int) -> frozenset[str]:
@@ -132,6 +138,32 @@ class PaceBoard:
 
     def _unavailable(self, error: BaseException) -> StorageUnavailable:
         return StorageUnavailable(f'"{self._path}" cannot be used: {sqlite.explain(error)}')
+
+
+def _connect(path: Path) -> apsw.Connection:
+    connection, _ = prepare(path, "pace", shared=False, passing=True)
+    connection.pragma("synchronous", "off")
+    try:
+        if (found := connection.pragma("quick_check")) != "ok":
+            raise apsw.CorruptError(found)
+    except sqlite.Faults as error:
+        connection.close()
+        raise StorageUnavailable(f'"{path}" cannot be used: {sqlite.explain(error)}') from error
+    connection.set_busy_timeout(BUSY_MS)
+    return connection
+
+
+def _wipe(path: Path) -> None:
+    """Make a damaged file an empty one, also for others that have it open."""
+    try:
+        connection = sqlite.connect(path)
+        try:
+            connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 1)
+            connection.execute("VACUUM")
+        finally:
+            connection.close()
+    except sqlite.Faults as error:
+        raise StorageUnavailable(f'"{path}" cannot be used: {sqlite.explain(error)}') from error
 
 
 def _bounds(now_ms: int) -> tuple[int, int]:

@@ -172,28 +172,33 @@ def prepare(path: Path, family: str, *, shared: bool, passing: bool) -> tuple[ap
         raise StorageUnavailable(
             f'the database "{path}" cannot be opened: {sqlite.explain(error)}'
         ) from error
+    connection: apsw.Connection | None = None
     try:
         connection = _connect(path, create=True, passing=passing)
         steps = [file.read_text("utf-8") for file in sorted((MIGRATIONS / family).glob("[0-9]*.sql"))]
         sqlite.migrate(connection, steps, f'the database "{path}"')
-    except sqlite.Faults as error:
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
         if claim is not None:
             claim.release()
+        if not isinstance(error, sqlite.Faults):
+            raise
         raise StorageUnavailable(
             f'the database "{path}" cannot be opened: {sqlite.explain(error)}'
         ) from error
-    except BaseException:
-        if claim is not None:
-            claim.release()
-        raise
     return connection, claim
 
 
 def _connect(path: Path, *, create: bool = False, passing: bool = False) -> apsw.Connection:
     connection = sqlite.connect(path, create=create)
-    sqlite.use_wal(connection)
-    if passing:
-        connection.pragma("synchronous", "normal")  # whole after a power cut, but perhaps not the newest
-    connection.pragma("cache_size", -CACHE_BYTES // 1024)
-    connection.wal_autocheckpoint(CHECKPOINT_PAGES)
+    try:
+        sqlite.use_wal(connection)
+        if passing:
+            connection.pragma("synchronous", "normal")  # whole after a power cut, but perhaps not the newest
+        connection.pragma("cache_size", -CACHE_BYTES // 1024)
+        connection.wal_autocheckpoint(CHECKPOINT_PAGES)
+    except apsw.Error:
+        connection.close()
+        raise
     return connection
