@@ -122,9 +122,10 @@ class Turn(msgspec.Struct, eq=False):
     file: Frames
 
     def sync(self) -> None:
-        """Before the state names it: what it says so far survives a power cut. Blocks for the disk. Raises
-        StorageUnavailable."""
-        self.file.sync()
+        """Before the state names it: what it says so far survives a power cut. Blocks for the disk when it
+        says anything. Raises StorageUnavailable."""
+        if self.file.size_bytes:
+            self.file.sync()
 
 
 class Journal:
