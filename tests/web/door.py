@@ -23,7 +23,7 @@ from segue.runtime.receiver import Receiver
 from segue.runtime.telemetry import Telemetry
 from segue.web.app import App, Receive, Scope, Send
 from segue.web.sdk import create_sdk_app
-from segue.web.server import listen
+from segue.web.server import configure, listen
 
 SOURCES: Mapping[str, Source] = {
     "server": Source(id="server", write_keys=("server",)),
@@ -159,7 +159,7 @@ def basic(key: str, colon: str = ":") -> str:
 async def served(app: App) -> AsyncIterator[str]:
     """The server `segue run` uses, without its loop of ticks: that costs each test a fifth of a second."""
     listener = listen("127.0.0.1", 0)
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", proxy_headers=False)
+    config = configure(app)
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)

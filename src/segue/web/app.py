@@ -52,6 +52,9 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes
 
 
+Page = Callable[[], Awaitable[Answer]]
+
+
 def create_app(
     sdk: App,
     *,
@@ -85,22 +88,27 @@ def create_app(
     async def measured() -> Answer:
         return Answer(200, CONTENT_TYPE, await metrics())
 
-    pages = {"/": hello, "/livez": live, "/readyz": ready, "/metrics": measured}
+    pages: dict[str, Page] = {"/": hello, "/livez": live, "/readyz": ready, "/metrics": measured}
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    # Not a coroutine itself: who answers is awaited directly, for each event that comes in.
+    def app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         path = scope["path"] if scope["type"] == "http" else ""
-        page = pages.get(path)
+        if page := pages.get(path):
+            return show(page, scope, send)
         if control is not None and (path == CONTROL or path.startswith(f"{CONTROL}/")):
-            await control(scope, receive, send)
-        elif page is None:
-            await sdk(scope, receive, send)
-        elif scope["method"] in ("GET", "HEAD"):
-            await reply(send, await page(), head=scope["method"] == "HEAD")
-        else:
-            refusal = as_json(405, {"error": f"{scope['path']} answers GET, not {scope['method']}."})
-            await reply(send, refusal, extra=((b"allow", b"GET, HEAD"),))
+            return control(scope, receive, send)
+        return sdk(scope, receive, send)
 
     return app
+
+
+async def show(page: Page, scope: Scope, send: Send) -> None:
+    """Answer with one of the pages above."""
+    if scope["method"] in ("GET", "HEAD"):
+        await reply(send, await page(), head=scope["method"] == "HEAD")
+    else:
+        refusal = as_json(405, {"error": f"{scope['path']} answers GET, not {scope['method']}."})
+        await reply(send, refusal, extra=((b"allow", b"GET, HEAD"),))
 
 
 async def run_checks(checks: Mapping[str, Check], seconds: float) -> dict[str, dict[str, Any]]:

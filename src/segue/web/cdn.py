@@ -17,7 +17,7 @@ Source  @segment/analytics-next 1.84.3 (`lib/parse-cdn`, `plugins/remote-loader`
 import base64
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from segue.runtime.cdn import Cdn, Served
@@ -56,6 +56,9 @@ ROUTES: Final[tuple[tuple[str, Find], ...]] = (
 OURS: Final = ("/analytics.js/", "/analytics-next/", "/next-integrations/")
 """Below these nothing else lives."""
 
+_PERHAPS_OURS: Final = re.compile("/(?:projects|analytics|next-)")
+"""Stands in every path above. Events are far more frequent than downloads: they pay for one look."""
+
 
 def create_cdn_app(cdn: Cdn, *, behind: App, prefix: str = "/v1", trust_forwarded: bool = False) -> App:
     """Put the downloads in front of the tracking API.
@@ -64,8 +67,13 @@ def create_cdn_app(cdn: Cdn, *, behind: App, prefix: str = "/v1", trust_forwarde
     """
     routes = [(re.compile(pattern.replace("{prefix}", re.escape(prefix))), find) for pattern, find in ROUTES]
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        path = re.sub("/{2,}", "/", scope["path"]) if scope["type"] == "http" else ""
+    def app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] != "http" or not _PERHAPS_OURS.search(scope["path"]):
+            return behind(scope, receive, send)
+        return download(scope, receive, send)
+
+    async def download(scope: Scope, receive: Receive, send: Send) -> None:
+        path = re.sub("/{2,}", "/", scope["path"])
         found = next(((match, find) for route, find in routes if (match := route.fullmatch(path))), None)
         if found is None and not path.startswith(OURS):
             await behind(scope, receive, send)

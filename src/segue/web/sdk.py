@@ -16,7 +16,7 @@ as recorded in tests/conformance/sdk-wire; read 2026-11-23
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -82,16 +82,19 @@ def create_sdk_app(
     pixels = {f"{prefix}/pixel/{kind}": kind for kind in KINDS}
     metrics = f"{prefix}/{METRICS_ROUTE}"
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    def app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
-            await _stand_by(scope, receive, send)
-            return
+            return _stand_by(scope, receive, send)
+        call = calls.get(scope["path"])
+        if call is not None and scope["method"] == "POST":
+            return take(call, dict(scope["headers"]), scope, receive, send)
+        return choose(scope, receive, send)
+
+    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
+        """What is not simply an event at its address."""
         head: Head = dict(scope["headers"])
-        method, path = scope["method"], scope["path"]
+        method, path = scope["method"], _tidy(scope["path"])
         call = calls.get(path)
-        if call is None:
-            path = _tidy(path)
-            call = calls.get(path)
         if method == "OPTIONS":
             await _send(send, 204, b"", preflight_headers(head))
         elif call is not None:
@@ -160,7 +163,13 @@ def create_sdk_app(
 
 async def answer(send: Send, head: Head, result: Answer, *, close: bool = False) -> None:
     """Send an answer of JSON, readable for pages of any origin."""
-    headers = [*_JSON_HEADERS, *result.headers, *cors_headers(head)]
+    if result is OK and b"origin" not in head:
+        await send(_OK_START)
+        await send(_OK_BODY)
+        return
+    headers = [_JSON, *cors_headers(head)]
+    if result is not OK:
+        headers += [_NOT_KEPT, _EXPOSED, *result.headers]
     if close:
         headers.append((b"connection", b"close"))
     await _send(send, result.status, result.body, headers)
@@ -244,18 +253,21 @@ def _count(text: bytes | None) -> int:
     return int(text) if text is not None and text.isdigit() and len(text) < 6 else 0
 
 
-_JSON_HEADERS: Final = [
-    (b"content-type", b"application/json; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-]
+# uvicorn looks at every byte of every header, so the answer that is given all the time has no more than it
+# needs: what was posted is not kept by anybody between, and there is no wait to read off.
+_JSON: Final = (b"content-type", b"application/json; charset=utf-8")
+_NOT_KEPT: Final = (b"cache-control", b"no-store")
 _PIXEL_HEADERS: Final = [
     (b"content-type", b"image/gif"),
-    (b"cache-control", b"no-store"),
+    _NOT_KEPT,
     (b"cross-origin-resource-policy", b"cross-origin"),
 ]
 _EXPOSED: Final = (b"access-control-expose-headers", b"Retry-After, X-RateLimit-Reset")
-_OPEN: Final = [(b"access-control-allow-origin", b"*"), _EXPOSED]
-_OPEN_TO_ORIGIN: Final = [(b"access-control-allow-credentials", b"true"), (b"vary", b"origin"), _EXPOSED]
+_OPEN: Final = [(b"access-control-allow-origin", b"*")]
+_OPEN_TO_ORIGIN: Final = [(b"access-control-allow-credentials", b"true"), (b"vary", b"origin")]
+_OK_HEADERS: Final = [_JSON, *_OPEN, (b"content-length", str(len(OK.body)).encode())]
+_OK_START: Final = {"type": "http.response.start", "status": OK.status, "headers": _OK_HEADERS}
+_OK_BODY: Final = {"type": "http.response.body", "body": OK.body}
 _ALLOWED_HEADERS: Final = b"Authorization, Content-Type, Content-Encoding, X-Retry-Count"
 _PREFLIGHT: Final = [
     (b"access-control-allow-methods", b"POST, GET, OPTIONS"),
