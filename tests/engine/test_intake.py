@@ -610,10 +610,31 @@ def test_any_bytes_are_answered(body: bytes, kind: str) -> None:
 @given(JSON_TEXT, st.sampled_from(["", *KINDS]), st.data())
 def test_any_nearly_right_json_is_answered(text: str, kind: str, data: st.DataObject) -> None:
     """The same of JSON with something cut out and something else put in."""
+    assert_sound(spliced(text, data), kind)
+
+
+def spliced(text: str, data: st.DataObject) -> bytes:
+    """Text with something cut out and something else put in."""
     body = text.encode()
     start = data.draw(st.integers(0, len(body)))
     end = data.draw(st.integers(start, min(len(body), start + 3)) | st.just(start))
-    assert_sound(body[:start] + data.draw(st.sampled_from(SPLICES)) + body[end:], kind)
+    return body[:start] + data.draw(st.sampled_from(SPLICES)) + body[end:]
+
+
+@given(EVENTS.map(json.dumps), st.sampled_from(KINDS), st.data())
+def test_a_single_call_is_read_the_same_with_and_without_a_space_after_it(
+    text: str, kind: str, data: st.DataObject
+) -> None:
+    """Without, a usual event is decoded once; with it, all of it is looked at before its envelope is."""
+    body = text.encode() if data.draw(st.booleans()) else spliced(text, data)
+    found: list[Any] = []
+    for each in (body, body + b" "):
+        try:
+            admission = take(each, kind, client=True)
+            found.append((admission.accepted, [rejection.code for rejection in admission.rejected]))
+        except InvalidRequest as error:
+            found.append(error.code)
+    assert found[0] == found[1]
 
 
 @example("2026-11-23T15:57:05.212Z")

@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from segue.engine.envelope import EVENT_BYTES, Context, examine, signature
+from segue.engine.envelope import EVENT_BYTES, Context, Envelope, examine, examine_plain, signature
 from segue.engine.event_rules import MESSAGE_ID_LENGTH
 from segue.engine.json_text import DEPTH, is_too_deep, mend, parse
 from segue.engine.moment import iso, moment_ms
@@ -90,12 +90,12 @@ def read(
     ip         the sender's address, noted for clients when it is IPv4
     Raises InvalidRequest when the request is bad as a whole, and nothing else.
     """
-    letter = _open(body, kind)
+    letter, plain = _open(body, kind)
     owners = _owners(letter, write_key, sources)
     received = len(letter.batch)
     if received > BATCH_EVENTS:
         return _too_many(received, next(iter(owners)))
-    envelope, is_direct = _around(letter)
+    envelope, is_direct = (b"", False) if kind else _around(letter)
     is_direct = is_direct or client
     batch_sent_ms = moment_ms(letter.sentAt)
     address = _ipv4(ip) if ip and len(ip) <= _ADDRESS_LENGTH else None
@@ -105,7 +105,7 @@ def read(
         raw = bytes(item)
         try:
             source = _willing(owner)
-            event = examine(raw, kind)
+            event = plain or examine(raw, kind)
         except InvalidEvent as error:
             rejected.append(_rejection(error, raw, kind, owner))
             continue
@@ -217,7 +217,8 @@ _read_letter: Final = msgspec.json.Decoder(_Letter).decode
 _read_raw: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-def _open(body: bytes, kind: str) -> _Letter:
+def _open(body: bytes, kind: str) -> tuple[_Letter, Envelope | None]:
+    """Give what a body holds; of a single event with nothing to remark, as most are, its envelope too."""
     limit = body_limit(kind)
     if len(body) > limit:
         what = f"a {kind} call" if kind else "a batch"
@@ -234,11 +235,13 @@ def _open(body: bytes, kind: str) -> _Letter:
             remedy = "it is gzip: say so with Content-Encoding" if is_gzip else "encode the JSON as UTF-8"
             raise InvalidRequest("invalid_utf8", f"{found}: {remedy}") from error
     if not kind:
-        return _decode(body, _read_letter)
+        return _decode(body, _read_letter), None
+    if body.startswith(b"{") and body.endswith(b"}") and (plain := examine_plain(body, kind)):
+        return _Letter(batch=[msgspec.Raw(body)]), plain
     event = _decode(body, _read_raw)
     if not bytes(event).startswith(b"{"):
         raise InvalidRequest("not_an_object", f"the body of a {kind} call must be one JSON object")
-    return _Letter(batch=[event])
+    return _Letter(batch=[event]), None
 
 
 def _decode(body: bytes, decode: Callable[[bytes], T]) -> T:
