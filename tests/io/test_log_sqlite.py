@@ -1,5 +1,6 @@
 """The embedded log: the contract, and what only a log of SQLite files can do wrong."""
 
+import asyncio
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -60,3 +61,42 @@ async def test_every_commit_is_on_the_disk_before_it_is_said(tmp_path: Path) -> 
             assert (connection.pragma("journal_mode"), connection.pragma("synchronous")) == ("wal", 2)
         assert len(files) > 1
         await log.close()
+
+
+async def commits(log: SqliteLog) -> int:
+    """Commits of a log with one lane, in which each is a block."""
+    return len([block async for block in log.scan()])
+
+
+async def test_what_comes_in_one_turn_of_the_loop_shares_a_commit(tmp_path: Path) -> None:
+    """Also the first, when no other commit is under way that it could wait for."""
+    log = await SqliteLog.open(tmp_path, lanes=1)
+    await asyncio.gather(*(log.append(records(number, 1)) for number in range(50)))
+    assert await commits(log) == 1
+    await log.close()
+
+
+async def test_an_append_that_comes_alone_does_not_wait_for_company(tmp_path: Path) -> None:
+    """Whoever waits for each answer gets it at disk speed: were they kept apart, this would take hours."""
+    log = await SqliteLog.open(tmp_path, lanes=1, spacing_seconds=3600)
+    for number in range(5):
+        await log.append(records(number, 1))
+    assert await commits(log) == 5
+    await log.close()
+
+
+async def test_while_there_is_company_commits_keep_their_distance_and_closing_ends_it(tmp_path: Path) -> None:
+    """What waits for the end of the distance is written when the log closes, and whoever waits is told."""
+    log = await SqliteLog.open(tmp_path, lanes=1, spacing_seconds=3600)
+    writer = log._writer
+    assert writer is not None
+    await asyncio.gather(log.append(records(0, 1)), log.append(records(1, 1)))
+    late = [asyncio.create_task(log.append(records(number, 1))) for number in (2, 3)]
+    await asyncio.sleep(0)  # both have begun
+    assert len(writer._waiting) == len(late)
+    await log.close()
+    await asyncio.gather(*late)
+    again = await SqliteLog.open(tmp_path, lanes=1)
+    assert await commits(again) == 2
+    assert await again.heads() == [4]
+    await again.close()

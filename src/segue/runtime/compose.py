@@ -19,7 +19,7 @@ from segue.catalog.contents import catalogue
 from segue.engine.delay import Waits
 from segue.engine.plan import Plan
 from segue.engine.revision import conceal
-from segue.io.log.sqlite import SqliteLog
+from segue.io.log.sqlite import RECENT_BYTES, SqliteLog
 from segue.io.log.stream import Log
 from segue.io.outside.http import Sender
 from segue.io.storage import revisions
@@ -176,6 +176,8 @@ async def opened(
                 retention_ms=round(ingest.retention_hours * HOUR_MS),
                 retention_bytes=ingest.retention_bytes,
                 linger_seconds=settings.linger_ms / 1000,
+                # Couriers of other processes read the files.
+                recent_bytes=RECENT_BYTES if "courier" in settings.roles else 0,
             )
         else:
             stream = await _followed(settings, clock)

@@ -45,6 +45,9 @@ BUSY_SECONDS: Final = 1.0
 IDLE_FACTOR: Final = 2.5
 """So long after a commit another one is expected; then a follower looks less often."""
 
+SPACING_SECONDS: Final = 0.004
+"""Commits of several appends begin at least so far apart; an append that comes alone waits for nothing."""
+
 
 def lock_of(folder: Path) -> Path:
     """The file whose lock says which process writes a log (`segue.io.claim.holder`)."""
@@ -78,6 +81,7 @@ class SqliteLog:
         retention_ms: int = RETENTION_MS,
         retention_bytes: int = RETENTION_BYTES,
         linger_seconds: float = 0.0,
+        spacing_seconds: float = SPACING_SECONDS,
         recent_bytes: int = RECENT_BYTES,
         segment_bytes: int | None = None,
     ) -> Self:
@@ -86,6 +90,7 @@ class SqliteLog:
         lanes            fixed when the log is made; another number later raises MisconfiguredError
         retention_ms, retention_bytes  bounds `trim` applies; 0 for none
         linger_seconds   how long a commit waits for more appends; raise it on slow disks
+        spacing_seconds  how far apart commits begin while appends come more often than that
         recent_bytes     memory for the newest events, which readers then get without touching the disk
         segment_bytes    size of one file; by default a sixteenth of the retention, 1 GiB at most
         Raises LogUnavailable (the folder cannot be used, or another process writes it), UnsafeLibrary.
@@ -107,6 +112,7 @@ class SqliteLog:
                 shelf,
                 limits,
                 linger_seconds=linger_seconds,
+                spacing_seconds=spacing_seconds,
                 committed=log._on_commit,
                 loop=asyncio.get_running_loop(),
             )

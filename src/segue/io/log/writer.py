@@ -1,11 +1,15 @@
-"""Writer: the one thread that appends to the log; appends that wait at the same time share a commit."""
+"""Writer: the one thread that appends to the log; appends that wait at the same time share a commit.
+
+A commit costs as much processor time as fifty events in it (most of it is the fsync), so it matters how many
+share one. They gather on the event loop: while another commit is written, for the rest of the loop's turn,
+and, only where there is company to wait for, until some milliseconds after the last commit began.
+"""
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final
 
@@ -47,25 +51,20 @@ class Committed(msgspec.Struct, frozen=True):
     heads: Sequence[int]
 
 
-class _Append(msgspec.Struct, frozen=True):
-    records: Sequence[Record]
-    future: asyncio.Future[None]
+_Append = tuple[Sequence[Record], asyncio.Future[None]]
 
 
 class _Task(msgspec.Struct, frozen=True):
     call: Callable[[], Any]
-    future: asyncio.Future[Any] | None
-
-
-_NOTHING: Final = _Task(lambda: None, None)
+    future: asyncio.Future[Any]
 
 
 class Writer:
     """Owns the newest segment. All public calls come from the event loop.
 
-    linger_seconds  how long a commit waits for company after its first append; 0 still gathers whatever
-                    arrived during the commit before
-    committed       called on the event loop after each commit, before the appends of it return
+    linger_seconds   how long a commit waits for company that may not come
+    spacing_seconds  how far apart commits begin while there is company
+    committed        called on the event loop after each commit, before the appends of it return
     """
 
     def __init__(
@@ -74,15 +73,22 @@ class Writer:
         limits: Limits,
         *,
         linger_seconds: float,
+        spacing_seconds: float,
         committed: Callable[[Committed], None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._shelf = shelf
         self._limits = limits
         self._linger_seconds = linger_seconds
+        self._spacing_seconds = spacing_seconds
         self._committed = committed
         self._loop = loop
-        self._queue: SimpleQueue[_Append | _Task | None] = SimpleQueue()
+        self._waiting: list[_Append] = []
+        self._next: asyncio.Handle | None = None  # when what waits is handed over; None while one is written
+        self._is_writing = False
+        self._began = 0.0
+        self._company = 0  # appends in the last commit
+        self._queue: SimpleQueue[list[_Append] | _Task | None] = SimpleQueue()
         self._closing = False
         self._stopped: asyncio.Future[None] = loop.create_future()
         self._segment = shelf.segments[-1]
@@ -99,9 +105,12 @@ class Writer:
         return list(self._heads)
 
     def append(self, records: Sequence[Record]) -> asyncio.Future[None]:
-        """Queue records for the next commit; the future fails with LogUnavailable when it fails."""
+        """Take records into the next commit; the future fails with LogUnavailable when it fails."""
+        self._require_open()
         future: asyncio.Future[None] = self._loop.create_future()
-        self._put(_Append(records, future))
+        self._waiting.append((records, future))
+        if self._next is None and not self._is_writing:
+            self._arrange()
         return future
 
     def probe(self) -> asyncio.Future[None]:
@@ -116,64 +125,81 @@ class Writer:
         """Commit what is queued, then stop. May be called twice."""
         if not self._closing:
             self._closing = True
-            self._queue.put(None)
+            if self._next is not None:
+                self._next.cancel()
+                self._hand_over()
+            elif not self._is_writing:
+                self._queue.put(None)
         await asyncio.shield(self._stopped)
 
-    def _put(self, job: _Append | _Task) -> None:
+    def _require_open(self) -> None:
         if self._closing:
             raise LogUnavailable(f'the log "{self._shelf.folder}" is closed')
-        self._queue.put(job)
 
     def _ask(self, call: Callable[[], Any]) -> asyncio.Future[Any]:
+        self._require_open()
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._put(_Task(call, future))
+        self._queue.put(_Task(call, future))
         return future
+
+    def _arrange(self) -> None:
+        """Have what waits handed over: in the loop's next turn, or when company has had its time."""
+        wait = self._linger_seconds
+        if self._company > 1 or len(self._waiting) > 1:
+            wait = max(wait, self._began + self._spacing_seconds - self._loop.time())
+        if wait > 0 and not self._closing:
+            self._next = self._loop.call_later(wait, self._hand_over)
+        else:
+            self._next = self._loop.call_soon(self._hand_over)
+
+    def _hand_over(self) -> None:
+        """Give the thread what waits, up to the bounds of a commit."""
+        count = size = taken = 0
+        for records, _ in self._waiting:
+            if count >= COMMIT_RECORDS or size >= COMMIT_BYTES:
+                break
+            taken += 1
+            count += len(records)
+            size += sum([len(record.raw) for record in records])
+        appends, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        self._next, self._is_writing = None, True
+        self._began, self._company = self._loop.time(), taken
+        self._queue.put(appends)
+
+    def _settle(self, appends: list[_Append], outcome: Committed | Exception) -> None:
+        """After a commit: the next one first, then tell those who wait for this one."""
+        self._is_writing = False
+        if self._waiting:
+            self._arrange()
+        elif self._closing:
+            self._queue.put(None)
+        futures = [future for _, future in appends]
+        if isinstance(outcome, Exception):
+            _fail(futures, outcome)
+        else:
+            self._committed(outcome)
+            _fulfil(futures, None)
 
     # What follows runs in the writer's thread.
 
     def _run(self) -> None:
-        job = self._queue.get()
-        while job is not None:
-            if isinstance(job, _Append):
-                appends, job = self._gather(job)
-                self._commit(appends)
-                if job is _NOTHING:
-                    job = self._queue.get()
-            else:
+        while (job := self._queue.get()) is not None:
+            if isinstance(job, _Task):
                 self._perform(job)
-                job = self._queue.get()
+            else:
+                self._commit(job)
         self._disconnect()
         self._call_soon(_fulfil, [self._stopped], None)
 
-    def _gather(self, first: _Append) -> tuple[list[_Append], _Append | _Task | None]:
-        """Give an append with those that wait behind it, and the job that cut the row short: a task, None
-        for the end, or `_NOTHING`."""
-        appends = [first]
-        count = len(first.records)
-        size = sum(len(record.raw) for record in first.records)
-        deadline = time.monotonic() + self._linger_seconds if self._linger_seconds else 0.0
-        while count < COMMIT_RECORDS and size < COMMIT_BYTES:
-            try:
-                wait = deadline - time.monotonic() if deadline else 0.0
-                job = self._queue.get(timeout=wait) if wait > 0 else self._queue.get_nowait()
-            except Empty:
-                break
-            if not isinstance(job, _Append):
-                return appends, job
-            appends.append(job)
-            count += len(job.records)
-            size += sum(len(record.raw) for record in job.records)
-        return appends, _NOTHING
-
     def _commit(self, appends: list[_Append]) -> None:
+        outcome: Committed | Exception
         try:
-            committed = self._write([record for append in appends for record in append.records])
+            outcome = self._write([record for records, _ in appends for record in records])
         except sqlite.Faults as error:
-            self._settle(appends, None, self._unavailable(error))
+            outcome = self._unavailable(error)
         except Exception as error:  # an append is never left without an answer
-            self._settle(appends, None, error)
-        else:
-            self._settle(appends, committed, None)
+            outcome = error
+        self._call_soon(self._settle, appends, outcome)
 
     def _write(self, records: list[Record]) -> Committed:
         self._reconnect()
@@ -326,17 +352,6 @@ class Writer:
             self._call_soon(_fail, [task.future], error)
         else:
             self._call_soon(_fulfil, [task.future], result)
-
-    def _settle(self, appends: list[_Append], committed: Committed | None, error: Exception | None) -> None:
-        futures = [append.future for append in appends]
-        if error is not None:
-            self._call_soon(_fail, futures, error)
-        else:
-            self._call_soon(self._acknowledge, futures, committed)
-
-    def _acknowledge(self, futures: list[asyncio.Future[None]], committed: Committed) -> None:
-        self._committed(committed)
-        _fulfil(futures, None)
 
     def _call_soon(self, call: Callable[..., None], *arguments: Any) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
