@@ -131,6 +131,11 @@ class Bench:
         """Any command of `segue` that listens on a port, once it answers."""
         return self._start([str(SEGUE), *words], port, ready)
 
+    def bare(self) -> Process:
+        """A server that reads bodies and answers 200, and does nothing else; see `bench.yes`."""
+        port = free_port()
+        return self._start([sys.executable, str(ROOT / "bench" / "yes.py"), str(port)], port, "/")
+
     def segue(
         self,
         sandbox: Process | None = None,
