@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 import pytest
-from tests.io.log_contract import LANES, events_of, everything, record, records
+from tests.io.log_contract import LANES, events_of, everything, lane_of, record, records
 
 from segue.io.log.readers import Readers
 from segue.io.log.recent import Recent
@@ -194,3 +194,20 @@ async def test_a_follower_reads_from_memory_what_it_would_read_from_the_disk(tmp
     assert found == [[each.order for each in lane] for lane in await everything(late)]
     for each in (early, late, log):
         await each.close()
+
+
+async def test_the_heads_are_of_one_moment(tmp_path: Path) -> None:
+    """Each commit adds an event to every lane; whoever looks meanwhile sees it in all of them or in none."""
+    people = {lane_of(person, LANES): person for person in (f"u:{number}" for number in range(99))}
+    async with followed(tmp_path) as (log, follower):
+        looks = set()
+        for number in range(0, 400, LANES):
+            writing = asyncio.ensure_future(
+                log.append([record(number + lane, person=people[lane]) for lane in range(LANES)])
+            )
+            while not writing.done():
+                looks.add(tuple(await follower.tail.heads()))
+                await asyncio.sleep(0)
+        assert all(len(set(heads)) == 1 for heads in looks)
+        orders = [follower.orders(lane) for lane in range(LANES)]
+        assert all(order == list(range(lane, 400, LANES)) for lane, order in enumerate(orders))
