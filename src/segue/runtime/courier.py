@@ -378,5 +378,6 @@ class Courier:
 
     async def _news(self, seconds: float) -> None:
         """Return when the log may hold new events and may be looked at, or after `seconds` and a little."""
-        await self._clock.sleep(self._look_at - self._clock.monotonic())
+        if (pause := self._look_at - self._clock.monotonic()) > 0:
+            await self._clock.sleep(pause)
         await self._supply.wait(seconds)
