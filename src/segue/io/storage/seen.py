@@ -97,14 +97,14 @@ class Seen:
         fresh, again = {**self._writing[0], **self._fresh}, self._writing[1] | self._again
         self._writing = (fresh, again)
         self._fresh, self._again = {}, set()
-        order = sorted(fresh)  # neighbours in the tree are written together
-        halves = _in_two.iter_unpack(b"".join(order))
+        halves = _in_two.iter_unpack(b"".join(fresh))
         rows = [
             (high - _SIGN, low - _SIGN, bucket, here)
-            for (high, low), digest in zip(halves, order, strict=True)
-            for here, bucket in fresh[digest]
+            for (high, low), met in zip(halves, fresh.values(), strict=True)
+            for here, bucket in met
         ]
         if rows:
+            rows.sort()  # neighbours in the tree are written together
             self.ids.add(session, rows)
         session.insert(
             "INSERT INTO again(high, low, place, seen_ms) VALUES",

@@ -4,7 +4,7 @@ Nearly every id is new, and finding that out in a tree on disk costs a page for 
 through that was added; of the others hardly one in a hundred passes, and only those are looked up.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 BITS_LEAST: Final = 1 << 21
@@ -35,15 +35,15 @@ class Sieve:
         """Whether a larger one would let fewer through."""
         return self._left is not None and self._left < 0
 
-    def add(self, highs: Iterable[int]) -> None:
+    def add(self, highs: Collection[int]) -> None:
         """Let these pass from now on."""
-        bits, mask, count = self._bits, self._mask, 0
-        for count, high in enumerate(highs, 1):  # noqa: B007 - the count of all is used
+        bits, mask = self._bits, self._mask
+        for high in highs:
             bits[(high & mask) >> 3] |= 1 << (high & 7)
             bits[(high >> 19 & mask) >> 3] |= 1 << (high >> 19 & 7)
             bits[(high >> 38 & mask) >> 3] |= 1 << (high >> 38 & 7)
         if self._left is not None:
-            self._left -= count
+            self._left -= len(highs)
 
     def sift(self, highs: Sequence[int]) -> list[int]:
         """Those that were added, and few others."""
