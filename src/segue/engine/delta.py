@@ -76,6 +76,7 @@ class Profiles:
         self._roster = Roster(most_people, epoch)
         self._tellings = Tellings()
         self._likenesses = Likenesses(shape, self.meter)
+        self._looked = _NOTHING
 
     @property
     def epoch(self) -> int:
@@ -227,10 +228,11 @@ class Profiles:
     # -- below
 
     def _read(self, index: int, update: Update, key: str) -> Wish:
-        control = self._identity.control(key)
-        return Wish(
-            index, key, update.item, orjson.loads(update.item), self._when(update), control, update.alone
-        )
+        (item, found, meant), self._looked = self._looked, _NOTHING
+        if item is not update.item:
+            found, meant = orjson.loads(update.item), 0
+        when, control = self._when(update), self._identity.control(key)
+        return Wish(index, key, update.item, found, when, control, update.alone, meant=meant)
 
     def _when(self, update: Update) -> int:
         limit = update.received_ms + self._ahead_ms
@@ -245,7 +247,8 @@ class Profiles:
             return None
         if profile.said != digest(update.item):
             found = orjson.loads(update.item)
-            if not profile.meant or profile.meant != meaning(found):
+            if (meant := meaning(found)) != profile.meant:
+                self._looked = (update.item, found, meant)  # it is going to be read
                 return None
             control = self._identity.control(key)
             said = [name for name in found if name not in control]
@@ -316,18 +319,15 @@ class Profiles:
             alone = reduction if len(wishes) == 1 else None
             departure.dropped += [self._dropped(wish, UNCHANGED, alone) for wish in wishes]
             return
-        as_it_came = reduction.is_whole and len(wishes) == 1 and not first.is_cut
+        is_alone = len(wishes) == 1 and not first.is_cut
+        as_it_came = reduction.is_whole and is_alone
         item = first.item if as_it_came else orjson.dumps(reduction.object)
         if len(wishes) > 1 and len(item) > self._item_bytes:
             for wish in wishes:
                 self._send(profile, single(wish), departure)
             return
         cost = saved = sum(reduction.costs.values())
-        whole: Sequence[Mapping[str, int]]
-        if len(wishes) > 1 or first.is_cut:
-            whole = [self._costs(wish) for wish in wishes]
-        else:
-            whole = (reduction.whole,)
+        whole = [reduction.whole] if is_alone else [self._costs(wish) for wish in wishes]
         if not as_it_came:
             saved = sum([sum(each.values()) for each in whole])
         prepared = Prepared(
@@ -352,7 +352,7 @@ class Profiles:
         """Everything said is there already, and is now as new as this."""
         if reduction.told is not None and latest >= profile.latest and not profile.kin:
             profile.move(latest)  # the same in other words: those of the last update still hold
-            profile.meant = profile.meant or meaning(wishes[0].object)
+            profile.meant = profile.meant or wishes[0].meant or meaning(wishes[0].object)
             self._roster.change((wishes[0].person,))
             return
         profile.latest = max(profile.latest, latest)
@@ -390,10 +390,11 @@ class Profiles:
         if not reduction.lasts or len(wishes) > 1 or wishes[0].is_cut:
             return None
         told = reduction.told or self._tellings.of(tuple(reduction.touched), reduction.whole)
-        return digest(wishes[0].item), meaning(wishes[0].object), told.telling
+        return digest(wishes[0].item), wishes[0].meant or meaning(wishes[0].object), told.telling
 
     def _costs(self, wish: Wish) -> Mapping[str, int]:
         return self.meter.by_attribute(orjson.loads(wish.item) if wish.is_cut else wish.object)
 
 
+_NOTHING: Final[tuple[bytes, JsonObject, int]] = (b"", {}, 0)
 _by_time: Final = attrgetter("when")
