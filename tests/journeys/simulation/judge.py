@@ -153,10 +153,15 @@ class Judge:
         people = self.told[number].people if number not in self.revived else ()
         for person in people:
             latest = self._first.get(person, -1)
-            is_folded = thing[1] == "attributes" and (latest, "attributes") in self._doubtful
+            is_folded = thing[1] == "attributes" and self._is_in_doubt(person, number, latest)
             if latest > number and not is_folded and (person == people[0] or not self.is_shared):
                 self.faults.append(f"{thing} of {person} was taken in after something of event {latest}")
             self._first[person] = max(latest, number)
+
+    def _is_in_doubt(self, person: str, after: int, until: int) -> bool:
+        """Whether attributes of somebody's later events may have arrived, in one object with earlier ones."""
+        later = {(each, "attributes") for each in range(after + 1, until + 1)}
+        return any(person in self.told[number].people for number, _ in later & self._doubtful)
 
     def verdict(self, books: Books, profile_of: Any, *, is_mended: bool = False) -> list[str]:
         """What is wrong in the end; empty when all is well.
