@@ -171,7 +171,7 @@ def restored(record: Record) -> tuple[Event, int]:
 def happened(record: Record, given: Any) -> tuple[str, str, int]:
     """When an event happened, by the timestamp it was sent with: corrected, as it was, and the corrected one
     in milliseconds since the epoch."""
-    received_ms, sent_ms, given_ms = record.received_ms, record.sent_ms, moment_ms(given)
+    given_ms, sent_ms, received_ms = moment_ms(given), record.sent_ms, record.received_ms
     if given_ms is None:
         received = iso_often(received_ms)
         return received, received, received_ms

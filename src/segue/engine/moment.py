@@ -45,12 +45,12 @@ def moment_ms(value: Any) -> int | None:
 
     Without a zone it is UTC. What is finer than a millisecond is cut off.
     """
-    if type(value) is str and len(value) == 24:  # as nearly all are: 2026-11-23T15:57:05.212Z
-        second, thousandths = _SECONDS[value[:20]], _THOUSANDTHS.get(value[20:])
-        if second is not None and thousandths is not None:
-            return second + thousandths
     if value is None:
         return None
+    try:  # as nearly all are: 2026-11-23T15:57:05.212Z
+        return _THOUSANDTHS[value[20:]] + _SECONDS[value[:20]]
+    except (KeyError, TypeError, ValueError):
+        pass
     if type(value) is str and len(value) >= _WHOLE_LENGTH:
         try:
             moment = datetime.fromisoformat(value)
@@ -62,15 +62,12 @@ def moment_ms(value: Any) -> int | None:
     return ms if ms is not None and _FIRST_MS <= ms <= _LAST_MS else None
 
 
-def _second_of(text: str) -> int | None:
-    """Milliseconds since the epoch of a second written the usual way, with the point after it, in UTC; None
-    when it is not."""
+def _second_of(text: str) -> int:
+    """Milliseconds since the epoch of a second written the usual way, with the point after it, in UTC. Raises
+    ValueError when it is not."""
     if (text[4], text[7], text[10], text[13], text[16], text[19]) != ("-", "-", "T", ":", ":", "."):
-        return None
-    try:
-        return (datetime.fromisoformat(text[:_WHOLE_LENGTH]).replace(tzinfo=UTC) - _EPOCH) // _MS
-    except ValueError:
-        return None
+        raise ValueError(text)
+    return (datetime.fromisoformat(text[:_WHOLE_LENGTH]).replace(tzinfo=UTC) - _EPOCH) // _MS
 
 
 _SECONDS: Final = _Remembered(_second_of)

@@ -74,7 +74,7 @@ class BoundDestination:
         self._named_events = frozenset(
             name for subscription in subscriptions for name in subscription.events or ()
         )
-        self._candidates: dict[tuple[str, str | None], tuple[BoundSubscription, ...]] = {}
+        self._candidates: dict[str, dict[str | None, tuple[BoundSubscription, ...]]] = {}
         self._sketchers: dict[str, Sketcher | None] = {}
 
     def candidates(self, kind: str, event: object) -> tuple[BoundSubscription, ...]:
@@ -83,10 +83,16 @@ class BoundDestination:
         The cost does not grow with the number of subscriptions: the answer is remembered per type and
         per event name that some trigger speaks of.
         """
-        name = event if type(event) is str and event in self._named_events else None
-        found = self._candidates.get((kind, name))
-        if found is None:
-            found = self._candidates[kind, name] = tuple(
+        named = self._candidates.get(kind)
+        if named is None:
+            named = self._candidates[kind] = self._by_name(kind)
+        return (named.get(event) if type(event) is str else None) or named[None]
+
+    def _by_name(self, kind: str) -> dict[str | None, tuple[BoundSubscription, ...]]:
+        """Of one type the candidates by event name; under None for what no trigger speaks of."""
+        found: dict[str | None, tuple[BoundSubscription, ...]] = {}
+        for name in (*self._named_events, None):
+            found[name] = tuple(
                 subscription
                 for subscription in self.subscriptions
                 if (subscription.types is None or kind in subscription.types)

@@ -26,7 +26,7 @@ from segue.kit.action import Batch, Shaped
 from segue.language.path import UNDEFINED
 from segue.model.delivery import DeadLetter, Row
 from segue.model.errors import InvalidMapping, InvalidPayload
-from segue.model.event import Event, Record, person_key
+from segue.model.event import VISITOR, Event, Record, person_key
 
 AT_MAPPING: Final = "FILTERED_AT_MAPPING"
 MAPPING_FAILED: Final = "MAPPING_FAILED"
@@ -135,7 +135,8 @@ def route_plain(
 
     None when there is no such way: then the event must be restored and routed. Nothing is dead here.
     """
-    sketcher = destination.sketcher(record.kind)
+    kind, person = record.kind, record.person
+    sketcher = destination.sketcher(kind)
     found = sketcher.read(record) if sketcher is not None else None
     if found is None:
         return None
@@ -145,27 +146,41 @@ def route_plain(
     integrations = event.get("integrations")
     if integrations and not is_wanted(integrations, destination.names):
         return SWITCHED_OFF, ()
-    at = Position(lane, offset, record.order, record.person, record.message_id, event_ms)
+    name = event.get("event", "")
     rows: tuple[tuple[Row, BoundSubscription], ...] = ()
     verdicts: tuple[Verdict, ...] = ()
-    for subscription in destination.candidates(record.kind, event.get("event")):
-        items = subscription.quick(event, sure) if subscription.quick is not None else None
-        if items and len(items) == 1 and len(items[0]) <= subscription.batch.item_bytes:  # nearly always
-            row = _row(event, destination.id, subscription, at, (b"%b" % items[0],))
-            rows += ((row, subscription),)
-            verdicts += (subscription.sends,)
-        elif items:
-            try:
-                made = _rows(event, destination.id, subscription, items, "", at)
-            except InvalidPayload:
+    for subscription in destination.candidates(kind, name):
+        quick = subscription.quick
+        items = quick(event, sure) if quick is not None else None
+        if not items:
+            if items is None:
                 return None
-            rows += tuple([(row, subscription) for row in made])
-            verdicts += (subscription.sends,)
-        elif items is None:
+            continue
+        if len(items) == 1 and len(items[0]) <= subscription.batch.item_bytes:  # nearly always
+            kept: tuple[bytes, ...] | None = (b"%b" % items[0],)
+        else:
+            kept = _kept(items, subscription.batch)
+        if kept is None:
             return None
+        row = Row(
+            destination.id,
+            subscription.id,
+            subscription.action.slug,
+            lane,
+            offset,
+            record.order,
+            person,
+            record.message_id,
+            kind,
+            name,
+            event_ms,
+            kept,
+        )
+        rows += ((row, subscription),)
+        verdicts += (subscription.sends,)
     if not rows:
         return UNWANTED, ()
-    return Routed(rows, (), verdicts), people_of(event, record.person)
+    return Routed(rows, (), verdicts), people_of(event, person)
 
 
 def is_wanted(integrations: object, names: tuple[str, ...]) -> bool:
@@ -185,11 +200,12 @@ def is_wanted(integrations: object, names: tuple[str, ...]) -> bool:
 def people_of(event: Event, person: str) -> tuple[str, ...]:
     """The person keys whose order an event keeps: its person, the anonymousId it names beside a userId,
     and for alias the id it leaves behind."""
-    people: tuple[str, ...] = (person,) if person else ()
-    anonymous, previous = event.get("anonymousId"), event.get("previousId")
-    if anonymous and isinstance(anonymous, str) and (name := person_key(None, anonymous)) != person:
-        people = (person, name) if person else (name,)
-    if previous and isinstance(previous, str):
+    anonymous = event.get("anonymousId")
+    if anonymous and type(anonymous) is str and (name := VISITOR + anonymous) != person:
+        people: tuple[str, ...] = (person, name) if person else (name,)
+    else:
+        people = (person,) if person else ()
+    if "previousId" in event and (previous := event["previousId"]) and type(previous) is str:
         people = tuple(dict.fromkeys((*people, person_key(previous, None), person_key(None, previous))))
     return people
 
@@ -222,23 +238,30 @@ def _rows(
 ) -> list[Row]:
     """Raises InvalidPayload for an object the partner would not take."""
     batch = subscription.batch
-    # Copies, as rows wait: what orjson 3.12 and later gives keeps the 4 kB and more it was written in.
-    if len(items) == 1 and len(items[0]) <= batch.item_bytes:  # nearly always
-        return [_row(event, destination, subscription, at, (b"%b" % items[0],), context)]
-    items = tuple([b"%b" % item for item in items])
-    sizes = [*map(len, items), 0]
-    if (
-        max(sizes) <= batch.item_bytes
-        and len(items) <= batch.items
-        and sum(sizes) + len(items) <= batch.bytes
-    ):
-        return [_row(event, destination, subscription, at, items, context)]
+    kept = _kept(items, batch)
+    if kept is not None:  # nearly always
+        return [_row(event, destination, subscription, at, kept, context)]
     _check_sizes(items, batch.item_bytes)
-    parts = _split(items, batch)
+    parts = _split(tuple([b"%b" % item for item in items]), batch)
     return [
         _row(event, destination, subscription, at, those, context, part, len(parts))
         for part, those in enumerate(parts)
     ]
+
+
+def _kept(items: Sequence[bytes], batch: Batch) -> tuple[bytes, ...] | None:
+    """One event's objects as they wait; None when they do not fit one request.
+
+    Copies: what orjson 3.12 and later gives keeps the 4 kB and more it was written in.
+    """
+    sizes = [*map(len, items)]
+    if (
+        len(sizes) <= batch.items
+        and max(sizes, default=0) <= batch.item_bytes
+        and (len(sizes) == 1 or sum(sizes) + len(sizes) <= batch.bytes)
+    ):
+        return tuple([b"%b" % item for item in items])
+    return None
 
 
 def _split(items: tuple[bytes, ...], batch: Batch) -> list[tuple[bytes, ...]]:

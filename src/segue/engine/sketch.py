@@ -63,10 +63,13 @@ class Sketcher:
         }
         self._decode = msgspec.json.Decoder(_typed({**fields, **_ALWAYS})).decode
         self._wants_address = ("context",) in wanted or ("context", "ip") in wanted
-        self._wants_context = "context" in roots
+        self._wants_context = ("context",) in wanted
         self._wants_integrations = "integrations" in roots
         self._wants_receipt = "receivedAt" in roots
         self._wants_id = "messageId" in roots
+        self._wants_more = (
+            self._wants_context or self._wants_integrations or self._wants_receipt or self._wants_id
+        )
 
     def read(self, record: Record) -> tuple[Event, int, bool] | None:
         """The sketch of a record, its corrected timestamp, and whether that is surely written the usual way,
@@ -83,6 +86,13 @@ class Sketcher:
         given = event.get("timestamp")
         timestamp, _, event_ms = happened(record, given)
         event["timestamp"] = timestamp
+        more = record.envelope or self._wants_more or (self._wants_address and record.ip is not None)
+        if more and not self._complete(record, event):
+            return None
+        return event, event_ms, timestamp is not given and timestamp != ""
+
+    def _complete(self, record: Record, event: Event) -> bool:
+        """Add what a server adds and is looked at; False when the event must be restored whole."""
         if self._wants_receipt:
             event["receivedAt"] = iso_often(record.received_ms)
         if self._wants_id:
@@ -91,11 +101,8 @@ class Sketcher:
             event["integrations"] = event.get("integrations") or {}
         if record.envelope or (self._wants_address and record.ip is not None):
             event.setdefault("context", {})
-            if not self._lie_over(record, event):
-                return None
-        elif self._wants_context and type(event.setdefault("context", {})) is not dict:
-            return None
-        return event, event_ms, timestamp is not given and timestamp != ""
+            return self._lie_over(record, event)
+        return not self._wants_context or type(event.setdefault("context", {})) is dict
 
     def _lie_over(self, record: Record, event: Event) -> bool:
         """Put an event's context and integrations over those of its batch; False when they are no objects."""

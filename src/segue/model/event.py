@@ -56,6 +56,10 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     raw: bytes
 
 
+VISITOR: Final = "a:"
+"""What the person key of an anonymousId starts with."""
+
+
 def person_key(user_id: str | None, anonymous_id: str | None) -> str:
     """Name the person of an event: the userId, else the anonymousId.
 
@@ -65,7 +69,7 @@ def person_key(user_id: str | None, anonymous_id: str | None) -> str:
     if user_id:
         return "u:" + user_id
     if anonymous_id:
-        return "a:" + anonymous_id
+        return VISITOR + anonymous_id
     return ""
 
 

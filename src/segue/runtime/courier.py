@@ -35,7 +35,7 @@ from segue.runtime.memory import Memory
 from segue.runtime.pacing import Account, Accounts
 from segue.runtime.reader import Entry, open_ledger
 from segue.runtime.room import Room
-from segue.runtime.routing import Outline, route_record
+from segue.runtime.routing import Outline, route_fresh
 from segue.runtime.supply import Supply
 
 CHECKPOINT_SECONDS: Final = 1.0
@@ -342,10 +342,7 @@ class Courier:
     async def _take(self, entries: Sequence[Entry], fresh: Sequence[bool]) -> None:
         """Route what is fresh, and take it in."""
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
-        routed: Sequence[Outline | None] = [
-            route_record(self.destination, *entry, now_ms) if is_fresh else None
-            for entry, is_fresh in zip(entries, fresh, strict=True)
-        ]
+        routed: Sequence[Outline | None] = route_fresh(self.destination, entries, fresh, now_ms)
         routed = await self.memory.debouncer.sift(entries, routed)
         if self.memory.screens:
             await self.memory.load(row for each in routed if each is not None for row, _ in each.routed.rows)

@@ -1,5 +1,7 @@
 """Routing as a courier does it: whatever is wrong with one event stays with that event."""
 
+from collections.abc import Sequence
+
 import msgspec
 import structlog
 from msgspec.structs import replace
@@ -11,6 +13,7 @@ from segue.engine.plan import BoundDestination
 from segue.engine.route import Routed, people_of, position, route, route_plain
 from segue.model.delivery import DeadLetter, Row
 from segue.model.event import Record
+from segue.runtime.reader import Entry
 
 log = structlog.get_logger("segue.courier")
 
@@ -27,6 +30,16 @@ class Outline(msgspec.Struct, frozen=True, gc=False):
     said: bytes = b""
 
 
+def route_fresh(
+    destination: BoundDestination, entries: Sequence[Entry], fresh: Sequence[bool], now_ms: int
+) -> list[Outline | None]:
+    """What a destination makes of each event that is fresh; None for the others."""
+    return [
+        route_record(destination, lane, offset, record, now_ms) if is_fresh else None
+        for (lane, offset, record), is_fresh in zip(entries, fresh, strict=True)
+    ]
+
+
 def route_record(
     destination: BoundDestination, lane: int, offset: int, record: Record, now_ms: int
 ) -> Outline:
@@ -36,7 +49,8 @@ def route_record(
     try:
         plain = route_plain(record, destination, lane, offset)
         if plain is not None:
-            return Outline(*plain)
+            routed, people = plain
+            return Outline(routed, people)
         event, event_ms = intake.restored(record)
         routed = route(event, destination, position(lane, offset, record, event_ms))
         if routed.rows:

@@ -82,6 +82,10 @@ _RARE: Final = values.PURCHASE_PROPERTIES_TAKEN - {"currency"}
 """Reserved names that an order hardly has among its own properties."""
 
 
+_KINDS: Final = frozenset({(str, str, float, int), (str, str, int, int)})
+"""Kinds a plain product has its id, currency, price and quantity of."""
+
+
 def _finish(buyer: JsonObject, products: Any, order: Any) -> list[bytes] | None:
     """One object is written over for each product and encoded whole, which costs less than joining parts."""
     if type(products) is not list or not products:
@@ -101,9 +105,7 @@ def _finish(buyer: JsonObject, products: Any, order: Any) -> list[bytes] | None:
         properties = product | shared
         name, price = properties.pop("product_id", None), properties.pop("price", None)
         currency, quantity = properties.pop("currency", usual), properties.pop("quantity", 0)
-        if type(name) is not str or not name or type(currency) is not str or not currency:
-            return None
-        if (type(price) is not float and type(price) is not int) or type(quantity) is not int:
+        if (type(name), type(currency), type(price), type(quantity)) not in _KINDS or not (name and currency):
             return None
         buyer["product_id"] = name
         buyer["currency"] = currency

@@ -6,6 +6,7 @@ Source    Braze docs, "User attributes object", read 2026-11-23
 """
 
 from collections.abc import Sequence
+from itertools import filterfalse
 from typing import Any, Final
 
 import orjson
@@ -143,9 +144,8 @@ def _finish(
             if type(omitted) is not list:
                 return None
             taken, inner = omission.read(TAKEN, tuple(omitted))
-        for name, value in custom.items():
-            if name not in taken:
-                attributes[name] = value
+        for name in filterfalse(taken.__contains__, custom):
+            attributes[name] = custom[name]
         for name, members in inner:
             if type(attributes.get(name)) is dict:
                 omission.leave_out(attributes, name, members)
