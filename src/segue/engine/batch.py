@@ -94,29 +94,34 @@ class Batcher:
         return self.add_all([(row, travel, tuple(people), attempts)], now)[0]
 
     def add_all(self, arrivals: Sequence[Arrival], now: float) -> list[Waiting]:
-        """Take rows, in this order."""
-        queues, first = self._queues, self._chains.first
-        number, size, entries = self._came, self.size, []
+        """Take rows, in this order. Gives them, those of each travel together."""
+        first, number, size = self._chains.first, self._came, 0
+        joined: dict[Travel, tuple[Queue, Travel, list[Waiting]]] = {}
         for row, how, people, attempts in arrivals:
-            queue = queues.get(how) or self._open(how)
-            travel, items = queue.travel, row.items
+            found = joined.get(how)
+            if found is None:
+                queue = self._queues.get(how) or self._open(how)
+                found = joined[how] = (queue, queue.travel, [])
+            queue, travel, mine = found
+            items = row.items
             number += 1
             count, place = len(items), travel.place(row) if travel.pack else 0
             weight = len(items[0]) if count == 1 else row.size_bytes
             size += weight
             entry = Waiting(row, travel, people, now, number, weight, count, place, attempts, True)
-            entries.append(entry)
-            is_free = True
+            mine.append(entry)
+            line = queue.free.came
             for person in people:
                 if first.setdefault(person, entry) is not entry:
                     self._chains.join(person, entry)
-                    is_free = False
-            (queue.free.came if is_free else queue.line).append(entry)
-            queue.rows += 1
-            queue.items[place if travel.each else 0] += count
-        self._came, self.size = number, size
-        self.rows += len(entries)
-        return entries
+                    line = queue.line
+            line.append(entry)
+        self._came = number
+        self.size += size
+        self.rows += len(arrivals)
+        for queue, _, mine in joined.values():
+            queue.count(mine)
+        return list(chain.from_iterable(mine for _, _, mine in joined.values()))
 
     def _open(self, travel: Travel) -> Queue:
         queue = self._queues[travel] = Queue.of(travel)

@@ -127,12 +127,11 @@ class Queue(msgspec.Struct, eq=False):
         bounds = 1 + max((place for _, place in travel.pack), default=0) if travel.each else 1
         return cls(travel, [0] * bounds, [0] * bounds)
 
-    def add(self, entry: Waiting, *, is_free: bool = False) -> None:
-        """A row came; is_free: nothing of its people stands before it."""
-        entry.is_queued = True
-        self.rows += 1
-        self.items[entry.place if self.travel.each else 0] += entry.count
-        (self.free.came if is_free else self.line).append(entry)
+    def count(self, entries: Sequence[Waiting]) -> None:
+        """Rows came."""
+        self.rows += len(entries)
+        for bound, count in enumerate(self._counts(entries)):
+            self.items[bound] += count
 
     def block(self, found: Sequence[Waiting]) -> None:
         """No more than these could leave at a look, and they do not fill a request."""

@@ -47,7 +47,7 @@ class Admission:
         if books.has_history:
             made = [row for each in routed if each is not None for row, _ in each.routed.rows]
             books.decide(made, destination, now_ms)
-        done = books.ledger.take_all(entries)
+        done, about = books.ledger.take_all(entries), memory.about
         opened: list[OpenEvent] = []
         arrivals: list[Arrival] = []
         for (lane, offset, record), found in zip(entries, routed, strict=True):
@@ -60,7 +60,7 @@ class Admission:
                 people = found.people
                 for row, subscription in rows:
                     how = travel(row, subscription) if row.context else subscription.travel
-                    names = memory.people(row, people) if row.action in memory.about else people
+                    names = memory.people(row, people) if row.action in about else people
                     arrivals.append((row, how, names, ()))
             else:
                 self._join(opened, arrivals, now)
