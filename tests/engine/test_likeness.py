@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from segue.catalog.braze.attributes import SHAPE
 from segue.engine.fold import Wish, single
-from segue.engine.likeness import Likenesses
+from segue.engine.likeness import MOST_INNER, Likenesses
 from segue.engine.person import Identity
 from segue.engine.points import Meter
 from segue.engine.reduction import unreduced
@@ -24,7 +24,8 @@ people = st.sampled_from(
 values = st.one_of(
     st.sampled_from([1, True, None, 1.5, "a", "x" * 255, "x" * 256, [], [1], [{"a": 1}, {"b": 2, "c": 3}]]),
     st.sampled_from([{}, {"a": 1}, {"a": {"b": 1, "c": 2}}, {"inc": 1}, {"add": ["a"]}, {"inc": "a"}]),
-    st.sampled_from([{"$add": [{"id": 1, "n": 2}]}, {"a b": 1}, {"$time": "2026-01-01"}]),
+    st.sampled_from([{"$add": [{"id": 1, "n": 2}]}, {"a b": 1}, {"$time": "2026-01-01"}, {"$time": "soon"}]),
+    st.dictionaries(st.sampled_from(["a", "b", "inc"]), st.sampled_from([1, "x", "x" * 256, None, [1]])),
 )
 names = st.sampled_from(
     [
@@ -49,6 +50,18 @@ def test_a_likeness_finds_what_a_whole_look_finds(
         assert list(likeness.touched(found, when).items()) == list(whole.touched.items())
     else:
         assert found.keys() & {"_merge_objects", "subscription_groups"}
+
+
+def test_flat_objects_without_end_share_a_likeness() -> None:
+    """Whoever names members after what they count must not fill the memory."""
+    known = Likenesses(SHAPE, METER)
+    objects = [{"external_id": "u", "scores": {f"game{number}": number}} for number in range(200)]
+    control = IDENTITY.control("external_id:u")
+    apart = [known.of(each, control) for each in objects]
+    assert len({id(each) for each in apart}) == MOST_INNER + 1
+    assert len({id(known.of(each, control)) for each in objects}) == 1
+    for each in objects:
+        assert known.of(each, control).costs(each) == METER.by_attribute(each) == {"scores": 1}
 
 
 @given(

@@ -103,8 +103,7 @@ class Batcher:
                 queue = self._queues.get(how) or self._open(how)
                 found = joined[how] = (queue, queue.travel, [])
             queue, travel, mine = found
-            items = row.items
-            number += 1
+            items, number = row.items, number + 1
             count, place = len(items), travel.place(row) if travel.pack else 0
             weight = len(items[0]) if count == 1 else row.size_bytes
             size += weight
@@ -116,9 +115,7 @@ class Batcher:
                     self._chains.join(person, entry)
                     line = queue.line
             line.append(entry)
-        self._came = number
-        self.size += size
-        self.rows += len(arrivals)
+        self._came, self.rows, self.size = number, self.rows + len(arrivals), self.size + size
         for queue, _, mine in joined.values():
             queue.count(mine)
         return list(chain.from_iterable(mine for _, _, mine in joined.values()))

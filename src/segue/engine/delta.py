@@ -28,13 +28,14 @@ import orjson
 
 from segue.engine import kinship
 from segue.engine.departure import Departure, Dropped, Fate, Update
+from segue.engine.entry import Touch
 from segue.engine.fold import Fold, Wish, fold, single
 from segue.engine.glance import Tellings, Words, digest, meaning
 from segue.engine.lateness import cut
 from segue.engine.likeness import Likenesses
 from segue.engine.person import Identity
 from segue.engine.points import Meter
-from segue.engine.profile import Prepared, Profile, Touch
+from segue.engine.profile import Prepared, Profile
 from segue.engine.reduction import Reduction, nearly, reduced, unreduced
 from segue.engine.roster import Roster
 from segue.kit.attributes import AttributeShape, Disturbance, JsonObject
@@ -166,8 +167,7 @@ class Profiles:
         return departure
 
     def others(self, person: str) -> Mapping[str, bool]:
-        """The other names a loaded person may have, and whether something is on its way to each: two requests
-        may overtake each other."""
+        """The other names a loaded person may have, and whether something is on its way to each."""
         return kinship.others(self._roster, person)
 
     def settle(self, prepared: Prepared, fate: Fate) -> None:
@@ -179,8 +179,11 @@ class Profiles:
         if fate is Fate.UNSENT:
             return
         is_applied = fate is Fate.APPLIED
-        if is_applied and prepared.proves:
+        if is_applied and prepared.proves and not profile.exists:
             kinship.meet(self._roster, prepared.person)
+        if is_applied and prepared.renews and profile.renew(prepared.timed, prepared.when):  # nearly always
+            self._roster.change((prepared.person,))
+            return
         knows = is_applied and profile.exists and not prepared.is_void and not profile.kin
         self._apply(prepared.person, profile, prepared.touched, fate, knows=knows, words=prepared.words)
 
@@ -286,10 +289,7 @@ class Profiles:
                 kept.append(wish)
             if notes:
                 departure.notes[wish.index] = notes
-        if self.changed_only and len(kept) > 1:
-            folds = fold(kept, self._shape)
-        else:
-            folds = [single(wish) for wish in kept]
+        folds = fold(kept, self._shape) if self.changed_only and len(kept) > 1 else [*map(single, kept)]
         for each in folds:
             self._send(profile, each, departure)
 
@@ -338,7 +338,7 @@ class Profiles:
             saved=saved - cost,
             costs=reduction.costs,
             whole=whole,
-            touched=reduction.touched,
+            changes=reduction.touched,
             proves=shape.proves(reduction.object),
             words=self._words(wishes, reduction),
         )

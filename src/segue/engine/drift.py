@@ -11,8 +11,9 @@ import msgspec
 import orjson
 
 from segue.engine.difference import is_branch, news
+from segue.engine.entry import Entry, is_held, newest
 from segue.engine.person import SEPARATOR
-from segue.engine.profile import Entry, Profile, is_held, newest
+from segue.engine.profile import Profile
 from segue.kit.attributes import AttributeShape, JsonObject
 from segue.kit.partner import Audit, Who
 

@@ -12,7 +12,8 @@ is known to be another's, each has only their own.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from segue.engine.profile import Profile, Touch, forgotten, is_null, newest
+from segue.engine.entry import Touch, forgotten, is_null, newest
+from segue.engine.profile import Profile
 from segue.engine.roster import Roster
 from segue.kit.attributes import AttributeShape, Disturbance, JsonObject
 

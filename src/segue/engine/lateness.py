@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from segue.engine.difference import pruned
+from segue.engine.entry import Entry, newest
 from segue.engine.fold import Wish, is_merging, is_operation, parts_of
 from segue.engine.moment import iso
-from segue.engine.profile import Entry, Profile, newest
+from segue.engine.profile import Profile
 from segue.kit.attributes import AttributeShape, JsonObject
 
 GONE: Final = object()

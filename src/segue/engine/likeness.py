@@ -8,14 +8,15 @@ Most objects of a destination have the same members, so a handful of likenesses 
 texts and nested values are looked at again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
 import orjson
 
+from segue.engine.entry import Operation, Touch, Whole
 from segue.engine.points import SMALL, Meter
-from segue.engine.profile import Operation, Prepared, Touch, Whole
+from segue.engine.profile import Prepared
 from segue.kit.attributes import AttributeShape, JsonObject
 
 MOST: Final = 4096
@@ -24,19 +25,30 @@ MOST: Final = 4096
 _SURE: Final = SMALL | {float, str}
 """Kinds that all cost the same: numbers in JSON are finite, and texts are looked at by their length."""
 
+MOST_INNER: Final = 64
+"""Different flat objects that objects which are alike otherwise may have."""
+
 MOST_COSTS: Final = 64
 """Different costs kept of one likeness: nested values differ in size."""
 
 
 class Likeness:
-    """Objects with the same members, of the same kinds.
+    """Objects with the same members, of the same kinds, whose flat objects are alike as well.
 
     is_plain  each attribute is replaced whole, or by an operation: nothing is merged into what is there
     names     the attributes, in their order
+    timed     those with a clock, when each of them is replaced by a value that need not be known; else None
+
+    flat, when it is made: attributes that are flat objects (`AttributeShape.flat`) with the same members
     """
 
     def __init__(
-        self, item: JsonObject, control: frozenset[str], shape: AttributeShape, meter: Meter
+        self,
+        item: JsonObject,
+        control: frozenset[str],
+        shape: AttributeShape,
+        meter: Meter,
+        flat: Sequence[str],
     ) -> None:
         self.is_plain = shape.merge_flag not in item and not any(
             name in shape.entries and type(value) is list for name, value in item.items()
@@ -44,14 +56,22 @@ class Likeness:
         self.names = tuple([name for name in item if name not in control])
         self._timed = tuple([name for name in self.names if name not in shape.untimed])
         self._empty = tuple([name for name in self._timed if item[name] is None])
-        self._objects = tuple(
-            [name for name in self._timed if type(item[name]) is dict and name not in shape.fixed]
-        )
+        objects = [name for name in self._timed if type(item[name]) is dict and name not in shape.fixed]
+        self._operations = tuple([name for name in objects if name in flat and shape.operates(item[name])])
+        self._objects = tuple([name for name in objects if name not in flat])
+        is_whole = not (self._empty or self._operations or self._objects)
+        self.timed = self._timed if is_whole else None
         self._operates = shape.operates
         self._meter = meter
         costly = {name: value for name, value in item.items() if meter.looks_at(name)}
         self._texts = _getter([name for name, value in costly.items() if type(value) is str])
-        self._valued = tuple([name for name, value in costly.items() if type(value) not in _SURE])
+        inner = {
+            name: _getter([key for key, text in item[name].items() if type(text) is str]) for name in flat
+        }
+        self._inner = tuple([(name, texts) for name, texts in inner.items() if texts is not None])
+        self._valued = tuple(
+            [name for name, value in costly.items() if type(value) not in _SURE and name not in flat]
+        )
         self._by_cost: dict[tuple[int, ...], Mapping[str, int]] = {}
 
     def touched(self, item: JsonObject, when: int) -> dict[str, Touch]:
@@ -61,6 +81,8 @@ class Likeness:
             touched[name] = Whole(
                 when, known=True
             )  # that there is nothing is worth knowing: a merge fills it
+        for name in self._operations:
+            touched[name] = Operation()
         for name in self._objects:
             if self._operates(item[name]):
                 touched[name] = Operation()
@@ -71,7 +93,10 @@ class Likeness:
         meter = self._meter
         if self._texts is not None and max(map(len, self._texts(item))) > meter.short:
             return meter.by_attribute(item)
-        points = tuple([meter.of_value(item[name]) for name in self._valued])
+        for name, texts in self._inner:
+            if max(map(len, texts(item[name]))) > meter.short:
+                return meter.by_attribute(item)
+        points = tuple([meter.of_value(item[name]) for name in self._valued]) if self._valued else ()
         found = self._by_cost.get(points)
         if found is None:
             if len(self._by_cost) >= MOST_COSTS:
@@ -80,22 +105,49 @@ class Likeness:
         return found
 
 
+_Family = tuple[tuple[str, ...], dict[tuple[Any, ...], Likeness]]
+"""The attributes that are objects, and the likenesses by the members and kinds of those."""
+
+
 class Likenesses:
     """The likenesses of one destination's objects."""
 
     def __init__(self, shape: AttributeShape, meter: Meter) -> None:
         self._shape = shape
         self._meter = meter
-        self._found: dict[tuple[Any, ...], Likeness] = {}
+        self._found: dict[tuple[Any, ...], _Family] = {}
 
     def of(self, item: JsonObject, control: frozenset[str]) -> Likeness:
         """The likeness of an object. control: the members that say who and how."""
         alike = (control, *item, *map(type, item.values()))
-        found = self._found.get(alike)
-        if found is None:
-            if len(self._found) >= MOST:
-                self._found.clear()
-            found = self._found[alike] = Likeness(item, control, self._shape, self._meter)
+        family = self._found.get(alike)
+        if family is None:
+            family = self._add(alike, item)
+        objects, known = family
+        inner: tuple[Any, ...] = ()
+        for name in objects:
+            value = item[name]
+            inner = (*inner, len(value), *value, *map(type, value.values()))
+        return known.get(inner) or self._met(alike, inner, item)
+
+    def _add(self, alike: tuple[Any, ...], item: JsonObject) -> _Family:
+        if len(self._found) >= MOST:
+            self._found.clear()
+        apart = alike[0] | self._shape.fixed
+        objects = [name for name, value in item.items() if type(value) is dict and name not in apart]
+        family = self._found[alike] = (tuple(objects), {})
+        return family
+
+    def _met(self, alike: tuple[Any, ...], inner: tuple[Any, ...], item: JsonObject) -> Likeness:
+        """Objects of a family that are met for the first time. Where flat objects differ without end, each is
+        looked at by itself."""
+        objects, known = self._found[alike]
+        flat = [name for name in objects if self._shape.flat(item[name])]
+        if len(known) >= MOST_INNER:
+            inner, flat = (), []
+            known = {}
+            self._found[alike] = ((), known)
+        found = known[inner] = Likeness(item, alike[0], self._shape, self._meter, flat)
         return found
 
     def whole(
@@ -106,7 +158,7 @@ class Likenesses:
         likeness = self.of(found, control)
         if not likeness.is_plain:
             return None
-        costs = likeness.costs(found)
+        costs, timed = likeness.costs(found), likeness.timed
         return Prepared(
             person=person,
             item=item,
@@ -114,7 +166,9 @@ class Likenesses:
             points=sum(costs.values()),
             costs=costs,
             whole=(costs,),
-            touched=likeness.touched(found, when),
+            changes=likeness.touched(found, when) if timed is None else None,
+            timed=timed or (),
+            when=when,
             proves=self._shape.proves(found),
         )
 

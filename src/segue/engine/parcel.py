@@ -19,9 +19,10 @@ from msgspec.structs import replace
 
 from segue.engine.delta import Profiles
 from segue.engine.departure import Departure, Fate, Update
+from segue.engine.entry import Still
 from segue.engine.line import Waiting
 from segue.engine.points import Spending
-from segue.engine.profile import Prepared, Still
+from segue.engine.profile import Prepared
 from segue.kit.attributes import JsonObject
 from segue.model.delivery import STALE, UNCHANGED, Outcome, Response, Row, Verdict, left_out
 
@@ -166,12 +167,11 @@ def pack(
     describes  whether the objects of an action, by its slug, describe people
     itemized   keep what each attribute costs and saves
     """
-    owners = [
-        index for index, entry in enumerate(entries) if profiles is not None and describes(entry.row.action)
-    ]
+    rows = [entry.row for entry in entries]
+    owners = [index for index, row in enumerate(rows) if describes(row.action)]
     if profiles is None or not owners:
-        return Parcel(list(entries), [entry.row for entry in entries])
-    places = [(index, item) for index in owners for item in entries[index].row.items]
+        return Parcel(list(entries), rows)
+    places = [(index, item) for index in owners for item in rows[index].items]
     departure = profiles.prepare(
         [update(entries[index].row, item, alone=entries[index].is_alone) for index, item in places]
     )

@@ -4,6 +4,7 @@ identity.key({"external_id": "u1", "email": "a@b.c"})   "external_id:u1"
 identity.key({"email": "a@b.c"})                        "email:a@b.c"
 """
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -11,12 +12,6 @@ import msgspec
 from segue.kit.attributes import AttributeShape, JsonObject
 
 SEPARATOR: Final = "\x1f"
-
-_SAID: Final = (b"false", b"true")
-"""What a flag says that comes before the person."""
-
-_EARLY: Final = 64
-"""Bytes within which the person's name begins in nearly all objects."""
 
 
 class Identity:
@@ -32,23 +27,18 @@ class Identity:
             rename={f"name_{at}": name for at, name in enumerate(self._control)},
         )
         first = shape.identifiers[0]
-        self._marker = msgspec.json.encode({first: ""})[1:-2]
-        self._openings = {
-            b"{",
-            *(b'{"%b":%b,' % (flag.encode(), said) for flag in shape.flags for said in _SAID),
-        }
+        flags = "|".join(map(re.escape, sorted(shape.flags)))
+        opening = rf'\{{(?:"(?:{flags})":(?:true|false),)?"{re.escape(first)}":"([^"\\]+)"'
+        self._open = re.compile(opening.encode()).match
         self._named = f"{first}:"
         self._fields = [(f"name_{at}", name) for at, name in enumerate(self._control)]
         self._decode = msgspec.json.Decoder(who).decode
 
     def read(self, item: bytes) -> str:
         """The person's key, from an object as it travels; "" when it names nobody."""
-        at = item.find(self._marker, 0, _EARLY)
-        if at > 0 and item[:at] in self._openings:  # nearly always: then nothing else needs to be read
-            start = at + len(self._marker)
-            found = item[start : item.find(b'"', start)]
-            if found and b"\\" not in found:
-                return self._named + found.decode()
+        opening = self._open(item)
+        if opening is not None:  # nearly always: the first name is told first, or after one flag
+            return self._named + opening[1].decode()
         who = self._decode(item)
         for field, name in self._fields:
             value = getattr(who, field)

@@ -1,14 +1,6 @@
 """Profile: what one person's attributes are at the partner, as far as was acknowledged, and since when.
 
-Per attribute an entry, by how much is known of it:
-
-    (clock,)                      an older value than this was sent or overtaken; the value is not known
-    (clock, parts)                likewise, and parts of it have clocks of their own: {"address.city": ms}
-    (clock, parts, value)         the value; None when it was removed; 8 bytes that are its hash when it
-                                  is not to be kept or may not be there exactly as sent
-    (clock, parts, value, True)   some of its members; there may be others
-
-Clocks are event times in milliseconds since the epoch.
+Per attribute an entry (`segue.engine.entry`): the value, as far as it is known, and its clock.
 
 Most updates say what the last one said. So a profile keeps the digest of the last update all of whose
 attributes are known to be there, and one clock for them; while nothing else happens only that clock moves,
@@ -21,78 +13,11 @@ from types import MappingProxyType
 from typing import Any, Final, cast
 
 import msgspec
-import xxhash
 
-from segue.engine.difference import is_branch, merged, same
+from segue.engine.entry import NEVER, Entry, Operation, Still, Touch, Whole, forgotten
 from segue.engine.glance import Words
-from segue.kit.attributes import JsonObject
-
-Entry = tuple[Any, ...]
-
-NEVER: Final = -(1 << 62)
-"""The clock of an attribute that was never set whole."""
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
-
-
-class Whole(msgspec.Struct, frozen=True, gc=False):
-    """A value on its way that replaces the attribute. known: false when the value is not to be kept."""
-
-    clock: int
-    value: Any = None
-    known: bool = False
-
-    def after(self, entry: Entry | None) -> Entry:
-        """The entry once this is applied."""
-        if entry is not None and newest(entry) > self.clock:
-            return forgotten(entry)  # settled out of order: nobody knows which came last
-        return (self.clock, None, self.value) if self.known else (self.clock,)
-
-
-class Parts(msgspec.Struct, frozen=True, gc=False):
-    """Members on their way that replace only themselves. value: None when it is not to be kept."""
-
-    clocks: dict[str, int]
-    value: JsonObject | None = None
-
-    def after(self, entry: Entry | None) -> Entry:
-        """The entry once this is applied."""
-        clock, old = (entry[0], _parts(entry)) if entry is not None else (NEVER, {})
-        parts = _later(old, self.clocks)
-        if self.value is None:
-            return (clock, parts)
-        if entry is None or len(entry) < 3:
-            return (clock, parts, self.value, True)
-        held = entry[2]
-        if is_branch(held):
-            return (clock, parts, merged(held, self.value), *entry[3:])
-        return (clock, parts) if type(held) is bytes else (clock, parts, self.value)
-
-
-class Operation(msgspec.Struct, frozen=True, gc=False):
-    """A change on its way whose result is not known here; it has no clock."""
-
-    def after(self, entry: Entry | None) -> Entry:
-        """The entry once this is applied."""
-        return (NEVER,) if entry is None else forgotten(entry)
-
-
-class Still(msgspec.Struct, frozen=True, gc=False):
-    """A value that need not travel, because it is there already; with its object it becomes as new."""
-
-    clock: int = NEVER
-    parts: dict[str, int] = {}
-
-    def after(self, entry: Entry | None) -> Entry:
-        """The entry once the object it was left out of is applied."""
-        if entry is None:
-            return (NEVER,)
-        if not self.parts:
-            return (self.clock, *entry[1:]) if self.clock > entry[0] else entry
-        return (entry[0], _later(_parts(entry), self.parts), *entry[2:])
-
-
-Touch = Whole | Parts | Operation | Still
 
 
 class Prepared(msgspec.Struct, eq=False, kw_only=True):
@@ -104,6 +29,8 @@ class Prepared(msgspec.Struct, eq=False, kw_only=True):
     points   data points it costs; saved: those it costs less than its updates would have
     costs    attribute -> data points; None when they were not counted
     whole    likewise, of each of its updates had it been sent whole
+    changes  what its arrival means for each attribute; None: `timed` are all replaced, as of `when`, by
+             values that need not be known
     words    of the one update all of whose attributes are known to be there once it has arrived
     """
 
@@ -114,10 +41,24 @@ class Prepared(msgspec.Struct, eq=False, kw_only=True):
     saved: int = 0
     costs: Mapping[str, int] | None = None
     whole: Sequence[Mapping[str, int]] = ()
-    touched: dict[str, Touch] = {}
+    changes: dict[str, Touch] | None = None
+    timed: tuple[str, ...] = ()
+    when: int = NEVER
     proves: bool = False
     is_void: bool = False
     words: Words | None = None
+
+    @property
+    def renews(self) -> bool:
+        """Whether all it says are new values that need not be known."""
+        return self.changes is None and self.timed != ()
+
+    @property
+    def touched(self) -> dict[str, Touch]:
+        """What its arrival means for each attribute."""
+        if self.changes is None:
+            self.changes = dict.fromkeys(self.timed, Whole(self.when))
+        return self.changes
 
 
 class Profile(msgspec.Struct, eq=False):
@@ -227,18 +168,23 @@ class Profile(msgspec.Struct, eq=False):
                 entries[name] = forgotten(entry)
 
     def _replace(self, touched: Mapping[str, Touch]) -> bool:
-        """Take in values that came together and are not to be kept, as nearly always where only clocks are;
-        false when there are others, or newer ones, and `learn` must look at each."""
+        """Take in values that came together and are not to be kept; false when there are others, or newer
+        ones, and `learn` must look at each."""
         first = next(iter(touched.values()), None)
-        if type(first) is not Whole or first.known or first.clock < self.latest:
+        if type(first) is not Whole or first.known or touched != dict.fromkeys(touched, first):
             return False
-        if touched != dict.fromkeys(touched, first):
+        return self.renew(tuple(touched), first.clock)
+
+    def renew(self, names: tuple[str, ...], clock: int) -> bool:
+        """Attributes were replaced together by values that are not to be kept, as nearly always where only
+        clocks are; false, and nothing done, when newer ones were."""
+        if clock < self.latest:
             return False
-        if self._entries is None and self._body in (None, alone := _clocks_alone(tuple(touched))):
+        if self._entries is None and self._body in (None, alone := _clocks_alone(names)):
             self._body, self.said, self.meant, self.telling = self._body or alone, 0, 0, 0
-            self.clock = self.latest = first.clock
+            self.clock = self.latest = clock
         else:
-            self.opened().update(dict.fromkeys(touched, (first.clock,)))
+            self.opened().update(dict.fromkeys(names, (clock,)))
         return True
 
     def forget(self) -> None:
@@ -255,7 +201,7 @@ class Profile(msgspec.Struct, eq=False):
         self.exists, self.kin, self.latest, self.slots = False, (), NEVER, NOTHING
         self.slot, self.claims = "", ()
         for prepared in self.flying:
-            prepared.touched, prepared.is_void, prepared.proves = {}, True, False
+            prepared.changes, prepared.is_void, prepared.proves = {}, True, False
 
     def encode(self) -> bytes:
         """As bytes; none for a person nothing is known of."""
@@ -284,8 +230,9 @@ class Profile(msgspec.Struct, eq=False):
     def stamp(self) -> bytes:
         """What to write before the body there is, when only the clock has moved since; else b""."""
         clock = self.clock
-        is_moved = self._body is not None and self.latest == clock and self._unclocked == self._kept
-        return STAMP + clock.to_bytes(6, "big") if is_moved and 0 <= clock < _STAMPED else b""
+        if self._kept is None or self._body is None or self.latest != clock or not 0 <= clock < _STAMPED:
+            return b""
+        return STAMP + clock.to_bytes(6, "big") if self._unclocked == self._kept else b""
 
     @property
     def _unclocked(self) -> tuple[Any, ...]:
@@ -342,46 +289,6 @@ class _Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
     meant: int = 0
 
 
-def forgotten(entry: Entry) -> Entry:
-    """An entry without its value."""
-    return entry if len(entry) == 1 else entry[:2] if entry[1] else entry[:1]
-
-
-def is_null(entry: Entry) -> bool:
-    """Whether an attribute is known to have no value."""
-    return len(entry) == 3 and entry[2] is None
-
-
-def newest(entry: Entry) -> int:
-    """The latest clock of an attribute."""
-    clock: int = entry[0]
-    return clock if len(entry) == 1 or not entry[1] else max(clock, *entry[1].values())
-
-
-def is_held(entry: Entry, value: Any) -> bool:
-    """Whether an attribute is known, whole, to have this value."""
-    if len(entry) != 3:
-        return False
-    held = entry[2]
-    kind = type(held)
-    if kind is type(value) and kind not in _CONTAINERS:
-        return bool(held == value)  # the commonest case
-    return held == hashed(value) if kind is bytes else same(held, value)
-
-
-def hashed(value: Any) -> bytes:
-    """Eight bytes that stand for a value."""
-    return xxhash.xxh3_64_digest(msgspec.json.encode(value, order="deterministic"))
-
-
-def _later(old: dict[str, int], new: dict[str, int]) -> dict[str, int]:
-    return old | {path: max(at, old.get(path, at)) for path, at in new.items()}
-
-
-def _parts(entry: Entry) -> dict[str, int]:
-    return entry[1] or {} if len(entry) > 1 else {}
-
-
 STAMP: Final = b"\xc1"
 """What a stamp begins with, and no body. Then follow six bytes: the clock, and nothing is later."""
 
@@ -394,7 +301,6 @@ def _clocks_alone(names: tuple[str, ...]) -> msgspec.Raw:
     return msgspec.Raw(_ENCODE(dict.fromkeys(names, (None,))))
 
 
-_CONTAINERS: Final = frozenset({dict, list})
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _DECODE: Final = msgspec.msgpack.Decoder(_Body).decode
 _DECODE_ENTRIES: Final = msgspec.msgpack.Decoder(dict[str, tuple[Any, ...]]).decode

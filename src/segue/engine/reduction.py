@@ -12,19 +12,10 @@ import msgspec
 
 from segue.engine import points
 from segue.engine.difference import edited, is_branch, is_objects, news, patch, same
+from segue.engine.entry import Entry, Operation, Parts, Still, Touch, Whole, hashed, is_held
 from segue.engine.fold import Fold, is_merging, is_operation, parts_of
 from segue.engine.glance import Told
-from segue.engine.profile import (
-    Entry,
-    Operation,
-    Parts,
-    Profile,
-    Still,
-    Touch,
-    Whole,
-    hashed,
-    is_held,
-)
+from segue.engine.profile import Profile
 from segue.kit.attributes import AttributeShape, JsonObject
 
 _CONTAINERS: Final = frozenset({dict, list})

@@ -53,6 +53,8 @@ class AttributeShape(msgspec.Struct, frozen=True, kw_only=True):
     operates      whether a value changes what is there rather than replacing it ({"inc": 1})
     storable      whether the partner surely stores a custom value exactly as sent
     short         characters up to which it surely stores every text
+    flat          whether an object value has plain members only, and few: with texts up to `short`, all
+                  objects with the same members of the same kinds are then stored, operate and cost alike
     proves        whether an accepted object proves that its profile exists: the partner may accept and
                   drop an object about somebody it does not know
     """
@@ -71,6 +73,7 @@ class AttributeShape(msgspec.Struct, frozen=True, kw_only=True):
     operates: Callable[[JsonObject], bool]
     storable: Callable[[Any], bool]
     short: int = 0
+    flat: Callable[[JsonObject], bool]
     proves: Callable[[JsonObject], bool]
 
 

@@ -127,8 +127,9 @@ class Memory:
 
     def people(self, row: Row, people: tuple[str, ...]) -> tuple[str, ...]:
         """Whose order a row keeps: `people`, and everybody it is about at the partner."""
+        first = self._first
         for key in self._keys(row) if row.action in self.about else ():
-            name = f"u:{key[len(self._first) :]}" if key.startswith(self._first) else key
+            name = "u:" + key[len(first) :] if key.startswith(first) else key
             if name not in people:
                 people = (*people, name)
         return people
@@ -170,10 +171,13 @@ class Memory:
         """Say what of these rows travels; it counts as on its way until `settle`. is_whole: all of them, or
         none for now."""
         profiles = self._profiles
-        if profiles is None:
-            return pack(entries, None, self._describing.__contains__)
+        if profiles is None or self.about.isdisjoint([entry.row.action for entry in entries]):
+            if self._recalled:
+                await self.catch_up()
+            self.namesakes.gone(entries)
+            return Parcel(list(entries), [entry.row for entry in entries])
         await self.catch_up()
-        await self.load(entry.row for entry in entries)
+        await self.load([entry.row for entry in entries])
         held = self.namesakes.sift(profiles, entries, self._described) if self._creating else []
         if held:
             chosen = set(map(id, entries if is_whole else held))
@@ -201,7 +205,9 @@ class Memory:
             self._meter.delta(self._destination.id, late=0, points=points, saved=saved)
         self._tell(parcel)
         telling = self._creating | self._disturbing.keys()
-        for entry, outcome in zip(parcel.waiting, found, strict=True) if telling else ():
+        if telling.isdisjoint([entry.row.action for entry in parcel.waiting]):  # nearly always
+            return found
+        for entry, outcome in zip(parcel.waiting, found, strict=True):
             if outcome.verdict is Verdict.DELIVERED and entry.row.action in telling:
                 self._recalled.append(entry.row)
         return found
@@ -335,7 +341,7 @@ class Memory:
         if profiles is None:
             return []
         if row.action in self._describing or row.action in self._creating:
-            return [key for item in row.items if (key := profiles.person(item))]
+            return [key for key in map(profiles.person, row.items) if key]
         if row.action in self._disturbing:
             return [key for each in self._disturbances([row]) for key in profiles.disturbed(each)]
         return []

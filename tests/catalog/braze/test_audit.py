@@ -7,7 +7,8 @@ import pytest
 from segue.catalog.braze.attributes import SHAPE
 from segue.catalog.braze.audit import AUDIT, is_same, read, request, tell
 from segue.engine.drift import compare, repairs, who
-from segue.engine.profile import Profile, hashed
+from segue.engine.entry import hashed
+from segue.engine.profile import Profile
 from segue.model.delivery import Response
 from segue.model.errors import UnavailableError
 

@@ -74,6 +74,17 @@ def storable(value: Any) -> bool:
     return _CHECKS[type(value)](value)
 
 
+def is_flat(value: JsonObject) -> bool:
+    """Whether an object is surely stored as sent: few members, and none of them an object or a list."""
+    if len(value) > FEW:
+        return False
+    for key, part in value.items():
+        kind = type(part)
+        if ((kind is not str or len(part) > TEXT_LIMIT) and kind not in _NUMBERS) or not _is_key(key):
+            return False
+    return True
+
+
 def proves(item: JsonObject) -> bool:
     """Whether an accepted object means that its profile exists.
 
@@ -101,6 +112,7 @@ SHAPE: Final = AttributeShape(
     operates=operates,
     storable=storable,
     short=TEXT_LIMIT,
+    flat=is_flat,
     proves=proves,
 )
 
@@ -148,7 +160,7 @@ def _list(value: list[Any]) -> bool:
 
 def _object(value: JsonObject) -> bool:
     if not operates(value):
-        return _is_plain(value) or (_nested(value, 1) and _is_small(value))
+        return is_flat(value) or (_nested(value, 1) and _is_small(value))
     if "inc" in value:
         return type(value["inc"]) is int
     if value.keys() <= _EDITS:
@@ -182,17 +194,6 @@ def _nested(value: Any, depth: int) -> bool:
     if type(value) is list:
         return depth <= DEPTH_LIMIT and all(_nested(part, depth + 1) for part in value)
     return value is not None
-
-
-def _is_plain(value: JsonObject) -> bool:
-    """Whether an object is surely stored as sent: few members, and none of them an object or a list."""
-    if len(value) > FEW:
-        return False
-    for key, part in value.items():
-        kind = type(part)
-        if ((kind is not str or len(part) > TEXT_LIMIT) and kind not in _NUMBERS) or not _is_key(key):
-            return False
-    return True
 
 
 @lru_cache(4096)
