@@ -18,7 +18,7 @@ from segue.io.storage.state import State, StateReader
 from segue.model.delivery import Request, Response
 from segue.model.errors import MisconfiguredError, StorageUnavailable
 from segue.model.event import lane_of
-from segue.model.workspace import Delivery
+from segue.model.workspace import Budget, Cap, Delivery
 from segue.runtime import desk as desk_of
 from segue.runtime.clerk import LEFT_ROUNDS, Clerk
 from segue.runtime.clock import HandClock
@@ -44,9 +44,12 @@ def grouped(desk: Desk, *lanes: int) -> Settings:
 
 
 @asynccontextmanager
-async def group(desk: Desk, *lanes: int, clock: Any = None, **delivery: Any) -> AsyncIterator[Courier]:
+async def group(
+    desk: Desk, *lanes: int, clock: Any = None, caps: Sequence[Cap] = (), **delivery: Any
+) -> AsyncIterator[Courier]:
     """A courier of these lanes, all without any, as a process starts it."""
-    settings, destination = grouped(desk, *lanes), bind(delivery=Delivery(wait_seconds=0, **delivery))
+    settings = grouped(desk, *lanes)
+    destination = bind(delivery=Delivery(wait_seconds=0, **delivery), budget=Budget(caps=tuple(caps)))
     path = state_path(settings, "braze")
     state = await State.open(path)
     try:
@@ -67,10 +70,10 @@ async def group(desk: Desk, *lanes: int, clock: Any = None, **delivery: Any) -> 
         await state.close()
 
 
-async def deliver(desk: Desk, *groups: Sequence[int], retry: bool = False) -> None:
+async def deliver(desk: Desk, *groups: Sequence[int], **options: Any) -> None:
     """Every group delivers what there is, one after the other, and each book adds up."""
     for lanes in groups:
-        async with group(desk, *lanes) as courier:
+        async with group(desk, *lanes, **options) as courier:
             await courier.start()
             await courier.checkpoint()
             await courier.run(until_head=True)
@@ -212,6 +215,24 @@ async def _no_checkpoint() -> None:
 
 def _killed(*_: object) -> None:
     raise RuntimeError
+
+
+async def test_a_cap_bounds_each_courier_and_what_was_spent_goes_to_who_takes_over_first(desk: Desk) -> None:
+    """Two spend it each; one after them has spent both; of two after that one, the second has not."""
+    cap = Cap(limit=3, per="month", policy="drop")
+    changes: list[tuple[list[Sequence[int]], int]] = [
+        ([(0, 1), (2, 3)], 6),
+        ([()], 0),
+        ([(0, 1), (2, 3)], 3),
+    ]
+    for number, (groups, delivered) in enumerate(changes):
+        desk.wire.sent.clear()
+        await desk.stream.append(records(*(track(user, number, n=number) for user in PEOPLE)))
+        await deliver(desk, *groups, caps=[cap], batching=False, in_flight=1)
+        assert sum(sent(desk).values()) == delivered
+    counted = await doctor(desk)
+    assert (counted.residual, counted.waiting, counted.lag) == (0, 0, 0)
+    assert (counted.events["delivered"], counted.events["filtered"]) == (9, 3 * len(PEOPLE) - 9)
 
 
 async def test_what_two_would_do_twice_is_done_before_lanes_change(desk: Desk) -> None:
