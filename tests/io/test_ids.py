@@ -145,6 +145,26 @@ def test_after_a_restart_ids_of_every_kind_of_table_are_known(tmp_path: Path) ->
     book.close()
 
 
+def test_a_sieve_made_little_by_little_knows_what_was_written_meanwhile(tmp_path: Path) -> None:
+    """After a restart with few new ids at a time, while more runs come."""
+    path = tmp_path / "braze.db"
+    book = Book(path)
+    old = some(0, 30 * RUN + 7)
+    for start in range(0, len(old), RUN):
+        book.meet(old[start : start + RUN])
+    book.close()
+    book = Book(path)
+    new = some(10_000, 3 * RUN)
+    looks = 0
+    for each, known in zip(new, old, strict=False):
+        assert book.meet([each]) == [True]
+        assert book.meet(elsewhere([known])) == [False]
+        looks += not book.seen.ids._sieves
+    assert 5 < looks < 30
+    assert not any(book.seen.meet(book.session, elsewhere(old + new)))
+    book.close()
+
+
 def test_ids_of_lanes_that_change_hands_are_all_handed_over(book: Book, tmp_path: Path) -> None:
     """From every table, twice if need be; of other lanes none."""
     heir = Book(tmp_path / "heir.db", run=30)

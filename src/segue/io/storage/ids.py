@@ -6,7 +6,8 @@ they go, in the same transaction, to the tables of their spans of time (``met_<b
 sorted, behind the runs there are. What is written stays where it is, and a bucket is dropped whole.
 
 An id may be in any run; which buckets can have it at all, a `Sieve` of each says from memory. Those are made
-from the tables when they are needed first. Tables ``seen_<bucket>`` are of earlier versions.
+from the tables when they are needed first, a little with each look-up. Tables ``seen_<bucket>`` are of
+earlier versions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,9 @@ ASKED: Final = (16, 512)
 SIEVES_MOST: Final = 8
 """Kept beyond those a look-up needs."""
 
+FIRST: Final = -(1 << 63)
+"""The lowest half of a digest there can be."""
+
 RECENT: Final = """(high BIGINT NOT NULL, low BIGINT NOT NULL, bucket BIGINT NOT NULL, place BIGINT NOT NULL,
     PRIMARY KEY (high, low, bucket)) WITHOUT ROWID"""
 
@@ -50,6 +54,18 @@ class Table(msgspec.Struct, frozen=True):
     columns: tuple[str, str, str, str]
 
 
+class Making(msgspec.Struct):
+    """A sieve that does not know all ids of its bucket yet.
+
+    runs   how many runs it knows; after: the last id it knows of the table of an earlier version
+    """
+
+    bucket: int
+    sieve: Sieve
+    runs: int = 0
+    after: int | None = FIRST
+
+
 class Ids:
     """All calls come from the database's thread; what writes belongs into a transaction of the caller's.
 
@@ -63,20 +79,23 @@ class Ids:
         self.former = Buckets("seen", "", span_ms)
         self._newest: dict[int, int] | None = None  # bucket -> ids in the small table
         self._sieves: dict[int, Sieve] = {}  # of buckets all of whose ids it has
+        self._making: Making | None = None
 
     def find(self, session: Session, highs: Sequence[int], first: int, last: int) -> list[Row]:
         """Everything written in these buckets under one of these first halves."""
         found: list[Row] = []
         asked: set[int] = set()
+        effort = self._run
         for bucket in sorted(self._written(session)):
             if first <= bucket <= last:
                 sieve = self._sieves.get(bucket)
                 some = highs if sieve is None else sieve.sift(highs)
                 asked.update(some)
                 found += self._look_up(session, bucket, sorted(some))
+                effort += len(highs) * self._runs(session, bucket) if sieve is None else 0
         if asked and self._counts(session):
             found += [row for row in _ask(session, NEWEST, sorted(asked)) if first <= row[2] <= last]
-        self._prepare(session, first, last)
+        self._prepare(session, first, last, effort)
         return found
 
     def add(self, session: Session, rows: Sequence[Row]) -> None:
@@ -133,13 +152,14 @@ class Ids:
             session.execute("DELETE FROM recent_0 WHERE bucket < ?", (number,))
             self._newest = None
         self._sieves = {bucket: sieve for bucket, sieve in self._sieves.items() if bucket >= number}
+        self._making = None
 
     def recall(self) -> None:
         """A transaction was undone, or another process may have written. A sieve may hold too much."""
         self.recent.recall()
         self.buckets.recall()
         self.former.recall()
-        self._newest = None
+        self._newest, self._making = None, None
 
     def _move(self, session: Session, newest: dict[int, int]) -> None:
         """Write the newest ids as a run of each of their buckets."""
@@ -148,7 +168,7 @@ class Ids:
             session.execute(
                 f"""INSERT INTO {table}(run, high, low, place)
                 SELECT ?, high, low, place FROM recent_0 WHERE bucket = ? ORDER BY high, low""",  # noqa: S608 - a name we made
-                (_runs(session, table), bucket),
+                (self._runs(session, bucket), bucket),
             )
         session.execute("DELETE FROM recent_0")
         newest.clear()
@@ -166,8 +186,8 @@ class Ids:
     def _tables(self, session: Session, bucket: int) -> Iterator[tuple[str, str]]:
         """The large tables of a bucket, each with what a condition on ids in it begins with."""
         if bucket in self.buckets.numbers(session):
-            table = self.buckets.table(bucket)
-            yield table, f"run IN ({', '.join(map(str, range(_runs(session, table))))}) AND"
+            runs = map(str, range(self._runs(session, bucket)))
+            yield self.buckets.table(bucket), f"run IN ({', '.join(runs)}) AND"
         if bucket in self.former.numbers(session):
             yield self.former.table(bucket), ""
 
@@ -176,49 +196,59 @@ class Ids:
             query = f"SELECT high, low, {int(bucket)}, place FROM {table} WHERE {among} high IN"  # noqa: S608 - names we made
             yield from _ask(session, query, highs)
 
-    def _prepare(self, session: Session, first: int, last: int) -> None:
-        """Make one of the sieves the next look-up is going to need: together they would take too long."""
+    def _prepare(self, session: Session, first: int, last: int, effort: int) -> None:
+        """Go on making one of the sieves the next look-up is going to need.
+
+        effort  ids to take in now: about as many as were looked up for want of a sieve, so that neither
+                takes much longer than it must
+        """
         if len(self._sieves) > SIEVES_MOST:
             self._sieves = {key: each for key, each in self._sieves.items() if first <= key <= last}
-        for bucket in self._written(session):
+        for bucket in sorted(self._written(session)):
             sieve = self._sieves.get(bucket)
             if first <= bucket <= last and (sieve is None or sieve.is_full):
-                self._sieves[bucket] = self._sieve(session, bucket)
+                self._make(session, bucket, effort)
                 return
 
-    def _sieve(self, session: Session, bucket: int) -> Sieve:
-        """A sieve of all ids of a bucket, wherever they are."""
-        tables = [table for table, _ in self._tables(session, bucket)]
-        sizes = [session.execute(f"SELECT COUNT(*) FROM {table}")[0][0] for table in tables]  # noqa: S608 - names we made
-        sieve = Sieve(self._counts(session).get(bucket, 0) + sum(sizes))
-        for piece in self._highs(session, bucket):
-            sieve.add(piece)
-        return sieve
+    def _make(self, session: Session, bucket: int, effort: int) -> None:
+        making = self._making
+        if making is None or making.bucket != bucket:
+            tables = [table for table, _ in self._tables(session, bucket)]
+            sizes = [session.execute(f"SELECT COUNT(*) FROM {table}")[0][0] for table in tables]  # noqa: S608 - names we made
+            sieve = Sieve(self._counts(session).get(bucket, 0) + sum(sizes))
+            making = self._making = Making(bucket, sieve)
+        while effort > 0:
+            highs = self._next(session, making)
+            if highs is None:
+                # What is new meanwhile is in a run behind the others, or here.
+                if self._counts(session):
+                    rows = session.execute("SELECT high FROM recent_0 WHERE bucket = ?", (bucket,))
+                    making.sieve.add([high for (high,) in rows])
+                self._sieves[bucket], self._making = making.sieve, None
+                return
+            making.sieve.add(highs)
+            effort -= len(highs)
 
-    def _highs(self, session: Session, bucket: int) -> Iterator[list[int]]:
-        """The first halves of all ids of a bucket, so many at a time that they may be in memory."""
-        if self._counts(session):
-            rows = session.execute("SELECT high FROM recent_0 WHERE bucket = ?", (bucket,))
-            yield [high for (high,) in rows]
-        if bucket in self.buckets.numbers(session):
-            table = self.buckets.table(bucket)
-            for run in range(_runs(session, table)):
-                rows = session.execute(f"SELECT high FROM {table} WHERE run = ?", (run,))  # noqa: S608 - a name we made
-                yield [high for (high,) in rows]
-        after = -1 << 63
-        while bucket in self.former.numbers(session):
-            table = self.former.table(bucket)
+    def _next(self, session: Session, making: Making) -> list[int] | None:
+        """Ids in large tables that the sieve does not know yet; None when there are no more."""
+        if making.runs < self._runs(session, making.bucket):
+            query = f"SELECT high FROM {self.buckets.table(making.bucket)} WHERE run = ?"  # noqa: S608 - a name we made
+            making.runs += 1
+            return [high for (high,) in session.execute(query, (making.runs - 1,))]
+        if making.after is not None and making.bucket in self.former.numbers(session):
+            table = self.former.table(making.bucket)
             query = f"SELECT high FROM {table} WHERE high > ? ORDER BY high LIMIT {PAGE}"  # noqa: S608 - likewise
-            rows = session.execute(query, (after,))
-            if not rows:
-                break
-            after = rows[-1][0]
-            yield [high for (high,) in rows]
+            highs = [high for (high,) in session.execute(query, (making.after,))]
+            making.after = highs[-1] if highs else None
+            return highs
+        return None
 
-
-def _runs(session: Session, table: str) -> int:
-    """How many runs a table has."""
-    return int(session.execute(f"SELECT COALESCE(MAX(run) + 1, 0) FROM {table}")[0][0])  # noqa: S608 - a name we made
+    def _runs(self, session: Session, bucket: int) -> int:
+        """How many runs a bucket has."""
+        if bucket not in self.buckets.numbers(session):
+            return 0
+        query = f"SELECT COALESCE(MAX(run) + 1, 0) FROM {self.buckets.table(bucket)}"  # noqa: S608 - a name we made
+        return int(session.execute(query)[0][0])
 
 
 def _ask(session: Session, query: str, highs: Sequence[int]) -> Iterator[Row]:
