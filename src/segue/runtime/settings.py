@@ -88,7 +88,7 @@ class Settings(BaseModel):
         ge=0,
         le=1000,
         description="How long the receiver waits for more events before it writes to disk. 0 writes at once "
-        "and still shares a write between requests that come together; raise it on disks with slow sync.",
+        "what comes alone, and what comes together at most every 4 ms; raise it on disks with slow sync.",
     )
     retention_hours: float | None = Field(
         None, gt=0, description="Overrides `ingest.retention_hours` of the workspace file."

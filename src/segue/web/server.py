@@ -69,8 +69,8 @@ class _Joined:
         self._transport.close()
 
     def _flush(self) -> None:
-        if self._head:
-            data, self._head = self._head, b""
+        data, self._head = self._head, b""
+        if data and not self.is_closing():  # the sender may have hung up meanwhile
             self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:

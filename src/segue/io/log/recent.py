@@ -36,7 +36,7 @@ class Recent:
         if not self._bytes_most:
             return
         for block in blocks:
-            size = sum(len(record.raw) + len(record.envelope) for record in block.records)
+            size = sum([len(record.raw) + len(record.envelope) for record in block.records])
             self._lanes[block.lane].append(block)
             self._sizes[block.lane].append(size)
             self._ages.append((block.lane, size))
