@@ -238,8 +238,9 @@ class SqliteLog:
             heads, now = await tail.heads(), self._loop.time()
             if until <= now or any(head > known for head, known in zip(heads, seen, strict=True)):
                 return
-            pause = self._poll_seconds if now < tail.grew_at + BUSY_SECONDS else self._idle_seconds
-            await asyncio.sleep(min(pause, until - now))
+            every = self._poll_seconds if now < tail.grew_at + BUSY_SECONDS else self._idle_seconds
+            # All who follow this log wake at the same moments: many destinations wake the process once.
+            await asyncio.sleep(min(every - now % every, until - now))
 
 
 def _prepare(folder: Path, lanes: int) -> tuple[Shelf, Claim]:
