@@ -180,6 +180,12 @@ class Network:
         self._story.tell("answer", f"#{letter.number}", outcome)
         return response, letter.taken
 
+    async def something_travels(self, seconds: float) -> None:
+        """Wait for a request to be on its way, but no longer than that."""
+        until = self._clock.monotonic() + seconds
+        while not self._carrying and self._clock.monotonic() < until:
+            await self._clock.sleep(0.05)
+
     async def _exchange(self, letter: "Letter", spell: Spell) -> Response:
         """The answer the client gets."""
         chance = self._chance

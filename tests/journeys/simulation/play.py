@@ -235,6 +235,7 @@ class Run:
                 self.story.tell("calendar", "set back" if jump < 0 else "set ahead")
             self.judge.see_calendar()
             self.clock.jump_ms += jump
+            await self.network.something_travels(2.0)
             house.database.is_full = True
             self.story.tell("disk", "full")
             await self.clock.sleep(self._luck.expovariate(1 / 5))
