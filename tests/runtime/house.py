@@ -206,7 +206,7 @@ async def until(claim: Callable[[], object]) -> None:
 
 async def killed(courier: Courier, desk: Desk, requests: int) -> None:
     """Run a courier and take it away, without a word, once so many requests have been answered."""
-    courier.checkpoint = _never  # type: ignore[method-assign]  # the process dies before its next checkpoint
+    courier.checkpoint = never  # type: ignore[method-assign]  # the process dies before its next checkpoint
     running = asyncio.ensure_future(courier.run())
     while len(desk.wire.sent) < requests or courier.dispatcher.in_flight:
         await asyncio.sleep(0)
@@ -216,5 +216,5 @@ async def killed(courier: Courier, desk: Desk, requests: int) -> None:
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def _never() -> None:
+async def never() -> None:
     return None

@@ -1,5 +1,6 @@
 """The cost ledger is the partner's meter to the unit; caps stop what they are to stop and nothing else."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,15 +8,17 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.runtime.house import Desk, bind, killed, opened, records
+from tests.runtime.house import Desk, bind, killed, never, opened, records, until
 
 from segue.engine.caps import OVER_BUDGET
 from segue.engine.cost import DAY_MS
+from segue.io.storage.journal import Journal, RowKey, Settled
 from segue.io.storage.state import StateReader
 from segue.model.cost import Cost, CostKey
 from segue.model.workspace import Budget, Cap, Delivery
 from segue.runtime.clock import HandClock
 from segue.runtime.courier import Courier
+from segue.runtime.memory import NO_LANE, RESEND
 
 NOON_MS = int(datetime(2026, 11, 26, 12, tzinfo=UTC).timestamp() * 1000)
 
@@ -183,6 +186,42 @@ async def test_what_a_cap_dropped_stays_dropped_after_a_kill(desk: Desk, clock: 
     assert (courier.ledger.totals()["filtered", OVER_BUDGET], courier.ledger.residual) == (1, 0)
     reader = await StateReader.open(desk.folder / "braze.db")
     assert [(each.result, each.reason) for each in await reader.receipts("t2")] == [("filtered", OVER_BUDGET)]
+    await reader.close()
+
+
+async def test_what_is_sent_again_for_nobodys_event_is_dropped_after_a_kill_as_before(desk: Desk) -> None:
+    """What `segue drift --repair` asks for has no event whose end would be told: after a kill it is asked for
+    anew, and the journal knows nothing of it."""
+    cap = Cap(limit=1, of="requests", per="month", policy="drop")
+    destination = bind(delivery=Delivery(wait_seconds=0), budget=Budget(caps=(cap,)))
+    await desk.stream.append(records(identify(1, plan="plus")))
+    await desk.deliver(destination)
+    reader = await StateReader.open(desk.folder / "braze.db")
+    again = ("external_id:u1", b'{"external_id":"u1","plan":"plus"}', NOON_MS)
+    await reader.ask(RESEND, {"objects": [again]}, asked_ms=NOON_MS)
+    async with desk.courier(destination) as courier:
+        await courier.start()
+        await courier.checkpoint()
+        assert courier.waiting_rows == 1
+        stem, generation = desk.folder / "braze", courier.books.journal.generation
+        courier.checkpoint = never  # type: ignore[method-assign]  # the process dies before its next one
+        running = asyncio.ensure_future(courier.run())
+        await until(lambda: not courier.waiting_rows)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert Journal.read(stem, generation).settled == {}
+    journal, _ = Journal.open(stem, generation)
+    as_before = Settled(0, 0, 0, OVER_BUDGET, is_left_out=True)
+    journal.decide([(RowKey(NO_LANE, 1, "", 0), as_before)])  # as earlier versions did
+    journal.close()
+    for _ in range(2):
+        async with desk.courier(destination) as courier:
+            await courier.start()
+            await courier.checkpoint()
+            await courier.run(until_head=True)
+            assert courier.ledger.residual == 0
+    assert await reader.commands() == []
+    assert len(desk.wire.sent) == 1
     await reader.close()
 
 

@@ -56,7 +56,7 @@ class Bookkeeper:
     ) -> None:
         self.ledger = ledger
         self.journal = journal
-        self._settled = dict(found.settled)
+        self._settled = {key: verdict for key, verdict in found.settled.items() if key.lane != NO_LANE}
         self._doubt = dict(found.uncertain)
         self._decided: dict[RowKey, Settled] = {}  # were in doubt, and are about to be settled
         self._counted = found.counted
@@ -206,8 +206,9 @@ class Bookkeeper:
     def drop(self, dropped: Sequence[LeftOut], now_ms: int) -> None:
         """There is no budget for these rows. That is journaled: after a crash there may be one again, and
         later rows of their people have gone. Raises StorageUnavailable, and then nothing has happened."""
-        if dropped:
-            self.journal.decide([(row_key(each.row), _left_out(each)) for each in dropped])
+        noted = [(row_key(each.row), _left_out(each)) for each in dropped if each.row.lane != NO_LANE]
+        if noted:
+            self.journal.decide(noted)
         for each in dropped:
             self.leave_out(each, now_ms)
 

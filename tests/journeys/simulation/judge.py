@@ -136,8 +136,9 @@ class Judge:
         """The courier was told that these were taken in. is_noted: it could note so; else the next life does
         not know."""
         found = list(things)
-        if is_noted:
-            self._doubtful.difference_update(found)
+        if not is_noted:
+            return
+        self._doubtful.difference_update(found)
         if self.cap is not None:
             self._spent += [(*self.see_calendar(), whose) for thing in found if self._is_capped(thing)]
 

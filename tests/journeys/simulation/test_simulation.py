@@ -43,13 +43,13 @@ MERGED_AWAY: Final = 40_482
 DROPPED_AND_RETRIED: Final = 50_264
 """A letter is dropped, and tried again before a checkpoint tells that it is gone."""
 
-TRIED_OVER_A_RESTART: Final = 51_126
-"""Of letters tried again some die again, and the courier is stopped before the others are done with."""
+REPAIR_DROPPED: Final = 423_243
+"""A cap leaves out what is sent again for nobody's event, and the courier dies before a checkpoint."""
 
 RARE: Final = 489
 """In its world letters are dropped and taken back."""
 
-NAMED: Final = (RARE, MERGED_AWAY, DROPPED_AND_RETRIED, TRIED_OVER_A_RESTART)
+NAMED: Final = (RARE, MERGED_AWAY, DROPPED_AND_RETRIED, REPAIR_DROPPED)
 
 USUAL: Final = "160-2000"
 GROUPS: Final = 37
