@@ -24,10 +24,10 @@ FORMER = "(high INTEGER PRIMARY KEY, low BIGINT NOT NULL, place BIGINT NOT NULL)
 class Book:
     """A state's file with only its ids in use."""
 
-    def __init__(self, path: Path, run: int = RUN) -> None:
+    def __init__(self, path: Path, run: int = RUN, window_ms: int = DAY_MS) -> None:
         self.connection, self._claim = prepare(path, "state", shared=False, passing=False)
         self.session = SqliteSession(self.connection)
-        self.seen = Seen(DAY_MS, run)
+        self.seen = Seen(window_ms, run)
 
     def meet(self, ids: list[Id]) -> list[bool]:
         """And write them, as a checkpoint does."""
@@ -51,8 +51,12 @@ class Book:
         return int(self.session.execute(f"SELECT COUNT(*) FROM {table}")[0][0])  # noqa: S608 - names we made
 
     @property
+    def newest(self) -> int:
+        return self.count(self.seen.ids.own.recent.table(0))
+
+    @property
     def met(self) -> list[str]:
-        buckets = self.seen.ids.buckets
+        buckets = self.seen.ids.own.buckets
         return [buckets.table(each) for each in buckets.numbers(self.session)]
 
     def close(self) -> None:
@@ -81,7 +85,7 @@ def test_ids_are_found_in_the_small_table_and_in_every_run(book: Book) -> None:
     ids = some(0, 5 * RUN // 2)
     for start in range(0, len(ids), RUN // 4):
         assert all(book.meet(ids[start : start + RUN // 4]))
-    assert (book.count("recent_0"), [book.count(table) for table in book.met]) == (RUN // 2, [2 * RUN])
+    assert (book.newest, [book.count(table) for table in book.met]) == (RUN // 2, [2 * RUN])
     assert all(book.seen.meet(book.session, ids)), "read again, at the same place"
     assert not any(book.seen.meet(book.session, elsewhere(ids)))
     assert [book.seen.places(book.session, name) for name, *_ in ids] == [
@@ -94,7 +98,7 @@ def test_ids_of_several_spans_are_moved_each_to_its_own(book: Book) -> None:
     days = [some(100 * day, 3, NOW_MS + 2 * day * DAY_MS) for day in range(4)]
     assert all(book.meet([each for day in days for each in day]))
     assert all(book.meet(some(1000, RUN, NOW_MS + 8 * DAY_MS)))
-    assert (book.count("recent_0"), sorted(map(book.count, book.met))) == (0, [3, 3, 3, 3, RUN])
+    assert (book.newest, sorted(map(book.count, book.met))) == (0, [3, 3, 3, 3, RUN])
     for day in days:
         assert not any(book.seen.meet(book.session, elsewhere(day)))
         late = [(name, lane, offset + 1, at_ms + 10 * DAY_MS) for name, lane, offset, at_ms in day]
@@ -110,11 +114,11 @@ def test_a_move_that_fails_loses_nothing_and_is_done_later(book: Book) -> None:
     for _ in range(2):
         with pytest.raises(apsw.FullError):
             book.write()
-        assert (book.count("recent_0"), book.met) == (RUN - 1, [])
+        assert (book.newest, book.met) == (RUN - 1, [])
         assert not any(book.seen.meet(book.session, elsewhere(ids)))
     book.connection.pragma("max_page_count", 1_000_000)
     book.write()
-    assert (book.count("recent_0"), [book.count(table) for table in book.met]) == (0, [len(ids)])
+    assert (book.newest, [book.count(table) for table in book.met]) == (0, [len(ids)])
     assert not any(book.seen.meet(book.session, elsewhere(ids)))
 
 
@@ -126,10 +130,11 @@ def test_after_a_restart_ids_of_every_kind_of_table_are_known(tmp_path: Path) ->
     for ids in old, new:
         for start in range(0, len(ids), RUN):
             book.meet(ids[start : start + RUN])
-    bucket, _ = book.seen.ids.buckets.numbers(book.session)
+    own = book.seen.ids.own.buckets
+    bucket, _ = book.seen.ids.own.buckets.numbers(book.session)
     statements = f"""CREATE TABLE seen_{bucket}{FORMER};
-        INSERT INTO seen_{bucket}(high, low, place) SELECT high, low, place FROM met_{bucket};
-        DROP TABLE met_{bucket}; UPDATE bucket SET family = 'seen' WHERE number = {bucket}"""  # noqa: S608 - names we made
+        INSERT INTO seen_{bucket}(high, low, place) SELECT high, low, place FROM {own.table(bucket)};
+        DROP TABLE {own.table(bucket)}; UPDATE bucket SET family = 'seen' WHERE number = {bucket}"""  # noqa: S608 - names we made
     book.connection.execute(statements)
     book.close()
     book = Book(path)
@@ -159,10 +164,53 @@ def test_a_sieve_made_little_by_little_knows_what_was_written_meanwhile(tmp_path
     for each, known in zip(new, old, strict=False):
         assert book.meet([each]) == [True]
         assert book.meet(elsewhere([known])) == [False]
-        looks += not book.seen.ids._sieves
+        looks += not book.seen.ids.own._sieves
     assert 5 < looks < 30
     assert not any(book.seen.meet(book.session, elsewhere(old + new)))
     book.close()
+
+
+@pytest.mark.parametrize("others", [(48, 24), (5, 720), (720, 1, 24), (24, 24)])
+def test_a_window_that_is_set_otherwise_forgets_no_id_that_is_in_it(
+    tmp_path: Path, others: tuple[int, ...]
+) -> None:
+    """Whatever the windows before were, and whichever table an id is in; what is too old is dropped."""
+    path = tmp_path / "braze.db"
+    met: list[Id] = []
+    for turn, hours in enumerate(others):
+        book = Book(path, window_ms=hours * HOUR_MS)
+        if met:
+            assert not any(book.seen.meet(book.session, elsewhere(met)))
+            assert all(book.seen.meet(book.session, met)), "read again, at the same place"
+            book.write()
+        new = some(1000 * turn, 2 * RUN + 7, NOW_MS + turn * HOUR_MS // 2)
+        for start in range(0, len(new), RUN // 2):
+            assert all(book.meet(new[start : start + RUN // 2]))
+        met += new
+        book.close()
+    book = Book(path, window_ms=DAY_MS)
+    assert not any(book.seen.meet(book.session, elsewhere(met)))
+    assert all(book.seen.places(book.session, name) for name, *_ in met)
+    much_later = [(name, 9, offset, at_ms + 40 * DAY_MS) for name, _, offset, at_ms in met]
+    assert all(book.seen.meet(book.session, much_later))
+    for _ in range(2):
+        book.seen.prune(book.session, NOW_MS + 80 * DAY_MS, 7 * DAY_MS)
+    assert [table for table in book.seen.ids.tables(book.session) if book.count(table.name)] == []
+    book.close()
+
+
+def test_an_heir_with_another_window_knows_what_was_handed_over(book: Book, tmp_path: Path) -> None:
+    """Lanes and window may change with the same restart."""
+    heir = Book(tmp_path / "heir.db", window_ms=100 * HOUR_MS)
+    ids = some(0, 2 * RUN + 10)
+    for start in range(0, len(ids), RUN):
+        assert all(book.meet(ids[start : start + RUN]))
+    for table in book.seen.ids.tables(book.session):
+        page = succession.ids(book.session, table, [0], (-1 << 63,) * 3)
+        succession.add_ids(heir.session, heir.seen.ids, table, page.rows)
+    assert not any(heir.seen.meet(heir.session, elsewhere(ids)))
+    assert all(heir.seen.meet(heir.session, ids))
+    heir.close()
 
 
 def test_ids_of_lanes_that_change_hands_are_all_handed_over(book: Book, tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """Ids: where the messageIds a destination has met are written, and how they are found.
 
 An id is a digest, so ids that come one after the other belong all over a tree, and in a large one each
-changes a page of its own. So the newest are in one small table, ``recent_0``. When there are enough of them
-they go, in the same transaction, to the tables of their spans of time (``met_<bucket>``): as one *run*,
-sorted, behind the runs there are. What is written stays where it is, and a bucket is dropped whole.
+changes a page of its own. So the newest are in one small table, ``recent<span>_0``. When there are enough of
+them they go, in the same transaction, to the tables of their spans of time (``met<span>_<bucket>``): as one
+*run*, sorted, behind the runs there are. What is written stays where it is, and a bucket is dropped whole.
 
 An id may be in any run; which buckets can have it at all, a `Sieve` of each says from memory. Those are made
 from the tables when they are needed first, a little with each look-up. Tables ``seen_<bucket>`` are of
@@ -36,6 +36,9 @@ SIEVES_MOST: Final = 8
 FIRST: Final = -(1 << 63)
 """The lowest half of a digest there can be."""
 
+MET_FAMILY: Final = "met"
+RECENT_FAMILY: Final = "recent"
+
 RECENT: Final = """(high BIGINT NOT NULL, low BIGINT NOT NULL, bucket BIGINT NOT NULL, place BIGINT NOT NULL,
     PRIMARY KEY (high, low, bucket)) WITHOUT ROWID"""
 
@@ -47,11 +50,13 @@ Row = tuple[int, int, int, int]
 
 
 class Table(msgspec.Struct, frozen=True):
-    """A table of ids. key: three columns no two rows have alike; columns: what makes a `Row` of one."""
+    """A table of ids. key: three columns no two rows have alike; columns: what makes a `Row` of one, whose
+    buckets are spans of span_ms."""
 
     name: str
     key: tuple[str, str, str]
     columns: tuple[str, str, str, str]
+    span_ms: int = 0
 
 
 class Making(msgspec.Struct):
@@ -70,13 +75,16 @@ class Ids:
     """All calls come from the database's thread; what writes belongs into a transaction of the caller's.
 
     span_ms  time of receipt to a bucket; run: how many ids are moved at once
+    former   the family of tables of an earlier version; "" for none
     """
 
-    def __init__(self, span_ms: int, run: int = RUN) -> None:
+    def __init__(self, span_ms: int, run: int = RUN, former: str = "seen") -> None:
+        self.span_ms = span_ms
         self._run = run
-        self.recent = Buckets("recent", RECENT, 1)  # there is one: a file of before has none
-        self.buckets = Buckets("met", COLUMNS, span_ms)
-        self.former = Buckets("seen", "", span_ms)
+        self.recent = Buckets(f"{RECENT_FAMILY}{span_ms}", RECENT, 1)  # one: a file of before has none
+        self.buckets = Buckets(f"{MET_FAMILY}{span_ms}", COLUMNS, span_ms)
+        self.former = Buckets(former, "", span_ms)
+        self._small = self.recent.table(0)
         self._newest: dict[int, int] | None = None  # bucket -> ids in the small table
         self._sieves: dict[int, Sieve] = {}  # of buckets all of whose ids it has
         self._making: Making | None = None
@@ -94,7 +102,8 @@ class Ids:
                 found += self._look_up(session, bucket, sorted(some))
                 effort += len(highs) * self._runs(session, bucket) if sieve is None else 0
         if asked and self._counts(session):
-            found += [row for row in _ask(session, NEWEST, sorted(asked)) if first <= row[2] <= last]
+            query = f"SELECT high, low, bucket, place FROM {self._small} WHERE high IN"  # noqa: S608 - a name we made
+            found += [row for row in _ask(session, query, sorted(asked)) if first <= row[2] <= last]
         self._prepare(session, first, last, effort)
         return found
 
@@ -111,7 +120,7 @@ class Ids:
             newest[bucket] = newest.get(bucket, 0) + len(highs)
         self.recent.make(session, 0)
         session.insert(
-            "INSERT INTO recent_0(high, low, bucket, place) VALUES", rows, then="ON CONFLICT DO NOTHING"
+            f"INSERT INTO {self._small}(high, low, bucket, place) VALUES", rows, then="ON CONFLICT DO NOTHING"
         )
         if sum(newest.values()) >= self._run:
             self._move(session, newest)
@@ -120,7 +129,7 @@ class Ids:
         """Everywhere an id was met, as far back as is kept."""
         tables = [table for bucket in self._written(session) for table in self._tables(session, bucket)]
         if self._counts(session):
-            tables.append(("recent_0", ""))
+            tables.append((self._small, ""))
         return {
             place
             for table, among in tables
@@ -132,15 +141,20 @@ class Ids:
 
     def tables(self, session: Session) -> list[Table]:
         """Every table there is, to be read row by row."""
-        recent = [self.recent.table(each) for each in self.recent.numbers(session)]
-        met = [(self.buckets.table(each), each) for each in self.buckets.numbers(session)]
-        former = [(self.former.table(each), each) for each in self.former.numbers(session)]
+        span_ms = self.span_ms
+        newest = ("high", "low", "bucket")
         return [
-            *(Table(name, ("high", "low", "bucket"), ("high", "low", "bucket", "place")) for name in recent),
-            *(Table(name, ("run", "high", "low"), ("high", "low", str(each), "place")) for name, each in met),
             *(
-                Table(name, ("high", "low", "place"), ("high", "low", str(each), "place"))
-                for name, each in former
+                Table(self.recent.table(each), newest, (*newest, "place"), span_ms)
+                for each in self.recent.numbers(session)
+            ),
+            *(
+                Table(family.table(each), key, ("high", "low", str(each), "place"), span_ms)
+                for family, key in (
+                    (self.buckets, ("run", "high", "low")),
+                    (self.former, ("high", "low", "place")),
+                )
+                for each in family.numbers(session)
             ),
         ]
 
@@ -149,7 +163,7 @@ class Ids:
         self.buckets.drop_before(session, number)
         self.former.drop_before(session, number)
         if any(bucket < number for bucket in self._counts(session)):
-            session.execute("DELETE FROM recent_0 WHERE bucket < ?", (number,))
+            session.execute(f"DELETE FROM {self._small} WHERE bucket < ?", (number,))  # noqa: S608 - a name we made
             self._newest = None
         self._sieves = {bucket: sieve for bucket, sieve in self._sieves.items() if bucket >= number}
         self._making = None
@@ -167,10 +181,10 @@ class Ids:
             table = self.buckets.make(session, bucket)
             session.execute(
                 f"""INSERT INTO {table}(run, high, low, place)
-                SELECT ?, high, low, place FROM recent_0 WHERE bucket = ? ORDER BY high, low""",  # noqa: S608 - a name we made
+                SELECT ?, high, low, place FROM {self._small} WHERE bucket = ? ORDER BY high, low""",  # noqa: S608 - a name we made
                 (self._runs(session, bucket), bucket),
             )
-        session.execute("DELETE FROM recent_0")
+        session.execute(f"DELETE FROM {self._small}")  # noqa: S608 - a name we made
         newest.clear()
 
     def _written(self, session: Session) -> set[int]:
@@ -179,7 +193,7 @@ class Ids:
 
     def _counts(self, session: Session) -> dict[int, int]:
         if self._newest is None:
-            query = "SELECT bucket, COUNT(*) FROM recent_0 GROUP BY bucket"
+            query = f"SELECT bucket, COUNT(*) FROM {self._small} GROUP BY bucket"  # noqa: S608 - a name we made
             self._newest = dict(session.execute(query) if self.recent.numbers(session) else ())
         return self._newest
 
@@ -222,7 +236,7 @@ class Ids:
             if highs is None:
                 # What is new meanwhile is in a run behind the others, or here.
                 if self._counts(session):
-                    rows = session.execute("SELECT high FROM recent_0 WHERE bucket = ?", (bucket,))
+                    rows = session.execute(f"SELECT high FROM {self._small} WHERE bucket = ?", (bucket,))  # noqa: S608 - a name we made
                     making.sieve.add([high for (high,) in rows])
                 self._sieves[bucket], self._making = making.sieve, None
                 return
@@ -258,8 +272,6 @@ def _ask(session: Session, query: str, highs: Sequence[int]) -> Iterator[Row]:
         piece = [*highs[start : start + size]]
         yield from session.execute(f"{query} ({_MARKS[size]})", piece + piece[-1:] * (size - len(piece)))
 
-
-NEWEST: Final = "SELECT high, low, bucket, place FROM recent_0 WHERE high IN"
 
 _MARKS: Final = {size: ", ".join("?" * size) for size in ASKED}
 _bucket: Final = itemgetter(2)

@@ -16,7 +16,8 @@ import xxhash
 
 from segue.io.storage.buckets import HOUR_MS
 from segue.io.storage.database import Session
-from segue.io.storage.ids import RUN, Ids
+from segue.io.storage.ids import RUN
+from segue.io.storage.spans import Spans
 
 LANES_MOST: Final = 1024
 
@@ -49,7 +50,7 @@ class Seen:
 
     def __init__(self, window_ms: int, run: int = RUN) -> None:
         self.window_ms = window_ms
-        self.ids = Ids(max(window_ms // BUCKETS_IN_WINDOW, HOUR_MS), run)
+        self.ids = Spans(max(window_ms // BUCKETS_IN_WINDOW, HOUR_MS), run)
         self._fresh: dict[bytes, Met] = {}  # by digest; not written yet
         self._again: set[tuple[bytes, int, int]] = set()  # digest, place, received_ms; likewise
         self._writing: tuple[dict[bytes, Met], set[tuple[bytes, int, int]]] = ({}, set())
@@ -64,7 +65,7 @@ class Seen:
         times = [each[3] for each in ids]
         earliest_ms = min(times)
         self._oldest_ms = earliest_ms if self._oldest_ms is None else min(self._oldest_ms, earliest_ms)
-        span_ms, window_ms = self.ids.buckets.span_ms, self.window_ms
+        span_ms, window_ms = self.ids.span_ms, self.window_ms
         first, last = (earliest_ms - window_ms) // span_ms, (max(times) + window_ms) // span_ms
         written = self._look_up(session, digests, first, last)
         fresh, writing = self._fresh, self._writing[0]
@@ -133,7 +134,7 @@ class Seen:
         from_ms = now_ms if self._oldest_ms is None else min(self._oldest_ms, now_ms)
         oldest_ms = from_ms - max(self.window_ms, retention_ms)
         self._oldest_ms = None
-        self.ids.drop_before(session, self.ids.buckets.number(oldest_ms))
+        self.ids.drop_before(session, oldest_ms)
         session.execute("DELETE FROM again WHERE seen_ms < ?", (oldest_ms,))
 
     def _look_up(

@@ -23,9 +23,10 @@ import msgspec
 from segue.io.storage import dead, doubts, expenses, profiles, repeats, revisions, tally
 from segue.io.storage.buckets import HOUR_MS
 from segue.io.storage.database import Database, Session
-from segue.io.storage.ids import RUN, Ids
+from segue.io.storage.ids import RUN
 from segue.io.storage.receipts import Receipts
 from segue.io.storage.seen import Id, Seen, position
+from segue.io.storage.spans import Spans
 from segue.io.storage.sqlite import SqliteDatabase
 from segue.model.cost import Cost, CostKey
 from segue.model.delivery import COMMAND_LANE, CountKey, DeadLetter, Halt, Receipt, Uncertain
@@ -293,7 +294,7 @@ class State(StateReader):
             self._look_again()
 
     @property
-    def ids(self) -> Ids:
+    def ids(self) -> Spans:
         """The ids that were met."""
         return self._seen.ids
 

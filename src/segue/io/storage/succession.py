@@ -16,8 +16,9 @@ import msgspec
 
 from segue.io.storage import dead, expenses, revisions, tally
 from segue.io.storage.database import Session
-from segue.io.storage.ids import Ids, Table
+from segue.io.storage.ids import Table
 from segue.io.storage.seen import LANES_MOST
+from segue.io.storage.spans import Spans
 from segue.model.cost import Cost, CostKey
 from segue.model.delivery import COMMAND_LANE, DeadLetter
 
@@ -171,7 +172,7 @@ def beginnings(body: bytes | None) -> tuple[dict[int, int], int]:
 
 
 def ids(session: Session, table: Table, lanes: Collection[int], after: tuple[int, ...]) -> Page:
-    """Ids met in some lanes, of one of `Ids.tables` or of `AGAIN`. after: the last key of the page before."""
+    """Ids met in some lanes, of one of `Spans.tables` or `AGAIN`. after: the last key of the page before."""
     key = ", ".join(table.key)
     rows = session.execute(
         f"""SELECT {key}, {", ".join(table.columns)} FROM {table.name} WHERE ({key}) > (?, ?, ?)
@@ -182,13 +183,13 @@ def ids(session: Session, table: Table, lanes: Collection[int], after: tuple[int
     return Page([row[3:] for row in rows], tuple(rows[-1][:3]) if len(rows) == PAGE else None)
 
 
-def add_ids(session: Session, ids: Ids, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+def add_ids(session: Session, ids: Spans, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
     """Add them."""
     if table is AGAIN:
         columns = ", ".join(table.columns)
         session.insert(f"INSERT INTO again({columns}) VALUES", rows, then="ON CONFLICT DO NOTHING")
     else:
-        ids.add(session, rows)
+        ids.add(session, rows, table.span_ms)
 
 
 def people(session: Session, after: int) -> Page:
