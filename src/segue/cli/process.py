@@ -15,7 +15,7 @@ from segue.web.snippet import snippet
 
 def run_until_stopped(settings: Settings) -> None:
     """Run a whole Segue in this process until SIGTERM or Ctrl-C."""
-    in_process(_run(settings))
+    in_process(_run(settings), only_receives="courier" not in settings.roles)
 
 
 async def _run(settings: Settings) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import gc
 import importlib
 import os
+import sys
 from collections.abc import AsyncIterator, Coroutine
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,6 +38,9 @@ PLUGINS: Final = Path(downloads.__file__).parent / "plugins"
 
 COLLECT_AFTER: Final = (50_000, 50, 100)
 """Objects and rounds after which the three generations are looked through; Python's own are 700, 10, 10."""
+
+SWITCH_SECONDS: Final = 0.001
+"""How long a busy thread keeps the interpreter from one that waits for it; Python's own is 0.005."""
 
 T = TypeVar("T")
 
@@ -109,13 +113,19 @@ async def running(settings: Settings, folder: Path, *, clock: Clock | None = Non
     log.info("stopped")
 
 
-def in_process(main: Coroutine[Any, Any, T]) -> T:
+def in_process(main: Coroutine[Any, Any, T], *, only_receives: bool = False) -> T:
     """Run the one thing a process is for, in the way that measured best (`docs/explain/performance.md`).
 
     On uvloop where there is one: more single events a second, shorter waits. And the garbage collector
     leaves alone what exists by now and looks for cycles less often: rows and events on the way are many,
     live for seconds, and hold none.
+
+    only_receives  a commit of the log asks for the interpreter some ten times, from a thread that a busy
+                   event loop makes wait, and with it all who wait for their answer: it waits less long.
+                   A courier would lose by it: its loop has more to do than its threads
     """
+    if only_receives:
+        sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
     factory = importlib.import_module("uvloop").new_event_loop if find_spec("uvloop") else None
