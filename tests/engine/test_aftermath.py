@@ -7,6 +7,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.engine.rows import row
 
 from segue.engine import search
@@ -170,6 +171,30 @@ def test_one_culprit_anywhere_keeps_the_bound() -> None:
             assert dead == [place]
             assert len(delivered) == size - 1
             assert requests - 1 <= math.ceil(math.log2(size)) + 1
+
+
+def test_nobody_is_convicted_for_a_suspect_that_stayed_behind() -> None:
+    """A probe whose row turned out to have nothing to send, or less to send, says nothing of the others: they
+    are asked themselves, and who is innocent is delivered."""
+    refused = Outcome(verdict=Verdict.BATCH_REJECTED, status=400, code="BAD_REQUEST")
+    batch = batch_of(3)
+    [(probe, held)] = weigh(batch, [refused] * 3, "1", 0.0, 1000).again
+    assert held is not None
+    batch = Batch(2, TRAVEL, probe, 1, held)
+    [(probe, held)] = (
+        weigh(batch, [refused] * len(probe), "2", 0.0, 1000).again if len(probe) > 1 else [(probe, held)]
+    )
+    assert held is not None
+    assert held.rest
+    for left in ([], probe):
+        after = weigh(
+            Batch(3, TRAVEL, left, 2, replace(held, is_loose=True)), [FINE] * len(left), "3", 0.0, 1000
+        )
+        assert [each.reason for each in after.ended] == [""] * len(left)
+        [(others, search_on)] = after.again
+        assert others == [*held.rest, *held.unknown]
+        assert search_on is not None
+        assert not search_on.is_loose
 
 
 def test_an_outage_in_the_middle_of_a_search_changes_nothing() -> None:

@@ -43,7 +43,9 @@ class Follower:
 
     def orders(self, lane: int, offset: int = 0) -> list[int]:
         """What is kept of a lane."""
-        return [each.order for block in self.recent.read(lane, offset, 99, 1 << 30) for each in block.records]
+        return [
+            each.order for block in self.recent.read(lane, offset, 999, 1 << 30) for each in block.records
+        ]
 
 
 @asynccontextmanager
@@ -208,6 +210,7 @@ async def test_the_heads_are_of_one_moment(tmp_path: Path) -> None:
             while not writing.done():
                 looks.add(tuple(await follower.tail.heads()))
                 await asyncio.sleep(0)
+        looks.add(tuple(await follower.tail.heads()))
         assert all(len(set(heads)) == 1 for heads in looks)
         orders = [follower.orders(lane) for lane in range(LANES)]
         assert all(order == list(range(lane, 400, LANES)) for lane, order in enumerate(orders))

@@ -7,8 +7,7 @@ leaves in the same request. So requests on the way never share a person, and a r
 blocked hurries whatever stands before it.
 
 Only rows that nothing of their people stands before (`segue.engine.line`), and what follows them in the same
-request (`segue.engine.chains`), are looked at when a request is made: what waits behind others costs nothing,
-however much it is.
+request (`segue.engine.chains`), are looked at when a request is made: what waits behind others costs nothing.
 
 Times are seconds of the caller's monotonic clock.
 """
@@ -27,7 +26,6 @@ from segue.model.delivery import Attempt, Outcome, Row
 OpensAt = Callable[[Travel], float]
 """When a request may leave at the earliest, as far as its partner's rate limits go."""
 
-
 Arrival = tuple[Row, Travel, tuple[str, ...], tuple[Attempt, ...]]
 """A row that joins the others: how it travels, whose order it keeps, what was tried with it so far."""
 
@@ -42,6 +40,7 @@ class Search(msgspec.Struct, frozen=True, eq=False):
     rest     rows that hold a culprit if the probe on its way does not
     unknown  rows nothing is known about
     refusal  what the partner said of the batch, which has `size` rows; found: culprits so far
+    is_loose a row of the probe did not leave after all: that it passes says nothing of the others
     """
 
     rest: list[Waiting]
@@ -49,6 +48,7 @@ class Search(msgspec.Struct, frozen=True, eq=False):
     refusal: Outcome
     size: int
     found: int = 0
+    is_loose: bool = False
 
 
 class Batch(msgspec.Struct, eq=False):
@@ -143,8 +143,7 @@ class Batcher:
         return any(person in self._chains for person in people)
 
     def entries(self) -> Iterator[Waiting]:
-        """Every row there is, those in flight included, each once, in no order. For people who ask: it
-        walks through everything."""
+        """Every row there is, those in flight included, each once, in no order: a walk through everything."""
         seen: set[int] = set()
         again = (entry for batch in self._again for entry in batch.waiting)
         queued = (entry for queue in self._queues.values() for entry in queue.entries())

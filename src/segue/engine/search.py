@@ -42,13 +42,14 @@ def refused(entries: list[Waiting], search: Search | None, refusal: Outcome) -> 
     """A request with these rows was refused as a whole and no row was named."""
     if search is None:
         search = Search(rest=[], unknown=[], refusal=refusal, size=len(entries))
-    return _narrow(entries, replace(search, unknown=[*search.rest, *search.unknown], refusal=refusal))
+    unknown = [*search.rest, *search.unknown]
+    return _narrow(entries, replace(search, unknown=unknown, refusal=refusal, is_loose=False))
 
 
 def passed(search: Search, *, found: bool) -> Step:
     """A probe was not refused as a whole. found: one of its rows was refused by name, so the culprit may
-    be known; then nothing is known about the others."""
-    if found:
+    be known; then nothing is known about the others. Nor is it when a row of the probe was left out of it."""
+    if found or search.is_loose:
         return _go_on([*search.rest, *search.unknown], search, culprits=1)
     if not search.rest:
         return _go_on(search.unknown, search)
@@ -66,7 +67,7 @@ def _go_on(unknown: Sequence[Waiting], search: Search, *, culprits: int = 0) -> 
     """Send what nothing is known about: all of it when one culprit is found, as there is seldom another."""
     found = search.found + culprits
     cut = len(unknown) if found <= 1 else 1 << (search.size - 1).bit_length() - 1
-    rest = replace(search, rest=[], unknown=list(unknown[cut:]), found=found)
+    rest = replace(search, rest=[], unknown=list(unknown[cut:]), found=found, is_loose=False)
     return Step(probe=list(unknown[:cut]), search=rest)
 
 

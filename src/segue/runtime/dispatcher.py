@@ -233,7 +233,8 @@ class Dispatcher:
         now_ms = self._clock.now_ms()
         for left_out in parcel.left_out:
             self.books.leave_out(left_out, now_ms)
-        batch = replace(batch, waiting=parcel.waiting)
+        loose = replace(batch.search, is_loose=True) if batch.search is not None else None
+        batch = replace(batch, waiting=parcel.waiting, search=loose)
         if not batch.waiting:  # a probe for a culprit that holds nobody any more: the search goes on
             self._batcher.put_back(batch, weigh(batch, [], "", self._clock.monotonic(), now_ms).again)
         return batch

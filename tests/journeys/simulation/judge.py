@@ -288,15 +288,16 @@ class Judge:
 
     def _check_last_order(self, books: Books, gone: Gone) -> list[str]:
         """The last time a thing is taken in keeps the order too: what stays is what came last. What is held
-        is not sent again with what came before it; neither are attributes, or those of them, that came in
-        unheard and turned out to be older than what was acknowledged since, and whose value stays is what
-        profiles are for."""
+        is not sent again with what came before it, nor is what a cap left out; neither are attributes, or
+        those of them, that came in unheard and turned out to be older than what was acknowledged since, and
+        whose value stays is what profiles are for."""
         faults: list[str] = []
         latest: dict[str, tuple[int, int]] = {}
         for event in self.told:
             rows = [(event.id, name) for name in event.rows]
             is_left = event.number in self.revived or any(row in gone for row in rows)
-            is_left = is_left or any(STALE in reasons for row in rows for reasons in books.ends.get(row, ()))
+            reasons = {reason for row in rows for _, reason in books.ends.get(row, ())}
+            is_left = is_left or not reasons.isdisjoint((STALE, OVER_BUDGET))
             unheard = {thing for thing in event.things & self.lied if thing[1] == "attributes"}
             ends = [self._last[thing] for thing in event.things - unheard if thing in self._last]
             for person in event.people if ends and not is_left else ():
