@@ -6,6 +6,7 @@ All decisions are the engine's (`route`, `batch`, `aftermath`, `retry`, `ledger`
 """
 
 import asyncio
+import math
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -43,6 +44,9 @@ CHECKPOINT_EVENTS: Final = 20_000
 
 LOOK_SECONDS: Final = 0.02
 """At the end of the log nobody looks again before: a look costs as much for one event as for twenty."""
+
+LAST_READING_SECONDS: Final = 1.0
+"""So long a stop goes on reading what is in the log, at the most."""
 
 log = structlog.get_logger("segue.courier")
 
@@ -103,6 +107,7 @@ class Courier:
         self.is_paused = False
         self._since_checkpoint = 0
         self._look_at = 0.0  # when the log's end is looked at again
+        self._reads_until = math.inf  # a stop ends the reading, a moment later
         self._checkpoint_at = 0.0
         self._checkpoint_seconds = checkpoint_seconds
         self._halt: Halt | None = None  # as written down
@@ -186,8 +191,13 @@ class Courier:
         self._admit(self._bidding.ready())
 
     def stop(self) -> None:
-        """Ask the loop to finish: what waits is sent at once, unless something holds it."""
+        """Ask the loop to finish: what waits is sent at once, unless something holds it.
+
+        What was acknowledged and not read yet is read first, as far as a moment allows: who sends an event
+        and stops finds it delivered, and a backlog waits for the next start.
+        """
         self._stopping = True
+        self._reads_until = self._clock.monotonic() + LAST_READING_SECONDS
         self._batcher.hurry()
         self.dispatcher.wake.set()
 
@@ -303,14 +313,17 @@ class Courier:
         is_kept = self.dispatcher.halt is not None or self.is_paused or bool(self.barriers)
         is_capped = self.accountant.halt is not None and self._batcher.next_due(now) > now
         is_shut = not self._is_draining and self.dispatcher.is_shut()
-        return self._batcher.rows == 0 or is_kept or is_capped or is_shut
+        is_through = self._batcher.rows == 0 and not self._may_read()
+        return is_through or is_kept or is_capped or is_shut
 
     def _is_checkpoint_due(self) -> bool:
         return self._since_checkpoint >= CHECKPOINT_EVENTS or self._clock.monotonic() >= self._checkpoint_at
 
     def _may_read(self) -> bool:
         """Whether there is memory for more; so it does not grow with the backlog."""
-        return not self._stopping and not self._share.is_full(is_held=self.dispatcher.is_held)
+        if self._stopping and self._clock.monotonic() >= self._reads_until:
+            return False
+        return not self._share.is_full(is_held=self.dispatcher.is_held)
 
     async def _read(self) -> bool:
         """Route the next events; True when there may be more right away."""
@@ -319,7 +332,8 @@ class Courier:
                 self._batcher.hurry()
             return False
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
-        if now < self._look_at and not (self._supply.has_more or self._is_draining):
+        is_last = self._stopping  # one look that begins after the stop finds all there was at that time
+        if now < self._look_at and not (self._supply.has_more or self._is_draining or is_last):
             return False
         minute = now_ms // 60_000
         source = self.destination.config.source
@@ -337,6 +351,9 @@ class Courier:
             if self._supply.has_more or self._is_draining:
                 return True
         self._look_at = now + LOOK_SECONDS
+        if is_last:
+            self._reads_until = now
+            self._batcher.hurry()
         return False
 
     async def _take(self, entries: Sequence[Entry], fresh: Sequence[bool]) -> None:
