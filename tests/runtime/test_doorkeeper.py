@@ -2,16 +2,24 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from structlog.testing import capture_logs
+from tests.web.door import served
 
 from segue.engine.erasure import mentions
 from segue.engine.intake import SAMPLE_BYTES, Rejection
 from segue.io.storage import refusals
 from segue.io.storage.refusals import DAY_MS, RefusalBook, RefusalReader, Refused, RefusedCount, RefusedKey
+from segue.io.storage.token import keep_token
 from segue.runtime.clock import HandClock
 from segue.runtime.doorkeeper import MESSAGE_LENGTH, UNWRITTEN, Doorkeeper
+from segue.runtime.refusals import rejections
+from segue.runtime.settings import Settings
+from segue.web.app import Receive, Scope, Send
+from segue.web.control import create_control_app
 
 NOW_MS = 20_000 * DAY_MS + 1
 TODAY = RefusedKey(20_000, "web", "track", "no_user_anon_id")
@@ -136,3 +144,29 @@ async def test_a_full_disk_loses_no_count(book: RefusalBook) -> None:
     await keeper.write()
     assert [one.message_id for one in await book.find()] == ["m0", "m1", "m2"]
     assert await book.counts() == {TODAY: RefusedCount(events=3)}
+
+
+async def test_what_is_written_between_two_looks_is_shown_once(
+    book: RefusalBook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves the memory of the process and comes into its book while somebody looks into both."""
+    keeper = Doorkeeper(HandClock(), book)
+    control = create_control_app(keep_token(tmp_path), rejections=keeper.rejections)
+    find = RefusalReader.find
+
+    async def answer_and_write(scope: Scope, receive: Receive, send: Send) -> None:
+        await control(scope, receive, send)
+        await keeper.write()
+
+    async def find_and_write(*given: Any, **asked: Any) -> list[Refused]:
+        found = await find(*given, **asked)
+        await keeper.write()
+        return found
+
+    monkeypatch.setattr(RefusalReader, "find", find_and_write)
+    async with served(answer_and_write) as url:
+        settings = Settings(data=tmp_path, port=urlsplit(url).port)
+        for number in range(3):
+            keeper.note(rejection(number), NOW_MS + number)
+            shown = await rejections(settings)
+            assert [one.message_id for one in shown] == [f"m{each}" for each in range(number + 1)]

@@ -25,20 +25,23 @@ async def rejections(
     Raises StorageUnavailable when the book cannot be read; UnavailableError and MisconfiguredError as
     `segue.runtime.enquiry` does when there is no book.
     """
-    written: list[Refused] | None = None
+    trouble: UnavailableError | MisconfiguredError | None = None
+    remembered: list[Refused] = []
+    # Memory before book: what is written between the two looks is found twice, not missed.
+    try:
+        remembered = await enquiry.rejections(settings, source=source, code=code)
+    except (UnavailableError, MisconfiguredError) as error:
+        trouble = error
+    written: list[Refused] = []
     async with _book(settings) as book:
         if book is not None:
             written = await book.find(source=source, code=code, message_id=message_id)
-    try:
-        remembered = await enquiry.rejections(settings, source=source, code=code)
-    except (UnavailableError, MisconfiguredError):
-        if written is None:
-            raise
-        return written
+        elif trouble is not None:
+            raise trouble
     # Counted rather than compared: the same event may be refused twice in a millisecond.
     unwritten = Counter(one for one in remembered if message_id in (None, one.message_id))
-    unwritten -= Counter(written or ())
-    return sorted([*(written or ()), *unwritten.elements()], key=lambda one: one.at_ms)
+    unwritten -= Counter(written)
+    return sorted([*written, *unwritten.elements()], key=lambda one: one.at_ms)
 
 
 async def refused_counts(settings: Settings) -> Mapping[RefusedKey, RefusedCount]:
