@@ -206,7 +206,7 @@ class Ledger:
             self.settle(event, row.subscription, "", minute, is_counted=True)
         self._count(minute, "", "delivered", "", done)
         subscriptions = [row.subscription for row in rows]
-        for subscription in set(subscriptions):
+        for subscription in dict.fromkeys(subscriptions):
             self._count(minute, subscription, "rows_delivered", "", subscriptions.count(subscription))
         return unfinished
 

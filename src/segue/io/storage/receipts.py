@@ -91,7 +91,7 @@ class Receipts:
 
     def _write(self, session: Session, day: int, receipts: Sequence[Receipt], oldest_ms: int) -> None:
         alike = list(map(_alike, receipts))
-        shared = {each: self._shared(session, day, each, oldest_ms) for each in set(alike)}
+        shared = {each: self._shared(session, day, each, oldest_ms) for each in dict.fromkeys(alike)}
         cells: defaultdict[int, list[Entry]] = defaultdict(list)
         for receipt, what in zip(receipts, alike, strict=True):
             offset = receipt.offset
