@@ -8,7 +8,6 @@ with sandbox() as braze, Segue(folder) as segue:
 import base64
 import contextlib
 import http.client
-import itertools
 import json
 import os
 import re
@@ -52,15 +51,34 @@ def until(ask: Callable[[], T], what: str, *, seconds: float = 60.0) -> T:
 
 def free_port() -> int:
     """A port nobody listens on, for processes that must come back to the same one: from below those the
-    system gives to connections, each test process from a part of its own."""
-    for port in _PORTS:
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+    system gives to connections, and from a part of them that no other test process takes ports from."""
+    return next(_PORTS)
+
+
+def _ports() -> Iterator[int]:
+    """Ports of one part after the other. Whoever holds the first of a part has all of it: a port that was
+    only found free may be another process's a moment later."""
+    parts = range(12_000, 32_000, 40)
+    for number in range(len(parts)):
+        part = parts[(os.getpid() + number) % len(parts)]
+        if _is_free(part, hold=True):
+            yield from filter(_is_free, range(part + 1, part + parts.step))
     raise AssertionError("every port is taken")
 
 
-_PORTS: Final = itertools.count(12_000 + os.getpid() % 500 * 40)
+def _is_free(port: int, *, hold: bool = False) -> bool:
+    """Whether nobody has a port. hold: it is this process's from now on, as long as it lives."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        if hold:
+            probe.detach()
+        return True
+
+
+_PORTS: Final = _ports()
 
 
 class Metrics:
