@@ -33,7 +33,7 @@ def test_somebody_is_deleted_once_over_a_kill_and_comes_back(tmp_path: Path, bra
         segue.kill()
     with Segue(tmp_path, endpoint=braze.address) as segue:
         assert segue.send([track("u2", "t4")])[0] == 200
-        until(lambda: segue.settled(1), "it is settled")
+        until(lambda: segue.settled(4), "all four are settled")
         assert segue.stop() == 0
     [told] = _segue(tmp_path, "erase", "--status", name)
     assert (told["deleted"], told["dead"], told["waiting"]) == (1, 0, 0)

@@ -69,7 +69,7 @@ def test_an_outage_of_the_partner_loses_nothing(tmp_path: Path, braze: Braze) ->
     with Segue(tmp_path, endpoint=braze.address) as segue:
         for number in range(10):
             assert segue.send([track("u1", f"{number}-{n}") for n in range(5)])[0] == 200
-        until(lambda: segue.metrics().total("segue_destination_held"), "the destination is held")
+        until(lambda: segue.metrics().total("segue_holds_total"), "the destination was held")
         metrics = until(lambda: segue.settled(50), "the outage is over")
         assert metrics.total("segue_events_delivered_total") == 50
         assert metrics.total("segue_events_dead") == 0
@@ -81,11 +81,11 @@ def test_an_outage_of_the_partner_loses_nothing(tmp_path: Path, braze: Braze) ->
 
 
 def test_a_partner_that_refuses_fails_and_is_slow_is_paced(tmp_path: Path, braze: Braze) -> None:
-    """429, then 503, then an answer that takes its time: the metrics show the limit, the refusal, the circuit
-    and what is on the way, and everything arrives."""
+    """429, then 503 until it shows, then answers that take their time: the metrics show the limit, the
+    refusal, the circuit and what is on the way, and everything arrives."""
     braze.control("PATCH", "/switches", {"enforce_limits": True})
     braze.fault(status=429, count=1, header_style="retry-after")
-    braze.fault(status=503, count=2)
+    down = braze.fault(status=503)
     with Segue(tmp_path, endpoint=braze.address) as segue:
         moved: set[str] = set()
 
@@ -96,13 +96,18 @@ def test_a_partner_that_refuses_fails_and_is_slow_is_paced(tmp_path: Path, braze
 
         assert segue.send([track("u1", "first")])[0] == 200
         until(lambda: all_moved() or "segue_circuit_state" in moved, "the circuit is not closed")
+        braze.control("DELETE", f"/faults/{down}")
         until(lambda: all_moved() or segue.settled(1), "the first is settled")
-        braze.fault(latency_ms=700, count=1)
-        assert segue.send([track("u1", "slow")])[0] == 200
-        until(all_moved, f"all moved, of which so far: {sorted(moved)}")
-        until(lambda: segue.settled(2), "the slow one is settled")
+        braze.fault(latency_ms=700)
+        sent = 1
+        while not all_moved():  # one that came and went between two looks is followed by another
+            sent += 1
+            assert sent < 20, f"moved so far: {sorted(moved)}"
+            assert segue.send([track("u1", f"slow-{sent}")])[0] == 200
+            until(lambda sent=sent: all_moved() or segue.settled(sent), "it shows on its way, or is settled")
+        until(lambda: segue.settled(sent), "the slow ones are settled")
         assert segue.stop() == 0
-    assert braze.count("events") == 2
+    assert braze.count("events") == sent
 
 
 def test_a_key_that_is_refused_holds_the_destination_and_not_the_door(tmp_path: Path, braze: Braze) -> None:
@@ -166,9 +171,10 @@ def test_a_full_disk_is_answered_with_come_again_and_forgotten_when_there_is_roo
             status, headers = segue.send([track("u1", "refused", pad="x" * 9000)])
             assert status == 503
             assert int(headers["retry-after"]) > 0
-            checks = until(lambda: not (found := segue.readiness())["ready"] and found, "it is not ready")
-            assert "cannot be written" in checks["checks"]["log"]["reason"]
-            assert str(tmp_path) in checks["checks"]["log"]["reason"] or "segue-data" in str(checks)
+            log = until(lambda: not (found := segue.readiness()["checks"]["log"])["ok"] and found, "it says so")
+            assert "cannot be written" in log["reason"]
+            assert "segue-data" in log["reason"]
+            assert segue.readiness()["ready"] is False
             assert segue.ask("GET", "/livez")[0] == 200
             assert still(segue.metrics(), FULL) == []
         until(lambda: segue.readiness()["ready"], "it is ready again")
@@ -211,7 +217,8 @@ def test_receiver_and_couriers_are_processes_that_share_a_folder(tmp_path: Path,
         assert all(part > 0 for part in delivered())
         assert receiver.metrics().total("segue_events_accepted_total") == 200
         assert low.send([track("u1", "x")])[0] == 404
-        assert all(one.readiness()["ready"] for one in (receiver, low, high))
+        for one in (receiver, low, high):
+            until(lambda one=one: one.readiness()["ready"], "it is ready")
         third = Segue(tmp_path, "--roles", "courier", "--lanes", "4-7", name="third")
         assert third.process.wait(60) in (2, 3)
         assert str(high.process.pid) in (tmp_path / "third.log").read_text(encoding="utf-8")
@@ -244,9 +251,8 @@ def test_a_courier_whose_disk_is_full_pauses_and_the_receiver_goes_on(tmp_path: 
         until(lambda: courier.settled(1), "the first is settled")
         with limited(courier, 0):
             assert receiver.send([track("u1", "meanwhile")])[0] == 200
-            checks = until(lambda: not (found := courier.readiness())["ready"] and found, "it is not ready")
-            reason = checks["checks"]["roles"]["reason"]
-            assert reason == "the courier of braze waits for its state to be writable"
+            roles = until(lambda: not (found := courier.readiness()["checks"]["roles"])["ok"] and found, "paused")
+            assert roles["reason"] == "the courier of braze waits for its state to be writable"
             assert receiver.readiness()["ready"] is True
             assert receiver.send([track("u1", "later")])[0] == 200
         until(lambda: courier.readiness()["ready"], "it is ready again")
