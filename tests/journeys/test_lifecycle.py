@@ -79,7 +79,7 @@ def test_what_was_on_the_way_at_a_kill_is_sent_again_and_counted(tmp_path: Path,
     with Segue(tmp_path, endpoint=braze.address, port=port) as first:
         assert first.send([track("u1", "answered")])[0] == 200
         until(lambda: first.settled(1), "the first is settled")
-        braze.fault(latency_ms=1500)
+        braze.fault(latency_ms=3000)
         assert first.send([track("u1", "on-its-way")])[0] == 200
         until(lambda: braze.control("GET", "/faults")["faults"][0]["fired"], "the second is on its way")
         first.kill()
