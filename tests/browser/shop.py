@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, sync_playwright
 from tests.journeys.house import Braze, Segue, sandbox
 
 ROOT: Final = Path(__file__).parents[2]
@@ -38,6 +38,7 @@ FLAGS: Final = [
 WEB: Final = "Braze Web Mode (Actions)"
 CLOUD: Final = "Braze Cloud Mode (Actions)"
 NONCE: Final = "bm9uY2U"
+PATIENCE_MS: Final = 60_000
 T = TypeVar("T")
 
 PEOPLE: Final = 'type = "identify" or type = "group"'
@@ -178,6 +179,18 @@ class Visit:
         page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.console.append(f"error: {error}"))
         page.on("response", self._note)
+        self._on_the_way: set[Request] = set()
+        page.on("request", self._leaves)
+        page.on("requestfinished", self._ends)
+        page.on("requestfailed", self._ends)
+        page.on("framenavigated", lambda _: self._on_the_way.clear())
+
+    def _leaves(self, request: Request) -> None:
+        if "/api/v3/" in request.url:
+            self._on_the_way.add(request)
+
+    def _ends(self, request: Request) -> None:
+        self._on_the_way.discard(request)
 
     def _note(self, response: Response) -> None:
         request = response.request
@@ -188,14 +201,16 @@ class Visit:
 
     def run(self, script: str) -> Any:
         """Run a few lines in the page, awaited, with a limit of its own."""
-        limit = "new Promise((_, no) => setTimeout(() => no(new Error('too slow: ' + %s)), 8000))"
+        limit = "new Promise((_, no) => setTimeout(() => no(new Error('too slow: ' + %s)), %s))"
         return self.page.evaluate(
-            f"() => Promise.race([(async () => {{ {script} }})(), {limit % json.dumps(script[:60])}])"
+            f"() => Promise.race([(async () => {{ {script} }})(), "
+            f"{limit % (json.dumps(script[:60]), PATIENCE_MS)}])"
         )
 
     def flush(self) -> None:
-        """Let Braze's SDK send what it has, at once; it would within ten seconds."""
+        """Let Braze's SDK send what it has, at once; it would within ten seconds, and may have begun to."""
         self.run("await new Promise(done => braze.requestImmediateDataFlush(done))")
+        until(lambda: self._hear() and not self._on_the_way, "Braze has answered")
 
     def wait(self, expression: str) -> None:
         """Wait until something is true in the page. Asked from outside: a policy may forbid eval inside."""
@@ -205,15 +220,19 @@ class Visit:
         """Wait until Braze's SDK is there and at work."""
         self.wait("!!window.braze && braze.isInitialized()")
 
-    def sent(self, name: str) -> dict[str, Any]:
-        """The event of this name or type, as the tracking API took it."""
+    def sent(self, name: str, count: int = 1) -> dict[str, Any]:
+        """The newest event of this name or type, once there are so many, as the tracking API took it."""
 
         def found() -> dict[str, Any] | None:
-            self.page.evaluate("0")  # lets the notices of finished requests in
+            self._hear()
             names = [post for post in self.posts if name in (post.get("event"), post.get("type"))]
-            return names[-1] if names else None
+            return names[-1] if len(names) >= count else None
 
         return until(found, f"{name} is sent")
+
+    def _hear(self) -> bool:
+        """Let the notices of finished requests in."""
+        return bool(self.page.evaluate("true"))
 
     def complaints(self) -> list[str]:
         """Errors and warnings on the console."""
@@ -230,6 +249,7 @@ class Shop:
     def visit(self, key: str, *, strict: bool = False, is_ready: bool = True) -> Iterator[Visit]:
         """A new visitor, without history, on the page of a source."""
         context = self.browser.new_context()
+        context.set_default_timeout(PATIENCE_MS)
         try:
             page = context.new_page()
             visit = Visit(page, self.segue)
@@ -291,7 +311,9 @@ def opened_shop(folder: Path) -> Iterator[Shop]:
             with Segue(folder) as segue, sync_playwright() as playwright:
                 pages.snippet = _snippets((folder / "segue.out").read_text(encoding="utf-8"))
                 pages.policy = _policy(segue.address, braze.address)
-                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+                browser = playwright.chromium.launch(
+                    executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS
+                )
                 try:
                     yield Shop(segue, braze, pages, browser)
                 finally:

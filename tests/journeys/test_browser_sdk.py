@@ -19,6 +19,7 @@ FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
+PATIENCE_MS = 60_000
 HTML = b'<!doctype html><title>Shop</title><script src="/analytics-next/bundles/index.js"></script>'
 SETTINGS = {
     "integrations": {
@@ -58,9 +59,10 @@ async def shop(scope: Scope, receive: Receive, send: Send) -> None:
 async def opened_page(door: Door, strategy: Any = None) -> AsyncIterator[Page]:
     """A browser on the shop's page with the SDK loaded."""
     async with served(shop) as origin, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS)
         try:
             page = await browser.new_page()
+            page.set_default_timeout(PATIENCE_MS)
             await page.goto(f"{origin}/cart?utm_source=news")
             await page.evaluate(LOAD, [urlsplit(door.url).netloc, strategy])
             yield page

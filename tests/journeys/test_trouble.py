@@ -171,7 +171,9 @@ def test_a_full_disk_is_answered_with_come_again_and_forgotten_when_there_is_roo
             status, headers = segue.send([track("u1", "refused", pad="x" * 9000)])
             assert status == 503
             assert int(headers["retry-after"]) > 0
-            log = until(lambda: not (found := segue.readiness()["checks"]["log"])["ok"] and found, "it says so")
+            log = until(
+                lambda: not (found := segue.readiness()["checks"]["log"])["ok"] and found, "it says so"
+            )
             assert "cannot be written" in log["reason"]
             assert "segue-data" in log["reason"]
             assert segue.readiness()["ready"] is False
@@ -251,7 +253,9 @@ def test_a_courier_whose_disk_is_full_pauses_and_the_receiver_goes_on(tmp_path: 
         until(lambda: courier.settled(1), "the first is settled")
         with limited(courier, 0):
             assert receiver.send([track("u1", "meanwhile")])[0] == 200
-            roles = until(lambda: not (found := courier.readiness()["checks"]["roles"])["ok"] and found, "paused")
+            roles = until(
+                lambda: not (found := courier.readiness()["checks"]["roles"])["ok"] and found, "paused"
+            )
             assert roles["reason"] == "the courier of braze waits for its state to be writable"
             assert receiver.readiness()["ready"] is True
             assert receiver.send([track("u1", "later")])[0] == 200

@@ -71,7 +71,9 @@ def test_a_log_in_waits_for_the_visit_another_process_delivers(tmp_path: Path, b
     ):
         events = [visit(anonymous, "visit"), log_in, track(user, "later"), track(other, "else")]
         assert receiver.send(events)[0] == 200
-        until(lambda: first.metrics().total("segue_events_delivered_total") == 1, "somebody else's is delivered")
+        until(
+            lambda: first.metrics().total("segue_events_delivered_total") == 1, "somebody else's is delivered"
+        )
         assert first.metrics().total("segue_events_waiting") == 2
         assert sorted(braze.everybody()) == [other]
         with Segue(tmp_path, "--roles", "courier", "--lanes", "4-7", name="high") as second:

@@ -15,6 +15,7 @@ FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
+PATIENCE_MS = 60_000
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 SDK = Path(__file__).parents[1] / "node" / "node_modules" / "@braze" / "web-sdk"
 PAGE = b"""<!doctype html><title>Shop</title><link rel="icon" href="data:,">
@@ -39,9 +40,11 @@ async def _shop(scope: Scope, receive: Receive, send: Send) -> None:
 async def opened_browser() -> AsyncIterator[BrowserContext]:
     """A fresh browser; anything but 127.0.0.1 is unreachable from it."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS)
         try:
-            yield await browser.new_context(viewport={"width": 1280, "height": 900})
+            context = await browser.new_context(viewport={"width": 1280, "height": 900})
+            context.set_default_timeout(PATIENCE_MS)
+            yield context
         finally:
             await browser.close()
 

@@ -1,7 +1,7 @@
 """The dashboard in a real browser: every page without a fault, the builder counting, pictures kept."""
 
 from playwright.async_api import expect
-from tests.sandbox.browser import ARTIFACTS, opened_browser
+from tests.sandbox.browser import ARTIFACTS, PATIENCE_MS, opened_browser
 from tests.sandbox.shop import lively
 
 from segue.sandbox.app import running
@@ -50,12 +50,12 @@ async def test_every_page_works_in_a_browser_and_the_builder_counts():
         await page.get_by_label("Filter", exact=True).select_option("text_attribute")
         await page.get_by_label("Name", exact=True).first.fill("plan")
         await page.get_by_label("Value", exact=True).fill("gold")
-        await expect(page.locator("[data-count]")).to_have_text("20")
+        await expect(page.locator("[data-count]")).to_have_text("20", timeout=PATIENCE_MS)
         await page.get_by_role("button", name="Add a filter").click()
         second = page.locator("[data-row]").nth(1)
         await second.get_by_label("Filter", exact=True).select_option("sessions")
         await second.get_by_label("Value", exact=True).fill("0")
-        await expect(page.locator("[data-count]")).to_have_text("10")
+        await expect(page.locator("[data-count]")).to_have_text("10", timeout=PATIENCE_MS)
         await page.screenshot(path=ARTIFACTS / "sandbox-builder.png", full_page=True)
         await page.get_by_placeholder("Gold members").fill("Gold with sessions")
         await page.get_by_role("button", name="Save as segment").click()

@@ -91,11 +91,11 @@ public final class Phone {
       analytics.add(plugin);
     }
     analytics.add(marker);
-    boolean known = marker.settled.tryAcquire(10, TimeUnit.SECONDS);
+    boolean known = marker.settled.tryAcquire(60, TimeUnit.SECONDS);
     for (Object each : order.getJSONArray("calls")) {
       // One after the other: the SDK works on each call by itself, and reset() overtakes what is on its way.
-      if (call(analytics, (JSONArray) each) && !marker.seen.tryAcquire(10, TimeUnit.SECONDS)) {
-        errors.put("an event did not come through the plugins within 10 s: " + each);
+      if (call(analytics, (JSONArray) each) && !marker.seen.tryAcquire(60, TimeUnit.SECONDS)) {
+        errors.put("an event did not come through the plugins within 60 s: " + each);
       }
     }
     analytics.flush();
