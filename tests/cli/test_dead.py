@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from tests.cli.house import beside, control, segue, started
+from tests.journeys import house
 
 from segue.cli.serve import Running
 from segue.io.storage.state import Checkpoint, State, StateReader
@@ -111,10 +112,7 @@ def test_explain_names_rule_field_and_remedy(
 
 def wait_until(folder: Path, dead: int) -> None:
     """Return when the list has so many letters; the courier looks for commands once a second."""
-    for _ in range(2000):
-        if len(reasons(folder)) == dead:
-            return
-    raise AssertionError(reasons(folder))
+    house.until(lambda: len(reasons(folder)) == dead, f"{dead} are left")
 
 
 def test_letters_are_retried_and_dropped_while_segue_runs(lived_in: Path) -> None:

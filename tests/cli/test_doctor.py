@@ -1,12 +1,12 @@
 """doctor's word on a destination that sends nothing though the partner is well: pause, cap, rate limit."""
 
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cli.house import TRACK, WORKSPACE, beside, control, segue, workspace
 from tests.cli.test_records import post
+from tests.journeys.house import until
 
 from segue.cli.serve import Running
 
@@ -17,11 +17,7 @@ def paused(folder: Path, process: Running) -> None:
     """By the command an operator types, and it has taken hold before anything comes in."""
     assert segue("pause", "braze", folder=folder).code == 0
     courier = process.house.couriers["braze"]
-    for _ in range(2_000):
-        if courier.halt is not None:
-            return
-        segue("pause", "braze", folder=folder)
-    raise AssertionError("the pause did not take hold")
+    until(lambda: courier.halt is not None, "the pause takes hold")
 
 
 def limited(folder: Path, process: Running) -> None:
@@ -35,11 +31,7 @@ def capped(folder: Path, process: Running) -> None:
     """The day's one data point is spent."""
     post(process, {**TRACK, "messageId": "tr-0"})
     ledger = process.house.couriers["braze"].ledger
-    for _ in range(2_000):
-        if ledger.total("delivered"):
-            return
-        time.sleep(0.005)
-    raise AssertionError("nothing was delivered")
+    until(lambda: ledger.total("delivered"), "it is delivered")
 
 
 @pytest.mark.parametrize(
@@ -69,10 +61,7 @@ def test_doctor_names_what_keeps_a_destination_from_sending(
     with beside(folder) as process:
         halt(folder, process)
         port = post(process, TRACK, {**TRACK, "messageId": "tr-2"})
-        for _ in range(2000):
-            found = finding(port)
-            if not found["ok"]:
-                break
+        found = until(lambda: not (now := finding(port))["ok"] and now, "doctor sees it")
     for told in (found, finding()):
         assert not told["ok"]
         which = [words in told["says"] for words in says]

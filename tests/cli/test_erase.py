@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cli.house import IDENTIFY, KEY, WORKSPACE, Ran, beside, control, segue, workspace
+from tests.journeys.house import until
 
 from segue.cli.post import post_events
 from segue.cli.serve import Running
@@ -36,13 +36,6 @@ def people(process: Running) -> dict[str, Any]:
 def send(process: Running, **changes: Any) -> None:
     door = f"{process.addresses.door}{process.addresses.prefix}"
     asyncio.run(post_events(json.dumps([{**IDENTIFY, **changes}]).encode(), door, KEY))
-
-
-def until(claim: Any, what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not claim():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
 
 
 def test_somebody_is_deleted_beside_a_running_segue(tmp_path: Path) -> None:

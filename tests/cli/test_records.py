@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.cli.house import IDENTIFY, TRACK, WORKSPACE, beside, control, segue, settled, workspace
 from tests.cli.test_trace import post, wait_for
+from tests.journeys.house import until
 
 from segue.io.storage.journal import Journal, RowKey
 
@@ -179,10 +180,10 @@ def test_doctor_names_a_destination_that_is_held(folder: Path, status: int, code
         control(process.addresses.sandbox, "POST", "/faults", fault)
         port = post(process, TRACK)
         wait_for(folder, "tr-1", "HALTED", port)
-        for _ in range(2000):
-            running = segue("doctor", "--json", folder=folder, SEGUE_PORT=port)
-            if not running.json["well"]:
-                break
+        until(
+            lambda: not segue("doctor", "--json", folder=folder, SEGUE_PORT=port).json["well"],
+            "doctor sees it",
+        )
         found = finding(SEGUE_PORT=port)
         assert code in found["says"]
     stopped = finding()

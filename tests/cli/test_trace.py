@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.cli.house import IDENTIFY, KEY, TRACK, WORKSPACE, Ran, beside, control, segue, settled, workspace
+from tests.journeys.house import until
 
 from segue.cli.post import post_events
 from segue.cli.serve import Running
@@ -30,11 +31,12 @@ def post(process: Running, *events: dict[str, Any]) -> str:
 
 def wait_for(folder: Path, message_id: str, reason: str, port: str) -> Any:
     """The story once it gives this reason."""
-    for _ in range(2000):
-        told = chapter(folder, message_id, SEGUE_PORT=port)
-        if told["reason"] == reason:
-            return told
-    raise AssertionError(told)
+
+    def told() -> Any:
+        found = chapter(folder, message_id, SEGUE_PORT=port)
+        return found if found["reason"] == reason else None
+
+    return until(told, f"{message_id} is told to be {reason}")
 
 
 @pytest.mark.parametrize(

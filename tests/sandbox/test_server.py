@@ -5,13 +5,13 @@ import json
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import aiohttp
 import pytest
+from tests.journeys.house import free_port, until
 from tests.sandbox.rules import OURS, rule
 
 from segue.sandbox.app import create_app, running
@@ -93,17 +93,16 @@ def test_the_sandbox_alone_starts_from_a_seed_and_keeps_its_state(tmp_path):
     seed.write_text(
         '{"workspaces": [{"id": "eu"}], "keys": [{"key": "k", "workspace": "eu"}]}', encoding="utf-8"
     )
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [SEGUE, "sandbox", "--port", str(port), "--state", state, "--seed", seed]
     url = f"http://127.0.0.1:{port}"
     for expected in (1, 2):
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
             try:
-                assert totals_of(url) is not None
+                until(lambda process=process: totals_of(url, process), "it answers")
                 headers = {"authorization": "Bearer k", "content-type": "application/json"}
                 assert call(f"{url}/users/track", json.dumps(BODY).encode(), headers)[0] == 201
-                assert totals_of(url)["events"] == expected
+                assert totals_of(url, process)["events"] == expected
             finally:
                 process.terminate()
                 process.wait(60)
@@ -117,12 +116,10 @@ def call(url, body=None, headers=None):
         return answer.status, answer.read()
 
 
-def totals_of(url):
-    """The totals, as soon as somebody answers."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            return json.loads(call(f"{url}/_sandbox/totals")[1])
-        except urllib.error.URLError:
-            continue
-    return None
+def totals_of(url, process):
+    """The totals; None while nobody answers."""
+    assert process.poll() is None
+    try:
+        return json.loads(call(f"{url}/_sandbox/totals")[1])
+    except urllib.error.URLError:
+        return None
