@@ -61,13 +61,18 @@ def test_tail_follows_what_comes_in(folder: Path) -> None:
     """Each new event is a line of its own, until the follower is interrupted."""
     with beside(folder) as process:
         door = f"{process.addresses.door}{process.addresses.prefix}"
-        follower = subprocess.Popen(
-            [Path(sys.executable).parent / "segue", "tail", "-f", "--json", "-n", "0", "--type", "track"],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            env={name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")},
-            text=True,
-        )
+        # Whoever is started in the background by a shell hears no interrupt, and neither do their children.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            follower = subprocess.Popen(
+                [Path(sys.executable).parent / "segue", "tail", "-f", "--json", "-n", "0", "--type", "track"],
+                cwd=folder,
+                stdout=subprocess.PIPE,
+                env={name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")},
+                text=True,
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
         assert follower.stdout is not None
         stop = threading.Event()
 
