@@ -12,8 +12,9 @@
     sandbox   the sandbox by itself: objects in, start, memory
     million, backlog-million   a million people in a sandbox's file, a million events; only when asked for
 
-Prints a table for each and writes everything to bench/results as JSON, with the facts of the machine and how
-much it wavered meanwhile. Compare figures of one run, not of two machines.
+Prints a table for each, and at the end which targets are met (`bench.targets`); writes everything to
+bench/results as JSON, with the facts of the machine and how much it wavered meanwhile. Compare figures of one
+run, not of two machines.
 """
 
 import argparse
@@ -41,6 +42,7 @@ from bench import (
     packing,
     routing,
     sandbox,
+    targets,
     whole,
 )
 from bench.result import Result, show
@@ -118,6 +120,9 @@ def main() -> None:
                 "noise": noise.spread(),
                 "seconds": round(took, 1),
             }
+    verdict = targets.judged({name: each["figures"] for name, each in kept["benches"].items()})
+    if verdict is not None:
+        show(verdict, console)
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n")

@@ -1,7 +1,8 @@
 """Bare: the least that takes events from a log to Braze, a peer for what ours costs on the same machine.
 
-    python -m bench.bare fill FOLDER 33000                  # {"events": 33000, "objects": 39500}
-    python -m bench.bare drain FOLDER http://127.0.0.1:8000 # {…, "cpu_seconds": 1.1}
+    python -m bench.bare fill FOLDER 33000                   # {"events": 33000, "objects": 39500}
+    python -m bench.bare drain FOLDER http://127.0.0.1:8000  # {…, "cpu_seconds": 1.1}
+    python -m bench.bare follow FOLDER http://127.0.0.1:8000 # what a bare receiver takes in, until SIGTERM
 
 Blocks are read, parsed, known by messageId, mapped by hand, sent by 75, and remembered in one transaction a
 second. It promises nothing: no order of a person, no clocks, no journal, no blame, no receipts, no budget, no
@@ -11,6 +12,7 @@ counts, no settings; an answer that is an error ends it.
 import asyncio
 import hashlib
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -35,37 +37,55 @@ COMPANY: Final = 800
 BATCH: Final = 75
 IN_FLIGHT: Final = 64
 CHECKPOINT_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 0.02
+"""How often whoever has caught up looks for more."""
+
 BLOCKS: Final = 20
+MAPPED_BYTES: Final = 4 * 1024**3
 
 _packed: Final = msgspec.msgpack.Decoder(list[bytes]).decode
 
 
-def fill(folder: Path, count: int) -> dict[str, int]:
+def fill(folder: Path, count: int) -> dict[str, float]:
     """Write a log of blocks: zstd over a list of the events' JSON, those of a person in one lane."""
-    folder.mkdir(parents=True)
-    log = _open(folder / "log.db")
-    log.execute(
-        "CREATE TABLE block(id INTEGER PRIMARY KEY, lane INTEGER, at INTEGER, body BLOB);"
-        "CREATE INDEX by_lane ON block(lane, id)"
-    )
+    log = open_log(folder)
     events, made, objects = stream(count), 0, 0
-    squeeze = zstandard.ZstdCompressor(level=1).compress
     while company := list(islice(events, COMPANY)):
         pool = Pool(company, b"backlog-%08x" % made)
         lanes: list[list[bytes]] = [[] for _ in range(LANES)]
         for event in company:
             digest = hashlib.sha256(event["userId"].encode()).digest()
             lanes[digest[0] % LANES].append(pool.call()[1])
-        rows = [
-            (lane, time.time_ns() // 1_000_000, squeeze(msgspec.msgpack.encode(texts)))
-            for lane, texts in enumerate(lanes)
-            if texts
-        ]
         with log:
-            log.executemany("INSERT INTO block(lane, at, body) VALUES (?, ?, ?)", rows)
+            log.executemany("INSERT INTO block(lane, at, body) VALUES (?, ?, ?)", pack(lanes))
         made, objects = made + len(company), objects + pool.objects
     log.close()
     return {"events": made, "objects": objects}
+
+
+def open_log(folder: Path) -> apsw.Connection:
+    """The log of a folder, made when it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = _open(folder / "log.db")
+    log.execute(
+        "CREATE TABLE IF NOT EXISTS block(id INTEGER PRIMARY KEY, lane INTEGER, at INTEGER, body BLOB);"
+        "CREATE INDEX IF NOT EXISTS by_lane ON block(lane, id)"
+    )
+    return log
+
+
+def pack(lanes: list[list[bytes]]) -> list[tuple[int, int, bytes]]:
+    """A block of each lane that has events: lane, time, body."""
+    now_ms = time.time_ns() // 1_000_000
+    return [
+        (lane, now_ms, _squeeze(msgspec.msgpack.encode(texts))) for lane, texts in enumerate(lanes) if texts
+    ]
+
+
+_squeeze: Final = zstandard.ZstdCompressor(level=1).compress
+
+
+_REMEMBER: Final = "INSERT INTO person VALUES (?, ?) ON CONFLICT(id) DO UPDATE SET said = excluded.said"
 
 
 class State:
@@ -100,7 +120,7 @@ class State:
             if not said:
                 return None
             whole = old | said
-        self._file.execute("INSERT OR REPLACE INTO person VALUES (?, ?)", (key, orjson.dumps(whole)))
+        self._file.execute(_REMEMBER, (key, orjson.dumps(whole)))
         return {**said, "external_id": key}
 
     def remember(self, people: Iterable[tuple[str, bytes]]) -> None:
@@ -172,24 +192,25 @@ class Courier:
     """The loop."""
 
     def __init__(self, folder: Path, address: str) -> None:
-        self._log = _open(folder / "log.db")
+        self._log = open_log(folder)
         self._state = State(folder / f"state-{time.time_ns()}.db")
         self._address = address
         self._waiting: dict[str, list[dict[str, Any]]] = {"attributes": [], "events": [], "purchases": []}
         self._sending: set[asyncio.Task[None]] = set()
         self._reached = dict.fromkeys(range(LANES), 0)
         self._unpack = zstandard.ZstdDecompressor().decompress
+        self._is_behind = True
         self.events = self.objects = 0
 
-    async def run(self) -> None:
-        """Drain the log."""
+    async def run(self, stop: asyncio.Event) -> None:
+        """Drain the log; and go on with what comes in, until told to stop."""
         checkpoint = time.monotonic()
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=IN_FLIGHT)) as session:
             self._session = session
-            while self._read():
+            while self._read() or not stop.is_set():
                 while len(self._sending) >= IN_FLIGHT:
                     await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
-                await asyncio.sleep(0)
+                await asyncio.sleep(0 if stop.is_set() or self._is_behind else LOOK_SECONDS)
                 if time.monotonic() - checkpoint > CHECKPOINT_SECONDS:
                     await self._checkpoint()
                     checkpoint = time.monotonic()
@@ -204,6 +225,7 @@ class Courier:
                 self._take([orjson.loads(text) for text in _packed(self._unpack(body))])
                 self._reached[lane] = number
                 blocks += 1
+        self._is_behind = blocks > LANES  # more than one commit
         return blocks
 
     def _take(self, events: list[dict[str, Any]]) -> None:
@@ -213,8 +235,9 @@ class Courier:
             if not is_new:
                 continue
             if event["type"] == "identify":
-                if (said := self._state.changed(identify(event))) is not None:
-                    self._wait("attributes", [said])
+                said = identify(event)
+                self._state.changed(said)  # known from now on, and sent whole all the same
+                self._wait("attributes", [said])
             elif event["event"] == "Order Completed":
                 self._wait("purchases", purchases(event))
             else:
@@ -249,11 +272,15 @@ class Courier:
         self._state.commit(self._reached.items())
 
 
-async def drain(folder: Path, address: str) -> dict[str, float]:
-    """Send all of a log, from its start."""
-    courier = Courier(folder, address)
+async def drain(folder: Path, address: str, *, follows: bool = False) -> dict[str, float]:
+    """Send all of a log, from its start. follows: and go on until SIGTERM."""
+    courier, stop = Courier(folder, address), asyncio.Event()
+    if follows:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    else:
+        stop.set()
     began = time.process_time()
-    await courier.run()
+    await courier.run(stop)
     used = time.process_time() - began
     return {"events": courier.events, "objects": courier.objects, "cpu_seconds": used}
 
@@ -263,13 +290,18 @@ def _open(path: Path) -> apsw.Connection:
     file.pragma("journal_mode", "wal")
     file.pragma("synchronous", "full")
     file.pragma("cache_size", -100_000)
+    file.pragma("mmap_size", MAPPED_BYTES)
     return file
 
 
 def main() -> None:
-    """Fill a log or drain it."""
+    """Fill a log, drain it, or follow it."""
     what, folder, last = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
-    print(json.dumps(fill(folder, int(last)) if what == "fill" else in_process(drain(folder, last))))
+    if what == "fill":
+        found = fill(folder, int(last))
+    else:
+        found = in_process(drain(folder, last, follows=what == "follow"))
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

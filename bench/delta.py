@@ -97,8 +97,11 @@ async def decide(folder: Path, seconds: float) -> dict[str, float]:
         rate, unchanged = await pace(state, profiles, draw, said, seconds, turns=name == "reworded")
         found |= {f"{name}_per_second": rate, f"{name}_unchanged": unchanged}
     await state.close()
-    rate, unchanged = look_up(bare.State(folder / "bare.db"), partial(_anybody, chance), seconds)
-    return found | {"bare_per_second": rate, "bare_unchanged": unchanged}
+    for name, (make, share) in PEERS.items():
+        table = bare.State(folder / f"{name}.db")
+        rate, unchanged = look_up(table, make, share, partial(_anybody, chance), seconds)
+        found |= {f"{name}_per_second": rate, f"{name}_unchanged": unchanged}
+    return found
 
 
 CASES: Final = {
@@ -106,7 +109,10 @@ CASES: Final = {
     "reworded": "in memory, repeats in another order",
     "cold": "from the state and back, repeats in the same words",
 }
-PEER: Final = {"bare": "a bare table: looked up, compared, written back"}
+PEER: Final = {
+    "bare": "a bare table: looked up, compared, written back",
+    "yardstick": "the same, 14 attributes, everybody changes: what the target was set after",
+}
 """No clocks, no operations on nested values, nothing on its way, and written before it is acknowledged."""
 
 
@@ -126,6 +132,36 @@ def item(number: int, orders: int = 0, turn: int = 0) -> bytes:
         ("tags", ["a", "b", "c"]),
     ]
     return orjson.dumps({"external_id": f"user-{number}"} | dict(members[turn:] + members[:turn]))
+
+
+def broad(number: int, visits: int = 0) -> bytes:
+    """What an identify of 14 attributes says of a person, in some 400 bytes."""
+    return orjson.dumps(
+        {
+            "external_id": f"user-{number}",
+            "email": f"user-{number}@example.com",
+            "first_name": "Ada",
+            "last_name": f"Nobody {number}",
+            "gender": "F",
+            "phone": f"+4930{number:07d}",
+            "image_url": f"https://images.example.com/{number}.png",
+            "home_city": "Berlin",
+            "country": "DE",
+            "plan": "plus",
+            "visits": visits,
+            "since": "2025-01-02T03:04:05.000Z",
+            "newsletter": True,
+            "spent": 12.5,
+            "current_location": {"latitude": 52.5, "longitude": 13.4},
+        }
+    )
+
+
+PEERS: Final[dict[str, tuple[Callable[[int, int], bytes], float]]] = {
+    "bare": (item, SHARE_CHANGED),
+    "yardstick": (broad, 1.0),
+}
+"""What is said of people, and the share that changes."""
 
 
 async def fill(state: State) -> None:
@@ -196,22 +232,27 @@ async def pace(
     return done / used, unchanged / done
 
 
-def look_up(table: bare.State, draw: Callable[[], list[int]], seconds: float) -> tuple[float, float]:
-    """The same decisions about anybody as `pace` takes, by what a bare table says."""
+def look_up(
+    table: bare.State,
+    make: Callable[[int, int], bytes],
+    share: float,
+    draw: Callable[[], list[int]],
+    seconds: float,
+) -> tuple[float, float]:
+    """Decisions about anybody as `pace` takes them, by what a bare table says.
+
+    make   what is said of a person, by number and by the number that changes
+    share  of people whose number changes
+    """
     used, done, unchanged, written, said = 0.0, 0, 0, 0, dict[int, int]()
-    table.remember((f"user-{number}", item(number)) for number in range(PEOPLE))
+    table.remember((f"user-{number}", make(number, 0)) for number in range(PEOPLE))
     table.commit()
     for step in count(1):
         numbers = draw()
-        said.update(dict.fromkeys(numbers[: round(len(numbers) * SHARE_CHANGED)], step))
-        updates = [item(number, said.get(number, 0)) for number in numbers]
+        said.update(dict.fromkeys(numbers[: round(len(numbers) * share)], step))
+        updates = [orjson.loads(make(number, said.get(number, 0))) for number in numbers]
         began = time.process_time()
-        for update in updates:
-            changed = table.changed(orjson.loads(update))
-            if changed is None:
-                unchanged += 1
-            else:
-                orjson.dumps(changed)
+        unchanged += [table.changed(update) for update in updates].count(None)
         done += len(numbers)
         if done - written >= CHECKPOINT:
             written = done

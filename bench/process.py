@@ -54,15 +54,19 @@ IN_FLIGHT: Final = 64
 
 
 class Process:
-    """A child that answers HTTP on an address."""
+    """A child that answers HTTP on an address, or only works.
 
-    def __init__(self, command: list[str], address: str, ready: str, folder: Path) -> None:
+    ready  the path it answers once it is ready; None for one that does not listen
+    """
+
+    def __init__(self, command: list[str], address: str, ready: str | None, folder: Path) -> None:
         self.address = address
         self._said = (folder / f"{Path(command[0]).name}-{time.monotonic_ns()}.txt").open("wb")
         self._child = subprocess.Popen(
             command, cwd=folder, env=_environment(), stdout=self._said, stderr=self._said
         )
-        self._wait(address + ready)
+        if ready is not None:
+            self._wait(address + ready)
 
     @property
     def pid(self) -> int:
@@ -136,6 +140,15 @@ class Bench:
         port = free_port()
         return self._start([sys.executable, str(ROOT / "bench" / "yes.py"), str(port)], port, "/")
 
+    def bare_pair(self, sandbox: Process) -> list[Process]:
+        """A bare receiver and a bare courier that delivers what it takes in."""
+        port, folder = free_port(), str(self.folder / f"bare-{time.monotonic_ns()}")
+        receiver = self._module("bench.bare_receiver", folder, str(port), port=port, ready="/")
+        return [receiver, self._module("bench.bare", "follow", folder, sandbox.address)]
+
+    def _module(self, *words: str, port: int = 0, ready: str | None = None) -> Process:
+        return self._start([sys.executable, "-m", *words], port, ready)
+
     def segue(
         self,
         sandbox: Process | None = None,
@@ -175,7 +188,7 @@ class Bench:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
-    def _start(self, command: list[str], port: int, ready: str) -> Process:
+    def _start(self, command: list[str], port: int, ready: str | None) -> Process:
         process = Process(command, f"http://127.0.0.1:{port}", ready, self.folder)
         self._running.append(process)
         return process
@@ -201,4 +214,5 @@ def free_port() -> int:
 
 def _environment() -> dict[str, str]:
     """Ours without Segue's own settings, which would change what is measured."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
+    return ours | {"PYTHONPATH": str(ROOT)}

@@ -25,31 +25,46 @@ def run(seconds: float) -> Result:
     figures: dict[str, float] = {}
     with Bench() as bench:
         sandbox = bench.sandbox()
-        for layout, processes in LAYOUTS:
-            for load, connections, batch in LOADS if seconds >= WHOLE_SECONDS else LOADS[:1]:
-                found = measure(bench, sandbox, processes, connections, batch, seconds)
+        for load, connections, batch in LOADS if seconds >= WHOLE_SECONDS else LOADS[:1]:
+            peer = measure(bench, bench.bare_pair(sandbox), sandbox, connections, batch, seconds)
+            measured = {"a bare pair": peer}
+            for layout, processes in LAYOUTS:
+                running = [bench.segue(sandbox, roles=roles) for roles in processes]
+                measured[layout] = measure(bench, running, sandbox, connections, batch, seconds)
+            for layout, found in measured.items():
+                found["times_bare"] = found["cpu_us"] / peer["cpu_us"]
                 name = f"{layout.replace(' ', '_')}_{'batch' if batch > 1 else 'single'}"
                 figures |= {f"{name}_{key}": value for key, value in found.items()}
                 rows.append([f"{layout}, {load}", *(found[key] for key in SHOWN)])
     table = Table(
         title="End to end, HTTP to acknowledged by the sandbox",
-        columns=["", "accepted/s", "out/s meanwhile", "out/s overall", "p50 ms", "p99 ms", "CPU µs/event"],
+        columns=[
+            *("", "accepted/s", "out/s meanwhile", "out/s overall", "p50 ms", "p99 ms"),
+            *("CPU µs/event", "times bare"),
+        ],
         rows=rows,
-        note="Loader and sandbox run on the same cores; the whole of Segue's CPU per event is given.",
+        note="Loader and sandbox run on the same cores; the whole of Segue's CPU per event is given. The "
+        "bare pair takes in for good, maps and sends the same, and promises nothing else.",
     )
     return Result(name="whole", tables=[table], figures=figures)
 
 
-SHOWN: Final = ("accepted", "delivered_live", "delivered_overall", "p50_ms", "p99_ms", "cpu_us")
+SHOWN: Final = (
+    "accepted",
+    "delivered_live",
+    "delivered_overall",
+    "p50_ms",
+    "p99_ms",
+    "cpu_us",
+    "times_bare",
+)
 
 
 def measure(
-    bench: Bench, sandbox: Process, processes: tuple[str, ...], connections: int, batch: int, seconds: float
+    bench: Bench, running: list[Process], sandbox: Process, connections: int, batch: int, seconds: float
 ) -> dict[str, float]:
-    """Load one layout once; its processes are gone afterwards."""
-    before = delivered(sandbox)
-    running = [bench.segue(sandbox, roles=roles) for roles in processes]
-    used = cpu(running)
+    """Load processes once, the first of which receives; they are gone afterwards."""
+    before, used = delivered(sandbox), cpu(running)
     load: dict[str, Any] = bench.tool(
         "load",
         running[0].address,
