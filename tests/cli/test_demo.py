@@ -19,7 +19,7 @@ def test_the_demo_ends_well(tmp_path: Path) -> None:
     """A day of forty people in a process of its own: every count adds up, every profile is right, exit 0."""
     command = [Path(sys.executable).parent / "segue", "demo", "--people", "40", "--json", "--keep", "kept"]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
-    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout)
     assert told["right"] is True

@@ -99,7 +99,7 @@ def run(command: list[str], sample: str, folder: Path) -> None:
         env={**keep, "PATH": path},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
