@@ -35,6 +35,7 @@ destinations:
     delivery: {wait_seconds: 0}
 """
 KEY: Final = "wk_web"
+ALONE: Final = {"COLUMNS": "200", "SEGUE_PORT": "1"}
 AT: Final = "2026-11-24T10:00:00.000Z"
 
 IDENTIFY: Final = {
@@ -83,7 +84,8 @@ class Ran(msgspec.Struct, frozen=True):
 
 
 def segue(*arguments: str, folder: Path, stdin: bytes = b"", **environ: str) -> Ran:
-    """Run a command in this process through the entry point, in a folder, with no settings but `environ`.
+    """Run a command in this process through the entry point, in a folder, with no settings but `environ`: it
+    finds no process that happens to listen where Segue does.
 
     What is not caught there is raised here: a user would see a traceback.
     """
@@ -92,7 +94,7 @@ def segue(*arguments: str, folder: Path, stdin: bytes = b"", **environ: str) -> 
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
     code = 0
     with (
-        mock.patch.dict(os.environ, {**kept, "COLUMNS": "200", **environ}, clear=True),
+        mock.patch.dict(os.environ, {**kept, **ALONE, **environ}, clear=True),
         mock.patch.object(sys, "argv", ["segue", *arguments]),
         mock.patch.object(sys, "stdin", source),
         contextlib.chdir(folder),
