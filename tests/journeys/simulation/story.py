@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from hashlib import blake2b
+from threading import get_ident
 from typing import Any
 
 import structlog
@@ -14,7 +15,8 @@ LAST_LINES = 400
 
 
 class Story:
-    """Lines with their time; also where the courier's own log lines go.
+    """Lines with their time; also where the log lines of its own thread go: what another test left at work
+    beside it has no part in the story.
 
     met  what kinds of things happened, and how often: "weather: flaky"
     """
@@ -25,6 +27,7 @@ class Story:
         self.complaints: list[str] = []
         self.met: Counter[str] = Counter()
         self._clock = clock
+        self._thread = get_ident()
         self._print = blake2b(digest_size=16)
 
     def tell(self, what: str, *words: str) -> None:
@@ -38,6 +41,8 @@ class Story:
 
     def hear(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
         """A structlog processor: log lines become part of the story; defects are complaints."""
+        if get_ident() != self._thread:
+            raise structlog.DropEvent
         name = str(event.pop("event"))
         self.tell("log", name, " ".join(f"{key}={value}" for key, value in event.items()))
         if name in DEFECTS:
