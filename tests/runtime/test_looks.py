@@ -142,6 +142,22 @@ def test_a_stop_delivers_what_was_acknowledged_before_it(tmp_path: Path) -> None
         runner.run(play())
 
 
+def test_a_stop_that_finds_nothing_to_do_is_at_once(tmp_path: Path) -> None:
+    """Its last look was the end; nobody rests until the next checkpoint after it."""
+
+    async def play() -> None:
+        clock = VirtualClock()
+        courier, _ = _courier(tmp_path, Delivery(), MemoryLog(Tape(LANES)), clock)
+        running = asyncio.create_task(courier.run())
+        await clock.sleep(0.5)
+        courier.stop()
+        await running
+        assert clock.monotonic() == 0.5
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(play())
+
+
 def test_a_stop_does_not_wait_for_a_backlog(tmp_path: Path) -> None:
     """What a moment did not suffice for is the next start's; nothing that was read is left undone."""
 

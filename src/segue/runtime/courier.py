@@ -221,7 +221,7 @@ class Courier:
                     self.is_paused = True
                 if not moved and until_head and self._may_read() and not self.is_paused:
                     self.stop()
-                elif not moved:
+                elif not moved and not self._is_finished():  # the last look of a stop is the end
                     await self._rest()
         await self.checkpoint()
         await self.barriers.close()
