@@ -9,7 +9,8 @@ import pytest
 
 from segue.io.storage import succession
 from segue.io.storage.ids import Ids
-from segue.io.storage.seen import LANES_MOST, Id, Seen, position
+from segue.io.storage.leaves import ENTRY_BYTES, LEAF, entry, parted
+from segue.io.storage.seen import LANES_MOST, Id, Seen, halves, position
 from segue.io.storage.sieve import BITS_LEAST, BITS_MOST, Sieve
 from segue.io.storage.sqlite import SqliteSession, prepare
 
@@ -19,6 +20,10 @@ NOW_MS = 1_790_000_000_000
 RUN = 40
 
 FORMER = "(high INTEGER PRIMARY KEY, low BIGINT NOT NULL, place BIGINT NOT NULL)"
+RECENT = """(high BIGINT NOT NULL, low BIGINT NOT NULL, bucket BIGINT NOT NULL, place BIGINT NOT NULL,
+    PRIMARY KEY (high, low, bucket)) WITHOUT ROWID"""
+MET = """(run INTEGER NOT NULL, high BIGINT NOT NULL, low BIGINT NOT NULL, place BIGINT NOT NULL,
+    PRIMARY KEY (run, high, low)) WITHOUT ROWID"""
 
 
 class Book:
@@ -50,9 +55,15 @@ class Book:
     def count(self, table: str) -> int:
         return int(self.session.execute(f"SELECT COUNT(*) FROM {table}")[0][0])  # noqa: S608 - names we made
 
+    def packed(self, table: str) -> int:
+        """How many ids a table holds, some to a row."""
+        length = self.session.execute(f"SELECT COALESCE(SUM(LENGTH(body)), 0) FROM {table}")[0][0]  # noqa: S608 - a name we made
+        return int(length) // ENTRY_BYTES
+
     @property
     def newest(self) -> int:
-        return self.count(self.seen.ids.own.recent.table(0))
+        newest = self.seen.ids.own.newest.tables
+        return sum(map(self.packed, map(newest.table, newest.numbers(self.session))))
 
     @property
     def met(self) -> list[str]:
@@ -85,7 +96,7 @@ def test_ids_are_found_in_the_small_table_and_in_every_run(book: Book) -> None:
     ids = some(0, 5 * RUN // 2)
     for start in range(0, len(ids), RUN // 4):
         assert all(book.meet(ids[start : start + RUN // 4]))
-    assert (book.newest, [book.count(table) for table in book.met]) == (RUN // 2, [2 * RUN])
+    assert (book.newest, [book.packed(table) for table in book.met]) == (RUN // 2, [2 * RUN])
     assert all(book.seen.meet(book.session, ids)), "read again, at the same place"
     assert not any(book.seen.meet(book.session, elsewhere(ids)))
     assert [book.seen.places(book.session, name) for name, *_ in ids] == [
@@ -93,12 +104,27 @@ def test_ids_are_found_in_the_small_table_and_in_every_run(book: Book) -> None:
     ]
 
 
+def test_ids_with_the_same_beginning_are_never_parted(book: Book) -> None:
+    """They stay in one leaf however many they are, so that a look-up for one finds all; other bytes that
+    look like it are not taken for one."""
+    same, chance = b"8 bytes.", Random(5)
+    entries = {entry(same + chance.randbytes(8), place) for place in range(3 * LEAF)}
+    entries |= {entry(chance.randbytes(8) + same, place) for place in range(3 * LEAF)}
+    ids = Ids(HOUR_MS, RUN)
+    ids.add(book.session, {7: sorted(entries)})
+    high, _ = halves(same * 2)
+    assert len(ids.find(book.session, [high], 7, 7)) == 3 * LEAF
+    assert ids.find(book.session, [high - 1, high + 1], 7, 7) == []
+    for each in entries:
+        assert ids.places(book.session, each[:16]) == {int.from_bytes(each[16:])}
+
+
 def test_ids_of_several_spans_are_moved_each_to_its_own(book: Book) -> None:
     """Lanes may lag behind one another by days."""
     days = [some(100 * day, 3, NOW_MS + 2 * day * DAY_MS) for day in range(4)]
     assert all(book.meet([each for day in days for each in day]))
     assert all(book.meet(some(1000, RUN, NOW_MS + 8 * DAY_MS)))
-    assert (book.newest, sorted(map(book.count, book.met))) == (0, [3, 3, 3, 3, RUN])
+    assert (book.newest, sorted(map(book.packed, book.met))) == (0, [3, 3, 3, 3, RUN])
     for day in days:
         assert not any(book.seen.meet(book.session, elsewhere(day)))
         late = [(name, lane, offset + 1, at_ms + 10 * DAY_MS) for name, lane, offset, at_ms in day]
@@ -118,30 +144,54 @@ def test_a_move_that_fails_loses_nothing_and_is_done_later(book: Book) -> None:
         assert not any(book.seen.meet(book.session, elsewhere(ids)))
     book.connection.pragma("max_page_count", 1_000_000)
     book.write()
-    assert (book.newest, [book.count(table) for table in book.met]) == (0, [len(ids)])
+    assert (book.newest, [book.packed(table) for table in book.met]) == (0, [len(ids)])
     assert not any(book.seen.meet(book.session, elsewhere(ids)))
 
 
+def make_former(book: Book) -> None:
+    """Write all ids as earlier versions did: the first bucket as the oldest, the newest in a table of their
+    own."""
+    own = book.seen.ids.own
+    oldest, latest = own.buckets.numbers(book.session)
+    recent = own.newest.former.table(0)
+    book.connection.execute(f"""CREATE TABLE seen_{oldest}{FORMER}; CREATE TABLE {recent}{RECENT};
+        CREATE TABLE met{own.span_ms}_{latest}{MET}; DELETE FROM bucket;
+        INSERT INTO bucket VALUES ('seen', {oldest}), ('met{own.span_ms}', {latest}),
+            ('recent{own.span_ms}', 0)""")  # noqa: S608 - names we made
+    for bucket, table, column in (
+        (oldest, f"seen_{oldest}", ""),
+        (latest, f"met{own.span_ms}_{latest}", "run, "),
+    ):
+        for run, body in book.session.execute(f"SELECT run, body FROM {own.buckets.table(bucket)}"):  # noqa: S608 - likewise
+            rows = [(*halves(each[:16]), int.from_bytes(each[16:])) for each in parted(body)]
+            insertion = f"INSERT INTO {table}({column}high, low, place) VALUES"
+            book.session.insert(insertion, [(run, *row) for row in rows] if column else rows)
+    for bucket, body in book.session.execute(f"SELECT bucket, body FROM {own.newest.tables.table(0)}"):  # noqa: S608 - likewise
+        rows = [(*halves(each[:16]), bucket, int.from_bytes(each[16:])) for each in parted(body)]
+        book.session.insert(f"INSERT INTO {recent}(high, low, bucket, place) VALUES", rows)
+    for family in (own.newest.tables.table(0), own.buckets.table(oldest), own.buckets.table(latest)):
+        book.connection.execute(f"DROP TABLE {family}")
+
+
 def test_after_a_restart_ids_of_every_kind_of_table_are_known(tmp_path: Path) -> None:
-    """Also those of earlier versions, before their sieve is made and after, as long as the window."""
+    """All of earlier versions, before their sieve is made and after, as long as the window."""
     path = tmp_path / "braze.db"
     book = Book(path)
     old, new = some(0, 3 * RUN, NOW_MS - 6 * HOUR_MS), some(1000, 3 * RUN + 5)
     for ids in old, new:
         for start in range(0, len(ids), RUN):
             book.meet(ids[start : start + RUN])
-    own = book.seen.ids.own.buckets
-    bucket, _ = book.seen.ids.own.buckets.numbers(book.session)
-    statements = f"""CREATE TABLE seen_{bucket}{FORMER};
-        INSERT INTO seen_{bucket}(high, low, place) SELECT high, low, place FROM {own.table(bucket)};
-        DROP TABLE {own.table(bucket)}; UPDATE bucket SET family = 'seen' WHERE number = {bucket}"""  # noqa: S608 - names we made
-    book.connection.execute(statements)
+    make_former(book)
     book.close()
     book = Book(path)
     for _ in range(4):
         assert not any(book.seen.meet(book.session, elsewhere(old + new)))
         assert all(book.seen.meet(book.session, old + new))
     assert all(book.seen.places(book.session, name) for name, *_ in old)
+    assert all(book.meet(some(9000, 1)))
+    own = book.seen.ids.own
+    assert (book.newest, own.newest.former.numbers(book.session)) == (6, []), "written as we do from here on"
+    assert not any(book.seen.meet(book.session, elsewhere(old + new)))
     for _ in range(2):  # time is counted from what was read since the last
         book.seen.prune(book.session, NOW_MS + 26 * HOUR_MS, 0)
     assert not any(book.seen.places(book.session, name) for name, *_ in old)
@@ -238,13 +288,14 @@ def test_ids_of_lanes_that_change_hands_are_all_handed_over(book: Book, tmp_path
 def test_a_sieve_that_is_full_is_made_anew_and_knows_what_it_knew(book: Book) -> None:
     """So many ids that the first of a bucket lets too much through."""
     chance = Random(3)
-    rows = sorted((chance.getrandbits(63), number, 7, number) for number in range(1000))
+    rows = sorted((chance.randbytes(16), 7, number) for number in range(1000))
+    highs = [halves(digest)[0] for digest, *_ in rows]
     ids = Ids(HOUR_MS, RUN)
-    ids.add(book.session, rows)
+    ids.add(book.session, {7: [entry(digest, number) for digest, _, number in rows]})
     ids._sieves[7].add(range(BITS_LEAST // 16))
     assert ids._sieves[7].is_full
     for _ in range(2):
-        assert sorted(ids.find(book.session, [row[0] for row in rows], 7, 7)) == rows
+        assert sorted(ids.find(book.session, highs, 7, 7)) == rows
         assert ids.find(book.session, [chance.getrandbits(63) for _ in range(1000)], 7, 7) == []
     assert not ids._sieves[7].is_full
     assert len(ids._sieves[7].sift(range(1 << 40, (1 << 40) + 1000))) < 10

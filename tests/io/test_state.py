@@ -309,10 +309,10 @@ class TestMetIds:
         def tables() -> set[object]:
             connection = apsw.Connection(os.fspath(path), flags=apsw.SQLITE_OPEN_READONLY)
             names = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
-            [small] = [name for name in names if name.startswith("recent")]
+            [small] = [name for name in names if name.startswith("newest")]
             recent = {bucket for (bucket,) in connection.execute(f"SELECT bucket FROM {small}")}  # noqa: S608
             connection.close()
-            return {name for name in names if name.startswith("met")} | recent
+            return {name for name in names if name.startswith("leaf")} | recent
 
         day_ms = 24 * HOUR_MS
         async with opened(path, 24, ids_in_run) as state:

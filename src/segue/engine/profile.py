@@ -262,7 +262,7 @@ def decode(body: bytes, epoch: int) -> Profile:
         slot=found.slot,
         claims=found.claims,
         meant=found.meant,
-        _body=found.entries,
+        _body=found.entries if found.said else _shared(bytes(found.entries)),
     )
     if found.epoch != epoch:
         profile.forget()
@@ -298,7 +298,14 @@ _STAMPED: Final = 1 << 48
 @lru_cache(1024)
 def _clocks_alone(names: tuple[str, ...]) -> msgspec.Raw:
     """The entries of attributes of which nothing but the common clock is known."""
-    return msgspec.Raw(_ENCODE(dict.fromkeys(names, (None,))))
+    return _shared(_ENCODE(dict.fromkeys(names, (None,))))
+
+
+@lru_cache(1024)
+def _shared(entries: bytes) -> msgspec.Raw:
+    """Entries as they are written. Where only clocks are kept thousands of people have the same, and what
+    was read of each need not stay in memory."""
+    return msgspec.Raw(entries)
 
 
 _ENCODE: Final = msgspec.msgpack.Encoder().encode

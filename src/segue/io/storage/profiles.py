@@ -9,7 +9,7 @@ of a page of the file, and hundreds of stamps share one, so they have a table of
 32 more bits of the person's digest, and goes when a body is written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import xxhash
@@ -18,7 +18,8 @@ from segue.io.storage.database import Session
 
 DAY_MS: Final = 86_400_000
 
-PEOPLE_AT_ONCE: Final = 256
+PEOPLE_AT_ONCE: Final = (256, 80, 8)
+"""People to a statement: few lengths, few prepared statements. A request of one action names at most 75."""
 
 FIRST: Final = -(1 << 63)
 """The lowest id there can be."""
@@ -29,11 +30,8 @@ def load(session: Session, people: Sequence[str]) -> dict[str, bytes]:
     by_id = {_id(person): person for person in people}
     ids = sorted(by_id)
     found: list[tuple[str, bytes, bytes | None]] = []
-    for start in range(0, len(ids), PEOPLE_AT_ONCE):
-        piece = ids[start : start + PEOPLE_AT_ONCE]
-        size = 8 if len(piece) <= 8 else PEOPLE_AT_ONCE
-        piece += piece[-1:] * (size - len(piece))  # two lengths, two prepared statements
-        found += session.execute(_LOOKUPS[size], piece)
+    for piece in _pieces(ids):
+        found += session.execute(_LOOKUPS[len(piece)], piece)
     wanted = set(people)
     return {person: _stamp_of(person, stamp) + body for person, body, stamp in found if person in wanted}
 
@@ -79,10 +77,20 @@ def _id(person: str) -> int:
 
 
 def _drop_stamps(session: Session, ids: Sequence[int]) -> None:
-    for start in range(0, len(ids), PEOPLE_AT_ONCE):
-        piece = [*ids[start : start + PEOPLE_AT_ONCE]]
-        size = 8 if len(piece) <= 8 else PEOPLE_AT_ONCE
-        session.execute(_DROPS[size], piece + piece[-1:] * (size - len(piece)))
+    if ids and session.execute("SELECT 1 FROM stamp LIMIT 1"):
+        for piece in _pieces(ids):
+            session.execute(_DROPS[len(piece)], piece)
+
+
+def _pieces(ids: Sequence[int]) -> Iterator[list[int]]:
+    """The ids in pieces of as many as a statement takes, the last filled up with its last."""
+    start = 0
+    while start < len(ids):
+        left = len(ids) - start
+        size = min((each for each in PEOPLE_AT_ONCE if each >= left), default=PEOPLE_AT_ONCE[0])
+        piece = [*ids[start : start + size]]
+        yield piece + piece[-1:] * (size - len(piece))
+        start += size
 
 
 def _check(person: str) -> bytes:
@@ -94,7 +102,7 @@ def _stamp_of(person: str, stamp: bytes | None) -> bytes:
     return stamp[:-4] if stamp is not None and stamp[-4:] == _check(person) else b""
 
 
-_MARKS: Final = {size: ", ".join("?" * size) for size in (8, PEOPLE_AT_ONCE)}
+_MARKS: Final = {size: ", ".join("?" * size) for size in PEOPLE_AT_ONCE}
 _LOOKUPS: Final = {
     size: f"""SELECT person, profile.body, stamp.body FROM profile LEFT JOIN stamp ON stamp.id = profile.id
         WHERE profile.id IN ({marks})"""  # noqa: S608 - marks only

@@ -17,6 +17,7 @@ import xxhash
 from segue.io.storage.buckets import HOUR_MS
 from segue.io.storage.database import Session
 from segue.io.storage.ids import RUN
+from segue.io.storage.leaves import SIGN
 from segue.io.storage.spans import Spans
 
 LANES_MOST: Final = 1024
@@ -61,7 +62,8 @@ class Seen:
         it was read before a crash."""
         if not ids:
             return []
-        digests = [_digest(each[0]) for each in ids]
+        digests = _digests([each[0] for each in ids])
+        heres = [offset * LANES_MOST + lane for _, lane, offset, _ in ids]
         times = [each[3] for each in ids]
         earliest_ms = min(times)
         self._oldest_ms = earliest_ms if self._oldest_ms is None else min(self._oldest_ms, earliest_ms)
@@ -69,13 +71,15 @@ class Seen:
         first, last = (earliest_ms - window_ms) // span_ms, (max(times) + window_ms) // span_ms
         written = self._look_up(session, digests, first, last)
         fresh, writing = self._fresh, self._writing[0]
+        asked = dict.fromkeys(digests)
+        if len(asked) == len(digests) and all(
+            asked.keys().isdisjoint(known.keys()) for known in (fresh, writing, written)
+        ):
+            buckets = [at_ms // span_ms for at_ms in times]
+            fresh.update(zip(digests, zip(zip(heres, buckets, strict=True)), strict=True))  # nearly always
+            return [True] * len(ids)
         verdicts = []
-        for digest, (_, lane, offset, received_ms) in zip(digests, ids, strict=True):
-            here = offset * LANES_MOST + lane
-            if digest not in fresh and digest not in writing and digest not in written:  # nearly always
-                fresh[digest] = ((here, received_ms // span_ms),)
-                verdicts.append(True)
-                continue
+        for digest, here, received_ms in zip(digests, heres, times, strict=True):
             met = fresh.get(digest) or writing.get(digest, ())
             known = (*met, *written.get(digest, ()))
             first, last = (received_ms - window_ms) // span_ms, (received_ms + window_ms) // span_ms
@@ -98,18 +102,19 @@ class Seen:
         fresh, again = {**self._writing[0], **self._fresh}, self._writing[1] | self._again
         self._writing = (fresh, again)
         self._fresh, self._again = {}, set()
-        halves = _in_two.iter_unpack(b"".join(fresh))
-        rows = [
-            (high - _SIGN, low - _SIGN, bucket, here)
-            for (high, low), met in zip(halves, fresh.values(), strict=True)
-            for here, bucket in met
-        ]
-        if rows:
-            rows.sort()  # neighbours in the tree are written together
-            self.ids.add(session, rows)
+        entries: dict[int, list[bytes]] = {bucket: [] for met in fresh.values() for _, bucket in met}
+        for digest, met in fresh.items():
+            for here, bucket in met:
+                entries[bucket].append(
+                    digest + here.to_bytes(8, "big")
+                )  # `entry`, tens of thousands of times
+        for group in entries.values():
+            group.sort()
+        if entries:
+            self.ids.add(session, entries)
         session.insert(
             "INSERT INTO again(high, low, place, seen_ms) VALUES",
-            [(*_halves(digest), here, seen_ms) for digest, here, seen_ms in again],
+            [(*halves(digest), here, seen_ms) for digest, here, seen_ms in again],
             then="ON CONFLICT DO NOTHING",
         )
 
@@ -124,9 +129,9 @@ class Seen:
 
     def places(self, session: Session, message_id: str) -> list[int]:
         """Everywhere an id was met, as far back as is kept, in log order."""
-        high, low = _halves(_digest(message_id))
-        again = session.execute("SELECT place FROM again WHERE high = ? AND low = ?", (high, low))
-        return sorted(self.ids.places(session, high, low).union(here for (here,) in again))
+        digest = _digest(message_id)
+        again = session.execute("SELECT place FROM again WHERE high = ? AND low = ?", halves(digest))
+        return sorted(self.ids.places(session, digest).union(here for (here,) in again))
 
     def prune(self, session: Session, now_ms: int, retention_ms: int) -> None:
         """Forget what is older than both the window and the retention. While an old backlog is read, time
@@ -142,14 +147,20 @@ class Seen:
     ) -> dict[bytes, list[tuple[int, int]]]:
         """Digest -> the places and buckets it is written at."""
         found: dict[bytes, list[tuple[int, int]]] = {}
-        highs = [high - _SIGN for high, _ in _in_two.iter_unpack(b"".join(digests))]
-        for high, low, bucket, here in self.ids.find(session, highs, first, last):
-            found.setdefault(_in_two.pack(high + _SIGN, low + _SIGN), []).append((here, bucket))
+        highs = [high - SIGN for high, _ in _in_two.iter_unpack(b"".join(digests))]
+        for digest, bucket, here in self.ids.find(session, highs, first, last):
+            found.setdefault(digest, []).append((here, bucket))
         return found
 
 
-_SIGN: Final = 1 << 63
 _in_two: Final = Struct(">QQ")
+
+
+def _digests(message_ids: Sequence[str]) -> list[bytes]:
+    try:
+        return [xxhash.xxh3_128_digest(each.encode()) for each in message_ids]
+    except UnicodeEncodeError:
+        return [*map(_digest, message_ids)]
 
 
 def _digest(message_id: str) -> bytes:
@@ -159,6 +170,7 @@ def _digest(message_id: str) -> bytes:
         return xxhash.xxh3_128_digest(message_id.encode("utf-8", "surrogatepass"))
 
 
-def _halves(digest: bytes) -> tuple[int, int]:
+def halves(digest: bytes) -> tuple[int, int]:
+    """A digest as two numbers the database has, in the same order."""
     high, low = _in_two.unpack(digest)
-    return high - _SIGN, low - _SIGN
+    return high - SIGN, low - SIGN

@@ -39,9 +39,10 @@ class Sieve:
         """Let these pass from now on."""
         bits, mask = self._bits, self._mask
         for high in highs:
-            bits[(high & mask) >> 3] |= 1 << (high & 7)
-            bits[(high >> 19 & mask) >> 3] |= 1 << (high >> 19 & 7)
-            bits[(high >> 38 & mask) >> 3] |= 1 << (high >> 38 & 7)
+            second, third = high >> 19, high >> 38
+            bits[(high & mask) >> 3] |= _BIT[high & 7]
+            bits[(second & mask) >> 3] |= _BIT[second & 7]
+            bits[(third & mask) >> 3] |= _BIT[third & 7]
         if self._left is not None:
             self._left -= len(highs)
 
@@ -55,3 +56,6 @@ class Sieve:
             and bits[(high >> 19 & mask) >> 3] >> (high >> 19 & 7) & 1
             and bits[(high >> 38 & mask) >> 3] >> (high >> 38 & 7) & 1
         ]
+
+
+_BIT: Final = tuple(1 << bit for bit in range(8))

@@ -5,11 +5,14 @@ was written in. When the window is set otherwise, ids of before are neither rewr
 looked up where they are, and dropped in their turn.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from segue.io.storage.database import Session
-from segue.io.storage.ids import MET_FAMILY, RECENT_FAMILY, RUN, Ids, Row, Table
+from segue.io.storage.former_ids import MET_FAMILY
+from segue.io.storage.ids import LEAF_FAMILY, RUN, Ids, Table
+from segue.io.storage.leaves import Met
+from segue.io.storage.newest import NEWEST_FAMILY, RECENT_FAMILY
 
 
 class Spans:
@@ -24,33 +27,34 @@ class Spans:
         self._run = run
         self._others: dict[int, Ids] | None = None  # by span
 
-    def find(self, session: Session, highs: Sequence[int], first: int, last: int) -> list[Row]:
+    def find(self, session: Session, highs: Sequence[int], first: int, last: int) -> list[Met]:
         """Everything written in these buckets under one of these first halves. A bucket of another length is
         given once for each of ours it shares time with: an id of it may be of any."""
         found = self.own.find(session, highs, first, last)
         for other in self._all(session)[1:]:
             before, after = first * self.span_ms, (last + 1) * self.span_ms
-            for high, low, bucket, place in other.find(
+            for digest, bucket, place in other.find(
                 session, highs, before // other.span_ms, (after - 1) // other.span_ms
             ):
                 begin, end = bucket * other.span_ms, (bucket + 1) * other.span_ms
                 shared = range(max(first, begin // self.span_ms), min(last, (end - 1) // self.span_ms) + 1)
-                found += [(high, low, each, place) for each in shared]
+                found += [(digest, each, place) for each in shared]
         return found
 
-    def add(self, session: Session, rows: Sequence[Row], span_ms: int = 0) -> None:
-        """Write ids; sorted ones are written faster. span_ms: of their buckets, where it is not ours."""
+    def add(self, session: Session, entries: Mapping[int, Sequence[bytes]], span_ms: int = 0) -> None:
+        """Write sorted entries (`segue.io.storage.leaves`), by their bucket. span_ms: of the buckets, where
+        it is not ours."""
         if span_ms in (0, self.span_ms):
-            self.own.add(session, rows)
+            self.own.add(session, entries)
             return
         others = self._found(session)
         if span_ms not in others:
             others[span_ms] = Ids(span_ms, self._run, former="")
-        others[span_ms].add(session, rows)
+        others[span_ms].add(session, entries)
 
-    def places(self, session: Session, high: int, low: int) -> set[int]:
+    def places(self, session: Session, digest: bytes) -> set[int]:
         """Everywhere an id was met, as far back as is kept."""
-        return {place for ids in self._all(session) for place in ids.places(session, high, low)}
+        return {place for ids in self._all(session) for place in ids.places(session, digest)}
 
     def tables(self, session: Session) -> list[Table]:
         """Every table there is, to be read row by row."""
@@ -86,4 +90,4 @@ def _spans(session: Session) -> Iterator[int]:
                 yield int(family.removeprefix(kind))
 
 
-FAMILIES: Final = (MET_FAMILY, RECENT_FAMILY)
+FAMILIES: Final = (LEAF_FAMILY, NEWEST_FAMILY, MET_FAMILY, RECENT_FAMILY)

@@ -17,7 +17,8 @@ import msgspec
 from segue.io.storage import dead, expenses, revisions, tally
 from segue.io.storage.database import Session
 from segue.io.storage.ids import Table
-from segue.io.storage.seen import LANES_MOST
+from segue.io.storage.leaves import entry, parted, prefix_of, unpacked
+from segue.io.storage.seen import LANES_MOST, halves
 from segue.io.storage.spans import Spans
 from segue.model.cost import Cost, CostKey
 from segue.model.delivery import COMMAND_LANE, DeadLetter
@@ -32,6 +33,8 @@ BEGUN: Final = "begun"
 """Name of the state's value: (lane -> where this book begins in it, events of other times in its totals)."""
 
 PAGE: Final = 5_000
+PACKED_PAGE: Final = 120
+"""Rows of a table of packed ids, forty to a row; the rows of the newest are few or short."""
 
 Cursor = tuple[int, tuple[tuple[int, int], ...]]
 """How far a lane is: (next offset, settled ranges above it)."""
@@ -172,15 +175,24 @@ def beginnings(body: bytes | None) -> tuple[dict[int, int], int]:
 
 
 def ids(session: Session, table: Table, lanes: Collection[int], after: tuple[int, ...]) -> Page:
-    """Ids met in some lanes, of one of `Spans.tables` or `AGAIN`. after: the last key of the page before."""
+    """Ids met in some lanes, of one of `Spans.tables` or `AGAIN`: high, low, bucket and place of each. after:
+    the last key of the page before."""
     key = ", ".join(table.key)
+    among = f"place % {LANES_MOST} IN ({', '.join(str(int(lane)) for lane in lanes)})"
     rows = session.execute(
         f"""SELECT {key}, {", ".join(table.columns)} FROM {table.name} WHERE ({key}) > (?, ?, ?)
-        AND place % {LANES_MOST} IN ({", ".join(str(int(lane)) for lane in lanes)})
-        ORDER BY {key} LIMIT {PAGE}""",  # noqa: S608 - names we made, and numbers
+        AND {"1 = 1" if table.is_packed else among}
+        ORDER BY {key} LIMIT {PACKED_PAGE if table.is_packed else PAGE}""",  # noqa: S608 - names we made, and numbers
         after,
     )
-    return Page([row[3:] for row in rows], tuple(rows[-1][:3]) if len(rows) == PAGE else None)
+    is_full = len(rows) == (PACKED_PAGE if table.is_packed else PAGE)
+    found: list[tuple[Any, ...]] = [row[3:] for row in rows]
+    if table.is_packed:
+        met = [(bucket, *unpacked(each)) for bucket, body in found for each in parted(body)]
+        found = [
+            (*halves(digest), bucket, place) for bucket, digest, place in met if place % LANES_MOST in lanes
+        ]
+    return Page(found, tuple(rows[-1][:3]) if is_full else None)
 
 
 def add_ids(session: Session, ids: Spans, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -188,8 +200,12 @@ def add_ids(session: Session, ids: Spans, table: Table, rows: Sequence[tuple[Any
     if table is AGAIN:
         columns = ", ".join(table.columns)
         session.insert(f"INSERT INTO again({columns}) VALUES", rows, then="ON CONFLICT DO NOTHING")
-    else:
-        ids.add(session, rows, table.span_ms)
+        return
+    entries: dict[int, list[bytes]] = {}
+    for high, low, bucket, place in sorted(rows):
+        entries.setdefault(bucket, []).append(entry(prefix_of(high) + prefix_of(low), place))
+    if entries:
+        ids.add(session, entries, table.span_ms)
 
 
 def people(session: Session, after: int) -> Page:
