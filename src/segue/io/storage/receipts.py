@@ -90,13 +90,17 @@ class Receipts:
         self._notes.recall()
 
     def _write(self, session: Session, day: int, receipts: Sequence[Receipt], oldest_ms: int) -> None:
-        alike = list(map(_alike, receipts))
-        shared = {each: self._shared(session, day, each, oldest_ms) for each in dict.fromkeys(alike)}
+        told: dict[Alike, Shared] = {}
+        last, shared = None, (0, 0, 0, 0)
         cells: defaultdict[int, list[Entry]] = defaultdict(list)
-        for receipt, what in zip(receipts, alike, strict=True):
-            offset = receipt.offset
+        for receipt in receipts:
+            alike, offset = _alike(receipt), receipt.offset
+            if alike != last:  # those of a request come one after the other
+                last = alike
+                shared = told.get(alike) or self._shared(session, day, alike, oldest_ms)
+                told[alike] = shared
             cells[offset // CELL * LANES_MOST + receipt.lane].append(
-                (offset % CELL, receipt.position, receipt.part, receipt.attempts, shared[what])
+                (offset % CELL, receipt.position, receipt.part, receipt.attempts, shared)
             )
         session.insert(
             f"INSERT INTO {self.days.make(session, day)}(cell, body) VALUES",
