@@ -191,8 +191,10 @@ async def opened(folder: Path, *, clock: Clock | None = None, lanes: int = 4) ->
     """Everything in one folder."""
     stream = await SqliteLog.open(folder / "log", lanes=lanes)
     settle_origins(folder, "braze", await stream.heads())
+    sandbox = create_app(key=KEY)
+    sandbox.world.clock.set(RECEIVED_MS)  # Braze shows of a profile what was done within 90 days
     try:
-        yield Desk(folder, stream, Wire(create_app(key=KEY)), clock or SystemClock())
+        yield Desk(folder, stream, Wire(sandbox), clock or SystemClock())
     finally:
         await stream.close()
 
