@@ -9,12 +9,16 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.house import KEY, PAGE, TRACK, beside, segue, workspace
 
 from segue.cli.post import post_events
+from segue.io.claim import tell
 from segue.model.errors import InvalidRequest
+from segue.runtime.presence import announce
+from segue.runtime.settings import read_settings
 
 
 def ids(folder: Path, *options: str) -> list[str]:
@@ -213,19 +217,34 @@ def test_doctor_is_content_with_a_healthy_segue(folder: Path) -> None:
     assert "the books add up" in findings["books of braze"]["says"]
 
 
-def test_doctor_knows_that_segue_runs_where_it_did_not_look(folder: Path) -> None:
-    """Nobody answers at the port it asked, yet a process has the data open; after the stop none has."""
-    with beside(folder):
-        ran = segue("doctor", "--json", folder=folder, SEGUE_PORT="1")
-    found = next(finding for finding in ran.json["findings"] if finding["name"] == "process")
-    assert (ran.code, found["ok"]) == (1, False)
-    assert found["says"] == (
-        f"nobody answers at http://127.0.0.1:1/readyz, though process {os.getpid()} has segue-data open"
+def test_doctor_finds_whoever_runs_by_the_data_folder(folder: Path) -> None:
+    """Whatever port the settings name; where that process gives no answer it is named; after the stop nobody
+    runs."""
+
+    def finding(**environ: str) -> Any:
+        ran = segue("doctor", "--json", folder=folder, **environ)
+        return next(one for one in ran.json["findings"] if one["name"] == "process")
+
+    with beside(folder) as process:
+        found = finding(SEGUE_PORT="1")
+        assert (found["ok"], found["says"]) == (True, f"ready at {process.addresses.door}/readyz")
+        told = read_settings(folder, {}, data=folder / "segue-data")
+        announce(told, ["braze"], "http://127.0.0.1:1")
+        found = finding()
+        assert not found["ok"]
+        assert found["says"] == (
+            f"nobody answers at http://127.0.0.1:1/readyz, though process {os.getpid()} has segue-data open"
+        )
+        assert "it hangs" in found["remedy"]
+        for path in (folder / "segue-data").rglob("*lock"):
+            tell(path, "http://127.0.0.1:1", "another-host")
+        found = finding()
+        assert (found["ok"], "on another-host has segue-data open" in found["says"]) == (True, True)
+    found = finding()
+    assert (found["ok"], found["says"]) == (
+        True,
+        "no process has segue-data open: Segue does not run here now",
     )
-    assert "SEGUE_PORT=" in found["remedy"]
-    later = segue("doctor", folder=folder, SEGUE_PORT="1")
-    assert later.code == 0
-    assert "Segue does not run here now" in later.out
 
 
 def test_doctor_finds_what_needs_somebody(furnished: Path) -> None:

@@ -12,6 +12,8 @@ from tests.journeys.house import until
 
 from segue.cli.post import post_events
 from segue.cli.serve import Running
+from segue.runtime.presence import announce
+from segue.runtime.settings import read_settings
 
 
 def chapter(folder: Path, message_id: str, **environ: str) -> Any:
@@ -128,9 +130,11 @@ def test_what_an_event_waits_for_is_told(folder: Path) -> None:
             "waits for an earlier row of u:u1: id-1"
             in segue("trace", "tr-1", folder=folder, SEGUE_PORT=port).out
         )
-        elsewhere = chapter(folder, "tr-1", SEGUE_PORT="1")
+        announce(read_settings(folder, {}, data=folder / "segue-data"), ["braze"], "http://127.0.0.1:1")
+        elsewhere = chapter(folder, "tr-1")
         assert (elsewhere["state"], elsewhere["reason"]) == ("waiting", "RUNS_ELSEWHERE")
-        assert f"its courier is process {os.getpid()}" in elsewhere["message"]
+        assert f"its courier is process {os.getpid()}, which alone knows" in elsewhere["message"]
+        announce(read_settings(folder, {}, data=folder / "segue-data"), ["braze"], process.addresses.door)
         crowd = [{**TRACK, "userId": f"c{n}", "messageId": f"c{n}"} for n in range(75)]
         post(process, *crowd)
         told = wait_for(folder, "c5", "HALTED", port)
@@ -140,7 +144,7 @@ def test_what_an_event_waits_for_is_told(folder: Path) -> None:
     assert (told["state"], told["reason"]) == ("waiting", "NOT_RUNNING")
     assert told["halt"]["code"] == "UNAUTHORIZED"
     text = segue("trace", "c5", folder=folder).out
-    assert "no process delivers it now" in text
+    assert "no process delivers it now: segue run goes on with it; nothing before it in its lane" in text
     assert "the destination is held by UNAUTHORIZED since 20" in text
     assert "Invalid API key" in text
 

@@ -135,13 +135,13 @@ def test_a_folder_that_may_not_be_written_is_named_with_the_remedy() -> None:
     assert process.exitcode == 0
     assert len(said) == 2
     assert all("Permission denied" in words and str(folder) in words for words in said)
-    assert "Make the folder writable" in said[1]
+    assert "check owner, permissions and mount options (errno 13). SEGUE_DATA chooses another." in said[1]
 
 
 async def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
     """The message says which, and what to do."""
     (tmp_path / "log").write_text("not a folder")
-    with pytest.raises(LogUnavailable, match=r'log".*File exists.*choose another'):
+    with pytest.raises(LogUnavailable, match=r'log".*File exists.*SEGUE_DATA chooses another'):
         await SqliteLog.open(tmp_path / "log")
 
 

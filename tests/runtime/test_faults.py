@@ -87,7 +87,8 @@ async def test_a_state_that_cannot_be_written_pauses_its_courier_until_it_can(de
             await until(lambda: not courier.is_paused and courier.ledger.read == 21)
             courier.stop()
             await running
-        said = next(line["error"] for line in logs if line["event"] == "courier_paused")
+        [said] = [line["error"] for line in logs if line["event"] == "courier_paused"]
+        assert logs[-1]["event"] == "courier_goes_on"
         assert f'{desk.folder / "braze.db"}" cannot be written: the disk is full' in said
     courier = await desk.deliver()
     assert courier.ledger.residual == 0

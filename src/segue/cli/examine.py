@@ -16,7 +16,8 @@ from segue.runtime.archive import opened
 from segue.runtime.clock import SystemClock
 from segue.runtime.condition import Condition, conditions
 from segue.runtime.current import Current, read_current
-from segue.runtime.health import library_versions, owners, probe_folder
+from segue.runtime.health import library_versions, probe_folder
+from segue.runtime.presence import IS_TOLD, Present, address_of, present
 from segue.runtime.settings import Settings
 from segue.runtime.sighting import moment, remedy_of, words_of
 
@@ -38,7 +39,7 @@ async def examine(settings: Settings, folder: Path, environ: Mapping[str, str]) 
     findings = [_library(), _disk(settings)]
     current, finding = _workspace(settings, folder, environ)
     findings.append(finding)
-    findings.append(await _process(settings))
+    findings += await _processes(settings)
     if current is not None:
         findings += await _destinations(settings, current)
         findings += await _books(settings, current)
@@ -85,31 +86,54 @@ def _workspace(
     return current, Finding(name="workspace", ok=True, says=says)
 
 
-async def _process(settings: Settings) -> Finding:
-    url = f"http://{settings.host}:{settings.port}/readyz"
+async def _processes(settings: Settings) -> list[Finding]:
+    """Each process that has the folder open, or the one that listens where the settings say."""
+    there = await asyncio.to_thread(present, settings.data)
+    if there:
+        return [await _one(settings, each) for each in there]
+    if IS_TOLD:
+        says = f"no process has {settings.data} open: Segue does not run here now"
+        return [Finding(name="process", ok=True, says=says)]
+    url = f"{address_of(settings)}/readyz"
+    answer = await _readiness(url)
+    if answer is None:
+        return [
+            Finding(name="process", ok=True, says=f"nobody answers at {url}: Segue does not run here now")
+        ]
+    return [_ready(url, *answer)]
+
+
+async def _one(settings: Settings, there: Present) -> Finding:
+    if there.machine:
+        says = f"process {there.process} on {there.machine} has {settings.data} open; it is not asked"
+        return Finding(name="process", ok=True, says=says)
+    url = f"{there.address or address_of(settings)}/readyz"
+    answer = await _readiness(url)
+    if answer is not None:
+        return _ready(url, *answer)
+    return Finding(
+        name="process",
+        ok=False,
+        says=f"nobody answers at {url}, though process {there.process} has {settings.data} open",
+        remedy="If it has just been started, ask again; else it hangs: see its log, and restart it.",
+    )
+
+
+async def _readiness(url: str) -> tuple[int, Mapping[str, Any]] | None:
+    """(status, checks) of a process; None when nobody answers."""
     try:
         timeout = aiohttp.ClientTimeout(total=ASK_SECONDS)
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
             body: Any = await answer.json(content_type=None)
     except (aiohttp.ClientError, TimeoutError, ValueError):
-        return await asyncio.to_thread(_silent, settings, url)
-    checks = body.get("checks", {}) if isinstance(body, dict) else {}
+        return None
+    return answer.status, body.get("checks", {}) if isinstance(body, dict) else {}
+
+
+def _ready(url: str, status: int, checks: Mapping[str, Any]) -> Finding:
     bad = [f"{name}: {check.get('reason', '')}" for name, check in checks.items() if not check.get("ok")]
-    says = f"ready at {url}" if answer.status == 200 else f"not ready at {url}: {'; '.join(bad)}"
-    return Finding(name="process", ok=answer.status == 200, says=says, remedy="Mend what the check names.")
-
-
-def _silent(settings: Settings, url: str) -> Finding:
-    """Nobody answers: nobody is there, or a process that listens elsewhere, or one that hangs."""
-    found = owners(settings.data)
-    if not found:
-        return Finding(name="process", ok=True, says=f"nobody answers at {url}: Segue does not run here now")
-    return Finding(
-        name="process",
-        ok=False,
-        says=f"nobody answers at {url}, though process {' and '.join(found)} has {settings.data} open",
-        remedy="Say where it listens (SEGUE_PORT=9000 segue doctor); if it is there, it hangs: see its log.",
-    )
+    says = f"ready at {url}" if status == 200 else f"not ready at {url}: {'; '.join(bad)}"
+    return Finding(name="process", ok=status == 200, says=says, remedy="Mend what the check names.")
 
 
 async def _destinations(settings: Settings, current: Current) -> list[Finding]:

@@ -29,6 +29,7 @@ from segue.model.event import KINDS
 from segue.runtime import desk
 from segue.runtime.clock import SystemClock
 from segue.runtime.current import read_current
+from segue.runtime.presence import addresses
 from segue.runtime.settings import read_settings
 
 File = Annotated[Path, typer.Argument(help="A file, or - for standard input.", allow_dash=True)]
@@ -76,7 +77,7 @@ def send(
         typer.Option("--write-key", "-k", help="The source's key; the first source's when left out."),
     ] = None,
     url: Annotated[
-        str | None, typer.Option("--url", help="Where Segue listens; this machine when left out.")
+        str | None, typer.Option("--url", help="Where Segue listens; found by the data folder when left out.")
     ] = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -88,7 +89,7 @@ def send(
         workspace = read_current(settings, Path(), os.environ).workspace
         write_key = write_key or workspace.sources[0].write_keys[0]
         prefix = workspace.ingest.prefix
-    address = (url or f"http://{settings.host}:{settings.port}").rstrip("/") + prefix
+    address = (url or addresses(settings)[0]).rstrip("/") + prefix
     from segue.cli.post import post_events  # here: the other commands need no HTTP client
 
     sent = asyncio.run(post_events(_read(file), address, write_key, show=not as_json))

@@ -23,6 +23,7 @@ from segue.runtime.compose import House, opened
 from segue.runtime.current import Current, read_current, wants_sandbox
 from segue.runtime.folders import sdk_folder
 from segue.runtime.packages import installed
+from segue.runtime.presence import announce
 from segue.runtime.settings import Settings
 from segue.runtime.telemetry import Telemetry
 from segue.sandbox.app import create_app as create_sandbox
@@ -105,6 +106,7 @@ async def running(settings: Settings, folder: Path, *, clock: Clock | None = Non
         door = await stack.enter_async_context(
             serving(_door(house, settings, current), settings.host, settings.port)
         )
+        await asyncio.to_thread(announce, settings, house.couriers, door)
         addresses = Addresses(door, current.workspace.ingest.prefix, sandbox)
         log.info("started", addresses=door, roles=",".join(settings.roles), version=__version__)
         versions = await asyncio.to_thread(installed, settings)

@@ -1,4 +1,9 @@
-"""Claim: one process at a time owns a file of ours, and whoever comes second learns who is first."""
+"""Claim: one process at a time owns a file of ours, and whoever comes second learns who is first.
+
+Claim(path, taken)
+tell(path, "http://127.0.0.1:9000", "host-a")     # whoever holds it may say where it listens
+owner(path)                                      # Owner("4711", "http://127.0.0.1:9000", "host-a")
+"""
 
 import fcntl
 import os
@@ -6,6 +11,8 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from segue.model.errors import UnavailableError
 
@@ -22,13 +29,17 @@ class Claim:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(self._descriptor, 32).decode("ascii", "replace").strip()
+            first = _read(self._descriptor).process
             self.release()
-            raise taken(holder or "unknown") from None
-        if CAN_ASK:
-            fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, _WHOLE)
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+            raise taken(first) from None
+        try:
+            if CAN_ASK:
+                fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, _WHOLE)
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError:
+            self.release()
+            raise
 
     def release(self) -> None:
         """Let go. May be called twice."""
@@ -46,8 +57,25 @@ _LOCK: Final = "hhqqi4x"
 _WHOLE: Final = struct.pack(_LOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
-def holder(path: Path) -> str | None:
-    """The process id of whoever holds a claim on a file now, "" for nobody; None where that cannot be told.
+class Owner(msgspec.Struct, frozen=True):
+    """Who holds a claim: process id, where it listens, on which machine; "" for what it did not say."""
+
+    process: str
+    address: str = ""
+    machine: str = ""
+
+
+def tell(path: Path, address: str, machine: str) -> None:
+    """Write beside our process id where we listen. Only for who holds the claim. Blocks. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.pwrite(descriptor, f"{os.getpid()}\n{address}\n{machine}\n".encode(), 0)
+    finally:
+        os.close(descriptor)
+
+
+def owner(path: Path) -> Owner | None:
+    """Whoever holds a claim on a file now, process "" for nobody; None where that cannot be told.
 
     Takes nothing, not even for a moment, so it never stands in the way of a process that starts. Blocks.
     """
@@ -56,15 +84,31 @@ def holder(path: Path) -> str | None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        return ""
+        return Owner("")
     except OSError:
         return None
     try:
         found = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _WHOLE)
-        if struct.unpack(_LOCK, found)[0] == fcntl.F_UNLCK:
-            return ""
-        return os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+        return Owner("") if struct.unpack(_LOCK, found)[0] == fcntl.F_UNLCK else _read(descriptor)
     except OSError:
         return None
     finally:
         os.close(descriptor)
+
+
+def holder(path: Path) -> str | None:
+    """The process id of the `owner`, "" for nobody; None where that cannot be told."""
+    found = owner(path)
+    return found.process if found is not None else None
+
+
+def _read(descriptor: int) -> Owner:
+    """What a holder wrote; earlier versions wrote their process id only."""
+    process, address, machine, *_ = [
+        *os.pread(descriptor, _MOST_BYTES, 0).decode("utf-8", "replace").split("\n"),
+        *("", "", ""),
+    ]
+    return Owner(process.strip() or "unknown", address, machine)
+
+
+_MOST_BYTES: Final = 1024

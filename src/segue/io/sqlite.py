@@ -8,7 +8,8 @@ Source  SQLite, "Write-Ahead Logging", section "The WAL-Reset Bug", read 2026-11
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +21,15 @@ SAFE_VERSION: Final = (3, 51, 3)
 
 BUSY_MILLISECONDS: Final = 5000
 
+GOES_ON: Final = "a Segue that runs goes on by itself"
+
+FULL: Final = f"the disk is full; free some space or lower the retention; {GOES_ON}"
+
+NO_ROOM: Final = frozenset({apsw.SQLITE_IOERR_SHMSIZE})
+"""Errors of input and output that mean a full disk: no room for the file that SQLite keeps beside its own."""
+
 REASONS: Final[tuple[tuple[type[apsw.Error], str], ...]] = (
-    (apsw.FullError, "the disk is full; free some space or lower the retention, work resumes by itself"),
+    (apsw.FullError, FULL),
     (
         apsw.ReadOnlyError,
         "the file or its folder cannot be written; check owner, permissions and mount options",
@@ -50,7 +58,7 @@ REASONS: Final[tuple[tuple[type[apsw.Error], str], ...]] = (
 
 REMEDIES: Final = {
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "check owner, permissions and mount options"),
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space, work resumes by itself"),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), f"free some space; {GOES_ON}"),
     errno.EFBIG: "check quotas and file size limits",
 }
 """What to do about an error of the system's."""
@@ -93,6 +101,20 @@ def use_wal(connection: apsw.Connection) -> None:
     connection.pragma("synchronous", "full")
 
 
+@contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """All that is done inside or nothing. On a full disk SQLite rolls back by itself: asking it again would
+    hide the reason behind another error, as apsw's own `with connection` does. Raises apsw.Error."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
 def migrate(connection: apsw.Connection, steps: Sequence[str], what: str) -> None:
     """Bring a file to the newest format: run the steps its `user_version` has not seen yet, each in one
     transaction. Safe when two processes do it at once.
@@ -101,16 +123,10 @@ def migrate(connection: apsw.Connection, steps: Sequence[str], what: str) -> Non
     Raises MisconfiguredError when a newer Segue wrote the file; apsw.Error.
     """
     while (found := format_of(connection)) < len(steps):
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(connection):
             if format_of(connection) == found:
                 connection.execute(steps[found])
                 connection.execute(f"PRAGMA user_version = {found + 1}")
-            connection.execute("COMMIT")
-        except apsw.Error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
     if found > len(steps):
         raise MisconfiguredError(
             f"{what} has format {found}, this Segue knows formats up to {len(steps)}: a newer version wrote "
@@ -126,6 +142,8 @@ def format_of(connection: apsw.Connection) -> int:
 def explain(error: BaseException) -> str:
     """Say in words what an error means and what to do about it."""
     if isinstance(error, apsw.Error):
+        if getattr(error, "extendedresult", -1) in NO_ROOM:
+            return f"{FULL} ({_name(error)})"
         for kind, reason in REASONS:
             if isinstance(error, kind):
                 return f"{reason} ({_name(error)})"

@@ -66,6 +66,14 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
             return False
         return offset < cursor.next_offset or any(start <= offset < end for start, end in cursor.settled)
 
+    def unsettled_before(self, lane: int, offset: int) -> int:
+        """How many events of a lane before this one the last checkpoint did not know for done."""
+        cursor = self.cursors.get(lane)
+        if cursor is None:
+            return max(0, offset - self.origins.get(lane, 0))
+        done = sum(max(0, min(end, offset) - start) for start, end in cursor.settled)
+        return max(0, offset - cursor.next_offset - done)
+
     def began_after(self, lane: int, offset: int) -> bool:
         """True for an event from before the destination existed."""
         return offset < self.origins.get(lane, 0)

@@ -42,6 +42,9 @@ from segue.runtime.supply import Supply
 CHECKPOINT_SECONDS: Final = 1.0
 CHECKPOINT_EVENTS: Final = 20_000
 
+SAY_SECONDS: Final = 60.0
+"""How often it is said that a courier is paused, while the reason is the same."""
+
 LOOK_SECONDS: Final = 0.02
 """At the end of the log nobody looks again before: a look costs as much for one event as for twenty."""
 
@@ -105,6 +108,8 @@ class Courier:
         self._stopping = False
         self._is_draining = False
         self.is_paused = False
+        self._trouble = ""  # why, as it was said; said again from `_say_at` on
+        self._say_at = 0.0
         self._since_checkpoint = 0
         self._look_at = 0.0  # when the log's end is looked at again
         self._reads_until = math.inf  # a stop ends the reading, a moment later
@@ -213,18 +218,34 @@ class Courier:
         async with asyncio.TaskGroup() as requests:
             while not self._is_finished():
                 self.dispatcher.wake.clear()
-                moved = False
+                moved, was_paused = False, self.is_paused
                 try:
                     moved = await self._step(requests)
                 except UnavailableError as error:
-                    log.error("courier_paused", destination=self.id, error=str(error))  # noqa: TRY400 - ours
-                    self.is_paused = True
+                    self._pause(str(error))
+                else:
+                    self._go_on(was_paused=was_paused)
                 if not moved and until_head and self._may_read() and not self.is_paused:
                     self.stop()
                 elif not moved and not self._is_finished():  # the last look of a stop is the end
                     await self._rest()
         await self.checkpoint()
         await self.barriers.close()
+
+    def _pause(self, why: str) -> None:
+        """Do nothing but try again; said once, and again each minute, as whoever reads along may have come
+        later."""
+        self.is_paused = True
+        now = self._clock.monotonic()
+        if why != self._trouble or now >= self._say_at:
+            self._trouble, self._say_at = why, now + SAY_SECONDS
+            log.error("courier_paused", destination=self.id, error=why)
+
+    def _go_on(self, *, was_paused: bool) -> None:
+        """A step went well; only one that was no mere try tells that the trouble is over."""
+        if self._trouble and not was_paused:
+            self._trouble = ""
+            log.info("courier_goes_on", destination=self.id)
 
     async def _step(self, requests: asyncio.TaskGroup) -> bool:
         """Do a little of everything; True when there may be more to read right away."""

@@ -1,8 +1,9 @@
-"""The enquiry: asks the Segue that runs with the same settings, through its control API.
+"""The enquiry: asks the Segue that runs on the same data folder, through its control API.
 
 Some things are only in the memory of the running process: what it refused a moment ago, why a row waits.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
@@ -13,7 +14,8 @@ from segue.engine.delay import Waits
 from segue.io.storage.refusals import Refused
 from segue.io.storage.token import read_token
 from segue.model.delivery import Request
-from segue.model.errors import MisconfiguredError, UnavailableError
+from segue.model.errors import MisconfiguredError, SegueError, UnavailableError
+from segue.runtime.presence import addresses
 from segue.runtime.settings import Settings
 
 ASK_SECONDS: Final = 5.0
@@ -24,7 +26,7 @@ T = TypeVar("T")
 async def rejections(
     settings: Settings, *, source: str | None = None, code: str | None = None
 ) -> list[Refused]:
-    """The newest refusals of the receiver that runs with these settings, oldest first.
+    """The newest refusals of the receiver that runs on the data folder, oldest first.
 
     Raises UnavailableError when nobody answers, MisconfiguredError when whoever answers is another one.
     """
@@ -34,7 +36,7 @@ async def rejections(
 
 
 async def waits(settings: Settings, destination: str, lane: int, offset: int) -> Waits | None:
-    """Why an event waits; None when the process that answers has no courier for it.
+    """Why an event waits; None when no process that answers has a courier for it.
 
     Raises as `rejections` does.
     """
@@ -43,10 +45,30 @@ async def waits(settings: Settings, destination: str, lane: int, offset: int) ->
 
 
 async def _ask(settings: Settings, what: str, asked: Mapping[str, Any], kind: type[T]) -> T | None:
-    """Ask one question; None when the answer is 404."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{host}:{settings.port}/control/{what}"
-    token = read_token(settings.data)
+    """Ask one question of one process after the other until one knows; None when all answer 404.
+
+    Raises when none answers.
+    """
+    token = await asyncio.to_thread(read_token, settings.data)
+    failure: SegueError | None = None
+    is_answered = False
+    for address in await asyncio.to_thread(addresses, settings):
+        try:
+            found = await _ask_one(settings, f"{address}/control/{what}", token, asked, kind)
+        except (UnavailableError, MisconfiguredError) as error:
+            failure = failure or error
+            continue
+        is_answered = True
+        if found is not None:
+            return found
+    if failure is not None and not is_answered:
+        raise failure
+    return None
+
+
+async def _ask_one(
+    settings: Settings, url: str, token: str, asked: Mapping[str, Any], kind: type[T]
+) -> T | None:
     headers = {"authorization": f"Bearer {token}"}
     request = Request(
         method="GET", url=f"{url}?{urlencode(asked)}", headers=headers, timeout_seconds=ASK_SECONDS

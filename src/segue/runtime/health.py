@@ -7,12 +7,7 @@ from pathlib import Path
 import apsw
 
 from segue.io import sqlite
-from segue.io.claim import holder
-from segue.io.log.sqlite import lock_of
-from segue.io.storage.sqlite import claim_of
 from segue.model.errors import LogUnavailable
-from segue.runtime.archive import state_files
-from segue.runtime.folders import LOG_FOLDER, STATE_FOLDER
 
 
 def library_versions() -> str:
@@ -35,10 +30,3 @@ def probe_folder(folder: Path) -> None:
             file.flush()
     except OSError as error:
         raise LogUnavailable(f'"{place}" cannot be written: {error.strerror or error}') from error
-
-
-def owners(data: Path) -> list[str]:
-    """The processes that have a data folder open, by their ids: receiver and couriers. Blocks."""
-    states = [claim_of(path) for _, path in state_files(data / STATE_FOLDER)]
-    held = {holder(path) for path in (lock_of(data / LOG_FOLDER), *states)}
-    return sorted(process for process in held if process)

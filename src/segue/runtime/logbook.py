@@ -87,8 +87,12 @@ LINES: Final = (
     Line("event_not_routed", "error", "A defect met one event; it is a dead letter and the others go on."),
     Line("request_not_made", "error", "A defect of a page met a batch; its rows are dead letters."),
     Line(
-        "courier_paused", "error", "The log or the state does not work; nothing is lost, it is tried again."
+        "courier_paused",
+        "error",
+        "The log or the state does not work; nothing is lost, it is tried again each second and said each "
+        "minute.",
     ),
+    Line("courier_goes_on", "info", "The trouble that `courier_paused` told of is over."),
     Line("lane_waited_for", "warning", "Events wait for a lane that another courier does not get on with."),
     Line(
         "lanes_taken_over",

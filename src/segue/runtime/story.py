@@ -307,16 +307,15 @@ async def _waiting(told: Chapter, books: Books, place: tuple[int, int], live: Li
     lane, offset = place
     said = await live(told.destination, lane, offset) if told.enabled else None
     if said is None:
-        reason, why = "NOT_RUNNING", "no process delivers it now"
+        reason, why = "NOT_RUNNING", "no process delivers it now: segue run goes on with it"
         if not told.enabled:
             why = "the destination is disabled"
         elif books.holder and (books.lanes is None or lane in books.lanes):
             reason = "RUNS_ELSEWHERE"
-            why = f"its courier is process {books.holder}, which alone knows what it waits for: ask with the "
-            why += "SEGUE_PORT of that one"
-        cursor = books.cursors.get(lane)
-        before = offset - cursor.next_offset if cursor is not None else offset
-        message = f"{why}; its lane is settled up to {before:,} events before it"
+            why = f"its courier is process {books.holder}, which alone knows what it waits for and is silent"
+        before = books.unsettled_before(lane, offset)
+        others = f"events of its lane before it not settled either: {before:,}"
+        message = f"{why}; {others if before else 'nothing before it in its lane waits'}"
         return msgspec.structs.replace(told, state="waiting", reason=reason, message=message, halt=books.halt)
     told = msgspec.structs.replace(told, state="waiting", halt=said.halt, delays=said.delays)
     if not said.is_read:

@@ -93,7 +93,7 @@ class Segment:
             connection = sqlite.connect(path, create=True)
             try:
                 sqlite.use_wal(connection)
-                with connection:
+                with sqlite.transaction(connection):
                     for step in STEPS:
                         connection.execute(step)
                     connection.executemany("INSERT INTO start VALUES (?, ?)", enumerate(starts))

@@ -258,7 +258,7 @@ def _prepare(folder: Path, lanes: int) -> tuple[Shelf, Claim]:
     except OSError as error:
         raise LogUnavailable(
             f'the log folder "{folder}" cannot be written: {sqlite.explain(error)}. '
-            "Make the folder writable for this user, or choose another."
+            "SEGUE_DATA chooses another."
         ) from error
     try:
         shelf = Shelf(folder)

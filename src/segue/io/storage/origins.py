@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from segue.io.names import make_folder
+from segue.io.sqlite import explain
 from segue.io.storage.once import write_once
 from segue.model.errors import StorageUnavailable
 
@@ -26,7 +27,7 @@ def settle_origins(folder: Path, destination: str, heads: Sequence[int]) -> dict
             write_once(path, msgspec.json.encode(list(heads)))
         offsets = msgspec.json.decode(path.read_bytes(), type=list[int])
     except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise StorageUnavailable(f'"{path}" cannot be read or written: {error}') from error
+        raise StorageUnavailable(f'"{path}" cannot be read or written: {explain(error)}') from error
     return dict(enumerate(offsets))
 
 

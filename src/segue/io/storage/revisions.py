@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from segue.io.names import make_folder
+from segue.io.sqlite import explain
 from segue.io.storage.database import Session
 from segue.io.storage.once import write_once
 from segue.model.errors import StorageUnavailable
@@ -52,7 +53,7 @@ def keep(folder: Path, workspace: Workspace) -> str:
         if not path.exists():
             write_once(path, content)
     except OSError as error:
-        raise StorageUnavailable(f'"{path}" cannot be written: {error.strerror or error}') from error
+        raise StorageUnavailable(f'"{path}" cannot be written: {explain(error)}') from error
     return name
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from segue.io.names import make_folder
+from segue.io.sqlite import explain
 from segue.io.storage.once import write_once
 from segue.model.errors import StorageUnavailable
 
@@ -27,9 +28,7 @@ def keep_token(folder: Path) -> str:
             make_folder(folder)
             write_once(path, f"st_{secrets.token_urlsafe(RANDOM_BYTES)}\n".encode())
     except OSError as error:
-        raise StorageUnavailable(
-            f'the token "{path}" cannot be written: {error.strerror or error}'
-        ) from error
+        raise StorageUnavailable(f'the token "{path}" cannot be written: {explain(error)}') from error
     token = read_token(folder)
     if not token:
         raise StorageUnavailable(f'the token "{path}" is empty. Delete it and start again.')
