@@ -111,11 +111,14 @@ async def _one(settings: Settings, there: Present) -> Finding:
     answer = await _readiness(url)
     if answer is not None:
         return _ready(url, *answer)
+    remedy = "If it has just been started, ask again; else it hangs: see its log, and restart it."
+    if not there.address:
+        remedy += " One of an earlier version does not say where it listens: SEGUE_PORT=9000 segue doctor."
     return Finding(
         name="process",
         ok=False,
         says=f"nobody answers at {url}, though process {there.process} has {settings.data} open",
-        remedy="If it has just been started, ask again; else it hangs: see its log, and restart it.",
+        remedy=remedy,
     )
 
 

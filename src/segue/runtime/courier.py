@@ -233,8 +233,7 @@ class Courier:
         await self.barriers.close()
 
     def _pause(self, why: str) -> None:
-        """Do nothing but try again; said once, and again each minute, as whoever reads along may have come
-        later."""
+        """Do nothing but try again; said once, and again each minute for whoever comes later."""
         self.is_paused = True
         now = self._clock.monotonic()
         if why != self._trouble or now >= self._say_at:
