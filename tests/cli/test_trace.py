@@ -149,6 +149,19 @@ def test_what_an_event_waits_for_is_told(folder: Path) -> None:
     assert "Invalid API key" in text
 
 
+def test_what_braze_said_of_nobody_in_particular_is_told(folder: Path) -> None:
+    """Of every row of the request, delivered as it is; no text of it is taken for an attribute left out."""
+    with beside(folder) as process:
+        fault = {"status": 201, "path": "/users/track", "count": 1}
+        body = {"message": "success", "errors": ["plan, or so", {"type": "odd", "index": 9}]}
+        control(process.addresses.sandbox, "POST", "/faults", {**fault, "body": body})
+        post(process, IDENTIFY, {**IDENTIFY, "messageId": "id-2", "userId": "u2"})
+        wait_for(folder, "id-2", "", "1")
+    assert "with its answer: plan, or so; odd" in segue("trace", "id-1", folder=folder).out
+    assert "with its answer: plan, or so; odd" in segue("trace", "id-2", folder=folder).out
+    assert segue("why", "u1", "plan", "--json", folder=folder).json["sightings"][0]["outcome"] == "delivered"
+
+
 def test_an_event_is_told_by_the_workspace_of_its_time(lived_in: Path) -> None:
     """The mapping was changed afterwards: old events are told by the old one, and no secret is kept."""
     before = segue("trace", "tr-1", folder=lived_in).out

@@ -37,6 +37,14 @@ def test_only_the_refused_row_dies() -> None:
     assert receipt(after.ended[1], "7", 1000).reason == "BAD_REQUEST"
 
 
+def test_what_an_answer_says_of_nobody_is_kept_with_all_it_came_with() -> None:
+    """The row that died has its own words, and those beside the yes are in one line."""
+    beside = replace(FINE, message="something\nis off")
+    refused = Outcome(verdict=Verdict.REJECTED, status=400, code="BAD_REQUEST", message="bad name")
+    after = weigh(batch_of(3), [beside, refused, FINE], "7", 0.0, 1000)
+    assert [receipt(each, "7", 1000).notes for each in after.ended] == [("SAID: something is off",), (), ()]
+
+
 def test_trouble_of_the_partner_sends_the_same_rows_again_together() -> None:
     """A 503 burns no attempt: the rows stay one request and the destination holds."""
     trouble = Outcome(verdict=Verdict.HOLD, status=503, code="SERVICE_UNAVAILABLE")

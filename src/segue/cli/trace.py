@@ -13,7 +13,7 @@ import typer
 from segue.cli.journey import short, subscription_data, truth_data
 from segue.cli.show import err, literal, out, plural, print_json, printable
 from segue.cli.workspace import AsJson, Config
-from segue.model.delivery import STALE, TAKEN_UP, UNCHANGED, Attempt, Receipt, read_note, tries
+from segue.model.delivery import SAID, STALE, TAKEN_UP, UNCHANGED, Attempt, Receipt, read_note, tries
 from segue.runtime import desk
 from segue.runtime.current import read_current
 from segue.runtime.deletions import PREFIX, standings
@@ -280,8 +280,9 @@ def _print_receipt(receipt: Receipt, *, has_parts: bool = False) -> None:
     out.print(f"      {printable(', '.join(words))}", markup=False, soft_wrap=True)
     for note in receipt.notes:
         code, names = read_note(note)
-        what = LEFT_OUT.get(code, code)
-        out.print(f"      {printable(', '.join(names))}: {what}", style="dim", markup=False, soft_wrap=True)
+        told = printable(", ".join(names))
+        line = f"with its answer: {told}" if code == SAID else f"{told}: {LEFT_OUT.get(code, code)}"
+        out.print(f"      {line}", style="dim", markup=False, soft_wrap=True)
 
 
 def print_attempts(attempts: Sequence[Attempt], indent: str) -> None:

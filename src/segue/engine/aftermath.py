@@ -9,7 +9,7 @@ from segue.engine import search
 from segue.engine.batch import Batch, Search
 from segue.engine.line import Waiting
 from segue.engine.retry import Apart, Dead, Done, Halve, Later, Wait, decide
-from segue.model.delivery import Attempt, Outcome, Receipt, Verdict, tries
+from segue.model.delivery import Attempt, Outcome, Receipt, Verdict, said, tries
 
 KEPT_FIRST: Final = 10
 KEPT_LAST: Final = 40
@@ -167,7 +167,9 @@ def arrived(entries: Sequence[Waiting], request: str, status: int, now_ms: int) 
 
 def receipt(ended: Ended, request: str, now_ms: int) -> Receipt:
     """The receipt of a row that is done with."""
-    row = ended.entry.row
+    row, notes = ended.entry.row, ended.entry.notes
+    if not ended.reason and ended.outcome.message:
+        notes = (*notes, said(ended.outcome.message))
     return Receipt(
         lane=row.lane,
         offset=row.offset,
@@ -181,6 +183,6 @@ def receipt(ended: Ended, request: str, now_ms: int) -> Receipt:
         status=ended.outcome.status,
         attempts=(tries(ended.entry.attempts) if ended.entry.attempts else 0) + (not ended.reason),
         settled_ms=now_ms,
-        notes=ended.entry.notes,
+        notes=notes,
         part=row.part,
     )

@@ -146,7 +146,8 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     request  id of the request it left in; position  index of its first object in that request's array
     part     which of the subscription's rows it is; 0 for the first, and in what an older Segue wrote
     notes    what was left out of the row because of what the partner has already, a line each (`left_out`);
-             a row left out whole is "filtered" with the code as its reason, and its notes name the attributes
+             a row left out whole is "filtered" with the code as its reason, its notes name the attributes;
+             of a row that was taken also what the answer said of nobody in particular (`said`)
     """
 
     lane: int
@@ -192,9 +193,18 @@ def left_out(code: str, attributes: Iterable[str]) -> str:
 
 
 def read_note(note: str) -> tuple[str, tuple[str, ...]]:
-    """Code and attributes of a note `left_out` made."""
+    """Code and attributes of a note `left_out` made; of one that `said` made, its words at the commas."""
     code, _, names = note.partition(": ")
     return code, tuple(names.split(", ")) if names else ()
+
+
+SAID: Final = "SAID"
+
+
+def said(words: str) -> str:
+    """A receipt's note: what the partner said of nobody in particular in the answer that took the row, or
+    that its answer could not be read."""
+    return f"{SAID}: {' '.join(words.split())}"
 
 
 class Uncertain(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from segue.engine.delta import AHEAD_MS
 from segue.engine.plan import BoundDestination, BoundSubscription
 from segue.engine.preview import SubscriptionPreview
 from segue.language.path import UNDEFINED
-from segue.model.delivery import STALE, UNCHANGED, Receipt, read_note
+from segue.model.delivery import SAID, STALE, UNCHANGED, Receipt, read_note
 from segue.model.errors import CorruptBlock
 from segue.model.event import Event, Record, lane_of
 from segue.runtime.archive import Archive
@@ -259,7 +259,7 @@ def _left_out(receipt: Receipt, attribute: str) -> str:
     """The code by which a row travelled without the attribute; "" when it did not."""
     for note in receipt.notes:
         code, names = read_note(note)
-        if any(name == attribute or name.startswith(f"{attribute}.") for name in names):
+        if code != SAID and any(name == attribute or name.startswith(f"{attribute}.") for name in names):
             return code
     return receipt.reason if receipt.reason in (UNCHANGED, STALE) else ""
 

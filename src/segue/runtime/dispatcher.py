@@ -298,7 +298,7 @@ class Dispatcher:
     ) -> None:
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         fine = outcomes[0]
-        is_plain = response.status and not response.error and batch.search is None
+        is_plain = response.status and not response.error and not fine.message and batch.search is None
         if is_plain and fine.verdict is Verdict.DELIVERED and outcomes.count(fine) == len(outcomes):
             self._judge(batch, response, None, is_stuck=is_stuck)
             self.books.delivered(number, batch.waiting, fine.status, now_ms)

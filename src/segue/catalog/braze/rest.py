@@ -182,7 +182,8 @@ def read_named(
 
     A named object is refused with its own words, in a 2xx as in a 400. A 400 that names some rows refuses
     those, and leaves the culprit among the others, if there is one, to be found. An error that names
-    nobody, or somebody who is not there, is kept as the message of the rows that were delivered.
+    nobody, or somebody who is not there, is the message of the rows that were delivered: it stands in
+    their receipts.
     """
     answer = body_of(response)
     named, unnamed = _blame(answer, rows, arrays) if answer.get("errors") else ({}, "")
