@@ -6,7 +6,6 @@ All decisions are the engine's (`route`, `batch`, `aftermath`, `retry`, `ledger`
 """
 
 import asyncio
-import math
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -31,25 +30,21 @@ from segue.runtime.bidding import Bidding
 from segue.runtime.bookkeeper import Bookkeeper
 from segue.runtime.clock import Clock, first_of
 from segue.runtime.dispatcher import Dispatcher, Meter, Sender
+from segue.runtime.ending import Ending
 from segue.runtime.eraser import Departure
 from segue.runtime.memory import Memory
 from segue.runtime.pacing import Account, Accounts
 from segue.runtime.reader import Entry, open_ledger
 from segue.runtime.room import Room
 from segue.runtime.routing import Outline, route_fresh
+from segue.runtime.standstill import Standstill
 from segue.runtime.supply import Supply
 
 CHECKPOINT_SECONDS: Final = 1.0
 CHECKPOINT_EVENTS: Final = 20_000
 
-SAY_SECONDS: Final = 60.0
-"""How often it is said that a courier is paused, while the reason is the same."""
-
 LOOK_SECONDS: Final = 0.02
 """At the end of the log nobody looks again before: a look costs as much for one event as for twenty."""
-
-LAST_READING_SECONDS: Final = 1.0
-"""So long a stop goes on reading what is in the log, at the most."""
 
 log = structlog.get_logger("segue.courier")
 
@@ -63,7 +58,6 @@ class Courier:
     account    the partner's rate limits; None: nobody else sends to it
     room       memory for what waits, shared with the other couriers of the process; None: there are none
     checkpoint_seconds  how often what happened is written down
-    is_paused  true while its state or the log cannot be used
     """
 
     def __init__(
@@ -105,14 +99,10 @@ class Courier:
         )
         self._books: Bookkeeper | None = None
         self._admission: Admission
-        self._stopping = False
-        self._is_draining = False
-        self.is_paused = False
-        self._trouble = ""  # why, as it was said; said again from `_say_at` on
-        self._say_at = 0.0
+        self._ending = Ending(clock)
+        self._standstill = Standstill(destination.id, clock)
         self._since_checkpoint = 0
         self._look_at = 0.0  # when the log's end is looked at again
-        self._reads_until = math.inf  # a stop ends the reading, a moment later
         self._checkpoint_at = 0.0
         self._checkpoint_seconds = checkpoint_seconds
         self._halt: Halt | None = None  # as written down
@@ -137,6 +127,11 @@ class Courier:
     def hold(self) -> Hold:
         """Whether the destination waits for its partner, and why."""
         return self.dispatcher.hold
+
+    @property
+    def is_paused(self) -> bool:
+        """True while its state or the log cannot be used."""
+        return self._standstill.is_on
 
     @property
     def halt(self) -> Halt | None:
@@ -196,13 +191,12 @@ class Courier:
         self._admit(self._bidding.ready())
 
     def stop(self) -> None:
-        """Ask the loop to finish: what waits is sent at once, unless something holds it.
+        """Ask the loop to finish: what waits is sent at once, unless something holds it or it takes long.
 
         What was acknowledged and not read yet is read first, as far as a moment allows: who sends an event
         and stops finds it delivered, and a backlog waits for the next start.
         """
-        self._stopping = True
-        self._reads_until = self._clock.monotonic() + LAST_READING_SECONDS
+        self._ending.ask()
         self._batcher.hurry()
         self.dispatcher.wake.set()
 
@@ -212,19 +206,19 @@ class Courier:
         While the state or the log cannot be used, the courier pauses with everything it knows in memory
         and tries again; only the last checkpoint of a stop may raise StorageUnavailable.
         """
-        self._is_draining = until_head
+        self._ending.is_draining = until_head
         if self._books is None:
             await self.start()
         async with asyncio.TaskGroup() as requests:
             while not self._is_finished():
                 self.dispatcher.wake.clear()
-                moved, was_paused = False, self.is_paused
+                moved, was_on = False, self.is_paused
                 try:
                     moved = await self._step(requests)
                 except UnavailableError as error:
-                    self._pause(str(error))
+                    self._standstill.begin(str(error))
                 else:
-                    self._go_on(was_paused=was_paused)
+                    self._standstill.is_over(was_on=was_on)
                 if not moved and until_head and self._may_read() and not self.is_paused:
                     self.stop()
                 elif not moved and not self._is_finished():  # the last look of a stop is the end
@@ -232,27 +226,13 @@ class Courier:
         await self.checkpoint()
         await self.barriers.close()
 
-    def _pause(self, why: str) -> None:
-        """Do nothing but try again; said once, and again each minute for whoever comes later."""
-        self.is_paused = True
-        now = self._clock.monotonic()
-        if why != self._trouble or now >= self._say_at:
-            self._trouble, self._say_at = why, now + SAY_SECONDS
-            log.error("courier_paused", destination=self.id, error=why)
-
-    def _go_on(self, *, was_paused: bool) -> None:
-        """A step went well; only one that was no mere try tells that the trouble is over."""
-        if self._trouble and not was_paused:
-            self._trouble = ""
-            log.info("courier_goes_on", destination=self.id)
-
     async def _step(self, requests: asyncio.TaskGroup) -> bool:
         """Do a little of everything; True when there may be more to read right away."""
         moved = False
         if (trouble := self.dispatcher.trouble) is not None:
             self.dispatcher.trouble = None
             raise trouble
-        if not self.is_paused:
+        if not self.is_paused and self._ending.sends:
             moved = await self._read()
             self.dispatcher.dispatch(self.destination, requests)
             has_room = self.dispatcher.has_room(self.destination)
@@ -261,7 +241,7 @@ class Courier:
                 self.dispatcher.dispatch(self.destination, requests)
         if self._is_checkpoint_due():
             await self.checkpoint()
-            self.is_paused = False
+            self._standstill.is_on = False
         return moved
 
     async def checkpoint(self) -> None:
@@ -327,33 +307,33 @@ class Courier:
         self._meter.checkpoint(self.id, self._clock.monotonic() - started)
 
     def _is_finished(self) -> bool:
-        if not self._stopping or self.dispatcher.in_flight:
+        if not self._ending.is_asked or self.dispatcher.in_flight:
             return False
         now = self._clock.monotonic()
         is_kept = self.dispatcher.halt is not None or self.is_paused or bool(self.barriers)
         is_capped = self.accountant.halt is not None and self._batcher.next_due(now) > now
-        is_shut = not self._is_draining and self.dispatcher.is_shut()
+        is_shut = not self._ending.is_draining and self.dispatcher.is_shut()
         is_through = self._batcher.rows == 0 and not self._may_read()
-        return is_through or is_kept or is_capped or is_shut
+        return is_through or is_kept or is_capped or is_shut or not self._ending.sends
 
     def _is_checkpoint_due(self) -> bool:
         return self._since_checkpoint >= CHECKPOINT_EVENTS or self._clock.monotonic() >= self._checkpoint_at
 
     def _may_read(self) -> bool:
         """Whether there is memory for more; so it does not grow with the backlog."""
-        if self._stopping and self._clock.monotonic() >= self._reads_until:
-            return False
-        return not self._share.is_full(is_held=self.dispatcher.is_held)
+        return self._ending.reads and not self._share.is_full(is_held=self.dispatcher.is_held)
 
     async def _read(self) -> bool:
         """Route the next events; True when there may be more right away."""
         if not self._may_read():
-            if self._stopping:
+            if self._ending.is_asked:
                 self._batcher.hurry()
             return False
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
-        is_last = self._stopping  # one look that begins after the stop finds all there was at that time
-        if now < self._look_at and not (self._supply.has_more or self._is_draining or is_last):
+        is_last = (
+            self._ending.is_asked
+        )  # one look that begins after the stop finds all there was at that time
+        if now < self._look_at and not (self._supply.has_more or self._ending.is_draining or is_last):
             return False
         minute = now_ms // 60_000
         source = self.destination.config.source
@@ -368,11 +348,11 @@ class Courier:
             await self._take(entries, fresh)
             self._supply.eaten(entries)
             await asyncio.sleep(0)
-            if self._supply.has_more or self._is_draining:
+            if self._supply.has_more or self._ending.is_draining:
                 return True
         self._look_at = now + LOOK_SECONDS
         if is_last:
-            self._reads_until = now
+            self._ending.has_read()
             self._batcher.hurry()
         return False
 
