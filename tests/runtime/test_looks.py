@@ -12,7 +12,8 @@ from segue.io.log.stream import Block
 from segue.io.storage.state import State
 from segue.model.delivery import Request, Response
 from segue.model.workspace import Delivery
-from segue.runtime.courier import LAST_READING_SECONDS, LOOK_SECONDS, Courier
+from segue.runtime.courier import LOOK_SECONDS, Courier
+from segue.runtime.ending import READING_SECONDS
 from segue.runtime.telemetry import Telemetry
 from segue.sandbox.app import create_app
 
@@ -165,7 +166,7 @@ def test_a_stop_does_not_wait_for_a_backlog(tmp_path: Path) -> None:
         clock = VirtualClock()
         log = SlowLog(clock)
         courier, took = await _stop(tmp_path, log, clock, 2_000)
-        assert LAST_READING_SECONDS < took < 2 * LAST_READING_SECONDS
+        assert READING_SECONDS < took < 2 * READING_SECONDS
         left = courier.lag(await log.heads())
         assert 0 < left < 2_000
         assert courier.ledger.total("delivered") == 2_000 - left

@@ -4,7 +4,7 @@ The decisions have been taken elsewhere; here they become entries of the ledger,
 journal entries, always together.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 from msgspec.structs import replace
@@ -118,7 +118,7 @@ class Bookkeeper:
         for row in rows if self._doubt else ():
             key = row_key(row)
             request = self._doubt.get(key)
-            if request is None or policy_of(destination, row.action) != "hold":
+            if request is None or policy_of(destination, row) != "hold":
                 continue
             self.count_doubt(row, request, "hold", now_ms)
             verdict = Settled(request, 0, 0, UNCERTAIN, IN_DOUBT.format(request=request))
@@ -142,7 +142,7 @@ class Bookkeeper:
             else:
                 request = self._doubted.pop(key, None)
                 if request is not None:  # it left twice, and no checkpoint tells so
-                    self.count_doubt(row, request, policy_of(destination, row.action), now_ms)
+                    self.count_doubt(row, request, policy_of(destination, row), now_ms)
                 if not known.reason:
                     self._memory.recall(row)
                 self._settle_known(row, known, now_ms)
@@ -154,7 +154,7 @@ class Bookkeeper:
         request = self._doubt.pop(key, None)
         if request is None:
             return ()
-        self.count_doubt(row, request, policy_of(destination, row.action), now_ms)
+        self.count_doubt(row, request, policy_of(destination, row), now_ms)
         return (Attempt(now_ms, str(request), 0, UNCERTAIN, IN_DOUBT.format(request=request)),)
 
     def turn(self) -> Turn:
@@ -217,13 +217,13 @@ class Bookkeeper:
         request: int,
         ended: Sequence[Ended],
         doubt: Sequence[Waiting],
-        policies: Mapping[str, str],
+        policy: Callable[[Row], str],
         now_ms: int,
     ) -> None:
         """A request was answered, or was not: write everything it ended.
 
-        doubt     rows that leave again although they may have arrived
-        policies  what becomes of such rows, by their action
+        doubt   rows that leave again although they may have arrived
+        policy  what becomes of such a row
         """
         rows = [
             (row_key(each.entry.row), _verdict(each, request))
@@ -232,7 +232,7 @@ class Bookkeeper:
         ]
         doubtful = [entry.row for entry in doubt if entry.row.lane != NO_LANE]
         for row in doubtful:
-            self.count_doubt(row, request, policies[row.action], now_ms)
+            self.count_doubt(row, request, policy(row), now_ms)
         self.journal.settle(request, rows, map(row_key, doubtful))
         for each in ended:
             self._end(each, request, now_ms)
@@ -242,7 +242,7 @@ class Bookkeeper:
         rows = [entry.row for entry in entries]
         if not {row.lane for row in rows}.isdisjoint((NO_LANE, COMMAND_LANE)):  # of no event
             fine = Outcome(verdict=Verdict.DELIVERED, status=status)
-            self.answered(request, [Ended(entry, fine, entry.position) for entry in entries], (), {}, now_ms)
+            self.answered(request, [Ended(entry, fine, entry.position) for entry in entries], (), str, now_ms)
             return
         self.journal.deliver(request, status, [entry.position for entry in entries])
         self._batcher.settle_all(entries)
@@ -329,6 +329,8 @@ class Bookkeeper:
         if counted not in ("", reason):
             letter = replace(letter, counted=counted)
         self.ledger.bury(letter, now_ms // 60_000, had_row=True)
+        if reason == UNCERTAIN:
+            self._memory.suppose(row)
 
     def _settle_event(self, row: Row, verdict: Settled, minute: int, *, is_counted: bool = False) -> None:
         """One row is done with; is_counted: an earlier checkpoint has it in its counts already."""

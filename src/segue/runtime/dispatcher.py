@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -306,11 +307,11 @@ class Dispatcher:
             return
         trouble = next((each for each in outcomes if each.verdict is Verdict.HOLD), None)
         in_doubt = response.sent and (bool(response.error) or response.status == TIMED_OUT)
-        policies = {action: policy_of(destination, action) for action in {row.action for row in batch.rows}}
+        policy = partial(policy_of, destination)
         if in_doubt:
             doubt = Outcome(verdict=Verdict.REJECTED, code=UNCERTAIN, message=IN_DOUBT.format(request=number))
             outcomes = [
-                doubt if each.verdict is Verdict.HOLD and policies[row.action] == "hold" else each
+                doubt if each.verdict is Verdict.HOLD and policy(row) == "hold" else each
                 for row, each in zip(batch.rows, outcomes, strict=True)
             ]
         judgement = self._judge(batch, response, trouble, is_stuck=is_stuck)
@@ -325,10 +326,10 @@ class Dispatcher:
         # A search ends or gives back rows that were not in this request.
         sent = set(map(id, batch.waiting)) if in_doubt else set()
         for ended in aftermath.ended if in_doubt else ():
-            if id(ended.entry) in sent and policies[ended.entry.row.action] == "hold":
+            if id(ended.entry) in sent and policy(ended.entry.row) == "hold":
                 self.books.count_doubt(ended.entry.row, number, "hold", now_ms)
         doubtful = [entry for entry in again if id(entry) in sent]
-        self.books.answered(number, aftermath.ended, doubtful, policies, now_ms)
+        self.books.answered(number, aftermath.ended, doubtful, policy, now_ms)
         self.retries += len(again)
         is_held = trouble is not None and judgement in ("hold", "hold-halved")
         if trouble is not None and is_held:

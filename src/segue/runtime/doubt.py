@@ -2,19 +2,30 @@
 
 from typing import Final
 
+import msgspec
+
 from segue.engine.plan import BoundDestination
+from segue.model.delivery import Row
 
 UNCERTAIN: Final = "UNCERTAIN"
 IN_DOUBT: Final = "it left in request {request} and no answer is known: it may or may not have arrived"
 
 
-def policy_of(destination: BoundDestination, action: str) -> str:
+def policy_of(destination: BoundDestination, row: Row) -> str:
     """What becomes of a row that may have arrived: "repeated" when that changes nothing, else the
     destination's policy."""
-    return "repeated" if _is_repeatable(destination, action) else destination.config.delivery.uncertain
+    return "repeated" if _is_repeatable(destination, row) else destination.config.delivery.uncertain
 
 
-def _is_repeatable(destination: BoundDestination, action: str) -> bool:
-    """True when sending a row of the action twice leaves the partner as if it had been sent once."""
-    found = destination.page.carried(action)
-    return found is not None and found.repeatable
+def _is_repeatable(destination: BoundDestination, row: Row) -> bool:
+    """True when sending the row twice leaves the partner as if it had been sent once: its action says so, and
+    no attribute is an operation ({"inc": 1}) on what is there."""
+    found = destination.page.carried(row.action)
+    if found is None or not found.repeatable:
+        return False
+    shape = found.attributes
+    return shape is None or not any(
+        isinstance(value, dict) and shape.operates(value)
+        for item in row.items
+        for value in msgspec.json.decode(item).values()
+    )

@@ -85,7 +85,7 @@ class Memory:
         self.namesakes = Namesakes()
         self._profiles: Profiles | None = None
         self._first = ""
-        self._recalled: list[Row] = []
+        self._recalled: list[tuple[Row, bool]] = []
         self._catching_up = asyncio.Lock()
         self._resending: dict[int, int] = {}  # command -> rows not settled
         self._resent: list[int] = []
@@ -209,7 +209,7 @@ class Memory:
             return found
         for entry, outcome in zip(parcel.waiting, found, strict=True):
             if outcome.verdict is Verdict.DELIVERED and entry.row.action in telling:
-                self._recalled.append(entry.row)
+                self._recalled.append((entry.row, True))
         return found
 
     # -- after a crash, and at a checkpoint
@@ -218,7 +218,13 @@ class Memory:
         """A row was delivered before the last stop, and no checkpoint knows of it."""
         known = (self._describing, self._disturbing, self._creating)
         if self._profiles is not None and any(row.action in actions for actions in known):
-            self._recalled.append(row)
+            self._recalled.append((row, True))
+
+    def suppose(self, row: Row) -> None:
+        """A row may have been applied and does not leave again: what it says counts as sent, and proves
+        nothing."""
+        if self._profiles is not None and row.action in self._describing:
+            self._recalled.append((row, False))
 
     async def catch_up(self) -> None:
         """Take in what was recalled, in its order, who has become one with whom, and whom events and
@@ -289,16 +295,16 @@ class Memory:
         while self._recalled and profiles is not None:
             rows, self._recalled = self._recalled, []
             try:
-                await self.load(rows)
+                await self.load(row for row, _ in rows)
             except BaseException:
                 self._recalled[:0] = rows
                 raise
-            for row in rows:
+            for row, is_certain in rows:
                 for disturbance in self._disturbances([row]):
                     profiles.disturb(disturbance)
                 for item in row.items if row.action in self._describing else ():
                     profiles.presume(update(row, item))
-                for item in row.items if row.action not in self._disturbing else ():
+                for item in row.items if is_certain and row.action not in self._disturbing else ():
                     profiles.prove(item)
 
     async def _refresh(self, profiles: Profiles, people: Sequence[str]) -> None:
