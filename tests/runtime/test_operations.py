@@ -1,8 +1,9 @@
-"""Attributes that change what is there ({"inc": 1}), in a request without an answer: twice may count twice."""
+"""Attributes that change what is there ({"inc": 1}) in a request that got no answer."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import orjson
@@ -97,3 +98,45 @@ async def test_plain_attributes_in_doubt_are_sent_again_whatever_the_policy(desk
     assert await uncertain(desk) == [("m1", "repeated")]
     assert courier.ledger.total("delivered") == 1
     assert len(orjson.loads(desk.wire.sent[1].body)["attributes"]) == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_counter_is_doubled_where_that_is_told_and_nowhere_else(tmp_path: Path, seed: int) -> None:
+    """Answers lost before and after the work, trouble, and couriers killed at any moment, over counters of
+    two people: held, none counts twice; sent again, only those in the uncertain set may."""
+    chance = Random(seed)
+    policy: Any = chance.choice(["hold", "resend"])
+    attributes: Any = chance.choice(["all", "changed"])
+    destination = bind(delivery=Delivery(wait_seconds=0, uncertain=policy, attributes=attributes))
+    events = [
+        {**VISIT, "userId": f"u{n % 2}", "messageId": f"m{n}", "traits": {f"c{n}": {"inc": 1}, "last": n}}
+        for n in range(6)
+    ]
+    async with opened(tmp_path) as desk:
+        for event in events:
+            await desk.stream.append(records(event))
+            for _ in range(chance.randrange(3)):
+                fault = chance.choice([{"drop": "before"}, {"drop": "after"}, {"status": 503}])
+                desk.wire.fault(path="/users/track", count=1, **fault)
+            async with desk.courier(destination, checkpoint_seconds=0.001) as courier:
+                running = asyncio.ensure_future(courier.run(until_head=True))
+                for _ in range(chance.choice([0, 5, 20, 60, 200, 5000])):
+                    await asyncio.sleep(0)
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+        desk.wire.sandbox.world.faults.clear()
+        await desk.deliver(destination)
+        courier = await desk.deliver(destination)
+        assert (courier.ledger.residual, courier.ledger.waiting) == (0, 0)
+        told = dict(await uncertain(desk))
+        assert set(told.values()) <= {policy}
+        reader = await StateReader.open(desk.folder / "braze.db")
+        dead = {letter.message_id for letter in await reader.dead_letters()}
+        await reader.close()
+        for number, event in enumerate(events):
+            custom = (await desk.wire.profile(event["userId"])).get("custom_attributes", {})
+            counted, name = custom.get(f"c{number}", 0), f"m{number}"
+            if name in dead:
+                assert (told[name], counted in (0, 1)) == ("hold", True)
+            else:
+                assert counted == 1 or (counted > 1 and told.get(name) == "resend"), (number, counted, told)
