@@ -33,6 +33,18 @@ SETTINGS = {"api_key": "k", "endpoint": "https://rest.example.com"}
         ("email", "Ada@example.com", "ada@example.com", True),
         ("phone", "+49 30 123", "+4930123", True),
         ("plan", "Plus", "plus", False),
+        ("tags", ["x", "y", "x"], ["y", "x"], True),
+        ("tags", ["x", "y", "x"], ["x", "y"], False),
+        ("tags", [1, True], [1, True], True),
+        ("tags", ["x", "y"], ["y"], False),
+        ("tags", [*range(40)], [*range(15, 40)], True),
+        ("tags", [*range(40)], [*range(25)], False),
+        ("tags", [*range(40)], [39], False),
+        ("cars", [{"id": 1}, {"id": 1}], [{"id": 1}], False),
+        ("gender", "M", "F", False),
+        ("gender", "zz", "F", True),
+        ("dob", "nonsense", None, True),
+        ("dob", "1990-01-01", None, False),
     ],
 )
 def test_values_are_compared_as_braze_writes_them(name: str, held: Any, found: Any, same: bool) -> None:

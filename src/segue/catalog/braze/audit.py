@@ -29,6 +29,12 @@ OWN: Final = frozenset(
 )
 """Fields of Braze's own that it gives back in the form they were sent in, or nearly."""
 
+GENDERS: Final = ("M", "F", "O", "N", "P")
+
+SHORTEST_LIST: Final = 25
+"""Entries a list of plain values may have at least; where Braze's bound is, up to 500, a workspace says. Of
+a longer list Braze drops the oldest."""
+
 FIELDS: Final = ("external_id", "user_aliases", "custom_attributes", *sorted(OWN))
 
 
@@ -80,6 +86,10 @@ def is_same(name: str, held: Any, found: Any) -> bool:
         return True
     if _holds_time(held) and found is not None:
         return True  # {"$time": …} comes back in words of Braze's own
+    if isinstance(held, list) and isinstance(found, list):
+        return _are_kept(held, found)
+    if _is_ignored(name, held):
+        return True  # acknowledged and dropped in silence: what was there stayed, and stays
     if type(held) is not str or type(found) is not str:
         return isinstance(held, float) and isinstance(found, int | float) and held == found
     if name in ("country", "language") and len(held) != 2:
@@ -90,6 +100,24 @@ def is_same(name: str, held: Any, found: Any) -> bool:
         return held.casefold() == found.casefold()
     moment = dates.parse(held)
     return moment is not None and moment == dates.parse(found)
+
+
+def _are_kept(held: Sequence[Any], found: Sequence[Any]) -> bool:
+    """Whether this is what Braze keeps of a list of plain values: each once, where it came last."""
+    if any(isinstance(each, dict | list) for each in held):
+        return False
+    last = dict.fromkeys((type(each), each) for each in reversed(held))
+    kept, there = list(reversed(last)), [(type(each), each) for each in found]
+    return kept == there or (len(there) >= SHORTEST_LIST and kept[-len(there) :] == there)
+
+
+def _is_ignored(name: str, held: Any) -> bool:
+    """Whether Braze takes a value of one of its own fields and does nothing with it."""
+    if not isinstance(held, str):
+        return False
+    if name == "gender":
+        return held not in GENDERS
+    return name == "dob" and dates.parse(held) is None
 
 
 def tell(who: Who, attributes: Mapping[str, Any]) -> JsonObject:
