@@ -8,6 +8,7 @@ Each page is a function that gives its whole text; PAGES says where it goes.
 
 import inspect
 import json
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -105,7 +106,7 @@ def describe_commands(group: Command) -> str:
                 *(["[options]"] if options or words == "segue sandbox" else []),
             ]
         )
-        parts.append(f"## {words}\n\n```text\n{usage}\n```\n\n{inspect.cleandoc(command.help or '')}")
+        parts.append(f"## {words}\n\n```text\n{usage}\n```\n\n{_wrapped(command.help or '')}")
         rows = [(f"`{_argument(param)}`", _help(param)) for param in arguments]
         rows += [(f"`{', '.join([*param.opts, *param.secondary_opts])}`", _help(param)) for param in options]
         if words == "segue sandbox":  # which has its options from the sandbox itself
@@ -311,6 +312,11 @@ def _commands(group: Command, words: tuple[str, ...]) -> Iterator[tuple[str, Com
 def _argument(param: Any) -> str:
     shown = (param.metavar or param.name).upper().strip("[]")
     return shown if param.required else f"[{shown}]"
+
+
+def _wrapped(text: str) -> str:
+    """Paragraphs in lines of a width that is read easily."""
+    return "\n\n".join(textwrap.fill(part, 108) for part in inspect.cleandoc(text).split("\n\n"))
 
 
 def _help(param: Any) -> str:

@@ -108,6 +108,7 @@ def test_why_an_event_never_left_is_told(folder: Path) -> None:
     text = segue("trace", "test", folder=folder).out
     assert "No tests" in text
     assert "by analytics-test 9.1 (server)" in text
+    assert "2 events came in with this messageId" in segue("trace", "tr-1", folder=folder).out
     first, second = segue("trace", "tr-1", "--json", folder=folder).json["events"]
     assert first["destinations"][0]["state"] == "delivered"
     assert second["destinations"][0]["state"] == "duplicate"

@@ -36,11 +36,11 @@ def test_each_reason_to_send_nothing_has_its_remedy(halt: Halt, words: str) -> N
         ),
         (
             Halt(kind="capped", code="OVER_BUDGET", message="points", since_ms=AT_MS),
-            "keeping rows back for a cap since 2026-09-21 14:13:20+00:00: points",
+            "keeping rows back for a cap since 2026-09-21 14:13:20Z: points",
         ),
         (
             Halt(kind="held", code="UNAUTHORIZED", message="Invalid API key", since_ms=AT_MS),
-            'held by UNAUTHORIZED since 2026-09-21 14:13:20+00:00 (the partner says "Invalid API key")',
+            'held by UNAUTHORIZED since 2026-09-21 14:13:20Z (the partner says "Invalid API key")',
         ),
     ],
 )

@@ -4,6 +4,7 @@ Exit codes: 0 fine, 1 the command ran and the answer is no, 2 called or configur
 needed does not answer at the moment.
 """
 
+import inspect
 import sys
 from typing import Annotated
 
@@ -44,6 +45,19 @@ for chapter in (workspace, run, look, hook, trace, brake, cost, drift, erase, re
 app.add_typer(dead.app, name="dead")
 app.add_typer(migrate.app, name="import")
 app.add_typer(sdk.app, name="sdk")
+
+
+def _flow(typed: typer.Typer) -> None:
+    """Let paragraphs of help run as wide as the terminal: typer keeps their line ends but the first's."""
+    for command in typed.registered_commands:
+        text = inspect.getdoc(command.callback) or ""
+        command.help = "\n\n".join(" ".join(part.split()) for part in text.split("\n\n")) or None
+    for group in typed.registered_groups:
+        if group.typer_instance is not None:
+            _flow(group.typer_instance)
+
+
+_flow(app)
 
 
 def _version(value: bool) -> None:

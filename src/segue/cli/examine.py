@@ -39,9 +39,10 @@ async def examine(settings: Settings, folder: Path, environ: Mapping[str, str]) 
     findings = [_library(), _disk(settings)]
     current, finding = _workspace(settings, folder, environ)
     findings.append(finding)
-    findings += await _processes(settings)
+    processes = await _processes(settings)
+    findings += processes
     if current is not None:
-        findings += await _destinations(settings, current)
+        findings += await _destinations(settings, current, is_ready=all(each.ok for each in processes))
         findings += await _books(settings, current)
     return findings
 
@@ -64,7 +65,8 @@ def _disk(settings: Settings) -> Finding:
         return Finding(
             name="disk", ok=False, says=str(error), remedy="Free space, or point SEGUE_DATA at another disk."
         )
-    says = f"{data} can be written, {free / 1024**3:.1f} GiB are free"
+    room = f"{free / 1024**3:.1f} GiB" if free >= LOW_DISK_BYTES else f"{free // 1024**2} MiB"
+    says = f"{data} can be written, {room} are free"
     return Finding(
         name="disk",
         ok=free > LOW_DISK_BYTES,
@@ -139,8 +141,11 @@ def _ready(url: str, status: int, checks: Mapping[str, Any]) -> Finding:
     return Finding(name="process", ok=status == 200, says=says, remedy="Mend what the check names.")
 
 
-async def _destinations(settings: Settings, current: Current) -> list[Finding]:
-    """Whether each destination sends, what waits and may be lost, and what is uncertain."""
+async def _destinations(settings: Settings, current: Current, *, is_ready: bool) -> list[Finding]:
+    """Whether each destination sends, what waits and may be lost, and what is uncertain.
+
+    is_ready  false where a process has trouble of its own, and may not have written down what it knows
+    """
     now_ms = SystemClock().now_ms()
     try:
         async with opened(settings, current) as archive:
@@ -150,7 +155,7 @@ async def _destinations(settings: Settings, current: Current) -> list[Finding]:
         return [Finding(name="destinations", ok=False, says=str(error), remedy=remedy)]
     findings = []
     for each in found:
-        findings.append(_sending(each, now_ms))
+        findings.append(_sending(each, now_ms, is_ready=is_ready))
         if each.risk or each.lost:
             findings.append(_retention(each))
         if each.uncertain:
@@ -165,7 +170,7 @@ async def _destinations(settings: Settings, current: Current) -> list[Finding]:
     return findings
 
 
-def _sending(condition: Condition, now_ms: int) -> Finding:
+def _sending(condition: Condition, now_ms: int, *, is_ready: bool) -> Finding:
     name = f"destination {condition.destination}"
     waits = f"{plural(condition.waiting, 'event')} waiting"
     if condition.oldest_ms:
@@ -181,7 +186,10 @@ def _sending(condition: Condition, now_ms: int) -> Finding:
         says.append(f"{words_of(halt)}{until}")
         remedies.append(remedy_of(halt, condition.destination))
     if not says:
-        return Finding(name=name, ok=True, says=f"nothing keeps it from sending; {waits}")
+        keeps = (
+            "nothing keeps it from sending" if is_ready else "nothing kept it from sending when it last wrote"
+        )
+        return Finding(name=name, ok=True, says=f"{keeps} from sending; {waits}")
     if condition.expires_ms:
         until = moment(condition.expires_ms)
         remedies.append(f"Nothing is lost before {until}, when the log's retention ends.")

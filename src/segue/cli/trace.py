@@ -157,6 +157,8 @@ def _print_story(story: Story, refused: Sequence[desk.Refused]) -> None:
     for one in refused:
         out.print(f"[red]refused[/] at {moment(one.at_ms)} by the receiver: {one.code} ", end="")
         out.print(printable(one.message), markup=False, soft_wrap=True)
+    if len(story.events) > 1:
+        out.print(f"{len(story.events)} events came in with this messageId:", style="dim")
     for told in story.events:
         _print_event(told)
         for chapter in told.destinations:

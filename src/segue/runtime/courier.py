@@ -330,9 +330,7 @@ class Courier:
                 self._batcher.hurry()
             return False
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
-        is_last = (
-            self._ending.is_asked
-        )  # one look that begins after the stop finds all there was at that time
+        is_last = self._ending.is_asked  # one look that begins after the stop finds all there was
         if now < self._look_at and not (self._supply.has_more or self._ending.is_draining or is_last):
             return False
         minute = now_ms // 60_000

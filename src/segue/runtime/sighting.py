@@ -197,4 +197,4 @@ _HALTS: Final[Mapping[str, str]] = {
 
 def moment(at_ms: int) -> str:
     """A time in UTC, to the second."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(sep=" ", timespec="seconds")
+    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d %H:%M:%S}Z"
