@@ -81,7 +81,7 @@ class Counting(Network):
         return response, taken
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)
 def test_three_days_of_503_lose_nothing_and_hold_memory_flat(tmp_path: Path) -> None:
     """With live traffic all the while: reading pauses, no attempt is burned, no letter dies of old age. Then
     the limit is used up with full requests; what comes in meanwhile waits for what came before it and no
