@@ -5,10 +5,11 @@
                      None: take the long way
     make(event, True)    likewise, when the timestamp is known to be written the usual way
 
-The function tests the trigger, loads each value of the event once, tests types where they stand, and writes
-the members of the page's recipe (`segue.kit.recipe`) without a payload in between. Whatever surprises it, an
-object that is none included, sends the event the long way. What a customer wrote enters its source as
-literals or constants only (`segue.language.writer`).
+The event is one `segue.engine.intake.restore` gave, or as much of it as is looked at: its receivedAt is
+written the usual way, since we wrote it. The function tests the trigger, loads each value of the event once,
+tests types where they stand, and writes the members of the page's recipe (`segue.kit.recipe`) without a
+payload in between. Whatever surprises it, an object that is none included, sends the event the long way. What
+a customer wrote enters its source as literals or constants only (`segue.language.writer`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -54,6 +55,7 @@ _TESTS: Final = {
 _DATES: Final[Mapping[str, Callable[[Any], str | None]]] = {"moment": dates.iso, "day": dates.day}
 
 _TIMESTAMP: Final = ("timestamp",)
+_RECEIVED: Final = ("receivedAt",)
 _TRAITS: Final = ("traits",)
 
 _USUAL_TRAITS: Final = frozenset(
@@ -257,8 +259,11 @@ class _Maker:
             return f"type({value}) is str and {value}" + (f" and {kept}" if kept else "")
         forbidden = "".join(f" and {name!a} not in {value}" for name in put.without)
         test = _TESTS[put.plain].format(v=value) + forbidden
-        is_timestamp = put.plain == "moment" and value == self.body.loaded.get(_TIMESTAMP)
-        return f"(sure or {test})" if is_timestamp else test
+        if put.plain != "moment":
+            return test
+        if value == self.body.loaded.get(_RECEIVED):
+            return value
+        return f"(sure or {test})" if value == self.body.loaded.get(_TIMESTAMP) else test
 
     def _literal(self, put: Put, source: Any) -> tuple[bool, list[str]]:
         """A value written into the mapping is coerced once, now, and a date told as dates are: whether it

@@ -103,7 +103,15 @@ def route(event: Event, destination: BoundDestination, at: Position) -> Routed:
     for subscription in destination.candidates(event.get("type", ""), event.get("event")):
         quick = subscription.quick
         items = quick(event) if quick is not None else None
-        if items is None and not subscription.matches(event):
+        if items is not None:
+            if not items:
+                continue
+            kept = _kept(items, subscription.batch)
+            if kept is not None:  # nearly always
+                rows.append((_row(event, destination.id, subscription, at, kept), subscription))
+                verdicts.append(subscription.sends)
+                continue
+        elif not subscription.matches(event):
             continue
         try:
             context, notes = "", _NO_NOTES
@@ -113,8 +121,6 @@ def route(event: Event, destination: BoundDestination, at: Position) -> Routed:
                 if shaped.filtered:
                     verdicts.append(_verdict(subscription, "filtered", shaped.filtered, notes=notes))
                     continue
-            elif not items:
-                continue
             made = _rows(event, destination.id, subscription, items, context, at)
             rows += zip(made, repeat(subscription))
             verdicts.append(_verdict(subscription, "sends", notes=notes) if notes else subscription.sends)
@@ -254,14 +260,14 @@ def _kept(items: Sequence[bytes], batch: Batch) -> tuple[bytes, ...] | None:
 
     Copies: what orjson 3.12 and later gives keeps the 4 kB and more it was written in.
     """
-    sizes = [*map(len, items)]
-    if (
-        len(sizes) <= batch.items
-        and max(sizes, default=0) <= batch.item_bytes
-        and (len(sizes) == 1 or sum(sizes) + len(sizes) <= batch.bytes)
-    ):
-        return tuple([b"%b" % item for item in items])
-    return None
+    if len(items) == 1:  # nearly always
+        return (b"%b" % items[0],) if len(items[0]) <= batch.item_bytes else None
+    size = sum(map(len, items)) + len(items)
+    if len(items) > batch.items or size > batch.bytes:
+        return None
+    if size > batch.item_bytes and max(map(len, items)) > batch.item_bytes:
+        return None
+    return tuple([b"%b" % item for item in items])
 
 
 def _split(items: tuple[bytes, ...], batch: Batch) -> list[tuple[bytes, ...]]:

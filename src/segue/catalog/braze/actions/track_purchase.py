@@ -82,38 +82,44 @@ _RARE: Final = values.PURCHASE_PROPERTIES_TAKEN - {"currency"}
 """Reserved names that an order hardly has among its own properties."""
 
 
-_KINDS: Final = frozenset({(str, str, float, int), (str, str, int, int)})
-"""Kinds a plain product has its id, currency, price and quantity of."""
-
-
 def _finish(buyer: JsonObject, products: Any, order: Any) -> list[bytes] | None:
-    """One object is written over for each product and encoded whole, which costs less than joining parts."""
+    """One object is written over for each product and encoded whole, which costs less than joining parts.
+
+    What is missing or no object raises; then the order takes the long way, too.
+    """
     if type(products) is not list or not products:
         return None
     if order is MISSING:
         order = {}
     elif type(order) is not dict or not _RARE.isdisjoint(order):
         return None
-    usual = _currency_of(order)
     shared = order.copy()
     shared.pop("products", None)
-    shared.pop("currency", None)
+    usual = shared.pop("currency", None)
+    if type(usual) is not str or not usual:
+        usual = "USD"
     items = []
     for product in products:
-        if type(product) is not dict or "time" in product or "event_name" in product:
+        if "time" in product or "event_name" in product:
             return None
         properties = product | shared
-        name, price = properties.pop("product_id", None), properties.pop("price", None)
-        currency, quantity = properties.pop("currency", usual), properties.pop("quantity", 0)
-        if (type(name), type(currency), type(price), type(quantity)) not in _KINDS or not (name and currency):
+        buyer["product_id"] = name = properties.pop("product_id")
+        buyer["price"] = price = properties.pop("price")
+        if type(name) is not str or not name or (type(price) is not float and type(price) is not int):
             return None
-        buyer["product_id"] = name
-        buyer["currency"] = currency
-        buyer["price"] = price
-        buyer["quantity"] = quantity
-        buyer["properties"] = properties
-        if not quantity and "quantity" not in product:
+        if "currency" in properties:
+            buyer["currency"] = currency = properties.pop("currency")
+            if type(currency) is not str or not currency:
+                return None
+        else:
+            buyer["currency"] = usual
+        if "quantity" in properties:
+            buyer["quantity"] = quantity = properties.pop("quantity")
+            if type(quantity) is not int:
+                return None
+        elif "quantity" in buyer:
             del buyer["quantity"]
+        buyer["properties"] = properties
         items.append(orjson.dumps(buyer))
     return items
 

@@ -6,7 +6,6 @@ Source    Braze docs, "User attributes object", read 2026-11-23
 """
 
 from collections.abc import Sequence
-from itertools import filterfalse
 from typing import Any, Final
 
 import orjson
@@ -19,6 +18,7 @@ from segue.model.delivery import Payload
 
 from .. import batching, identity, omission, rest, values
 from ..attributes import SHAPE
+from ..values import GENDERS
 
 UPDATE_REQUIRED: Final = SyncModes(choices=("update",), default="update", required=True)
 
@@ -129,11 +129,10 @@ def _finish(
     if gender is not MISSING:
         if type(gender) is not str or not gender:
             return None
-        attributes["gender"] = values.GENDERS.get(gender.lower(), gender)
+        attributes["gender"] = GENDERS.get(gender) or GENDERS.get(gender.lower(), gender)
     if location is not MISSING and location:
-        if type(location) is not dict or len(location) != 2:
-            return None
-        if type(location.get("latitude")) not in _NUMBERS or type(location.get("longitude")) not in _NUMBERS:
+        latitude, longitude = location["latitude"], location["longitude"]
+        if len(location) != 2 or type(latitude) not in _NUMBERS or type(longitude) not in _NUMBERS:
             return None
         attributes["current_location"] = location
     if custom is not MISSING:
@@ -144,8 +143,9 @@ def _finish(
             if type(omitted) is not list:
                 return None
             taken, inner = omission.read(TAKEN, tuple(omitted))
-        for name in filterfalse(taken.__contains__, custom):
-            attributes[name] = custom[name]
+        for name in custom:
+            if name not in taken:
+                attributes[name] = custom[name]
         for name, members in inner:
             if type(attributes.get(name)) is dict:
                 omission.leave_out(attributes, name, members)
