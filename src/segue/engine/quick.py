@@ -205,27 +205,25 @@ class _Maker:
         return True
 
     def _together(self, members: list[str], usual: list[tuple[Put, str]], someone: Sequence[str]) -> None:
-        """Write the object with its usual members, at once when all are there and plain.
+        """Write the object with all of its usual members at once, and take out again what is missing.
 
         someone  values of which one must be there
         """
         body = self.body
-        if usual:
-            body.line(f"if {' and '.join(self._test(put, value) for put, value in usual)}:")
-            every = [*members, *(f"{put.field!a}: {value}" for put, value in usual)]
-            if not any(value in someone for _, value in usual):
+        there = [(put, value) for put, value in usual if value != "U"]
+        if not any(value in someone for _, value in there):
+            self._refuse_nobody(someone)
+        every = [*members, *(f"{put.field!a}: {value}" for put, value in there)]
+        body.line(f"o = {{{', '.join(every)}}}")
+        for put, value in there:
+            body.line(f"if not ({self._test(put, value)}):")
+            body.line(f"    if {value} is not U:")
+            body.line("        return None")
+            if value in someone:
                 body.indent += 1
                 self._refuse_nobody(someone)
                 body.indent -= 1
-            body.line(f"    o = {{{', '.join(every)}}}")
-            body.line("else:")
-            body.indent += 1
-        self._refuse_nobody(someone)
-        body.line(f"o = {{{', '.join(members)}}}")
-        for put, value in usual:
-            self._alone(put, value)
-        if usual:
-            body.indent -= 1
+            body.line(f"    del o[{put.field!a}]")
 
     def _refuse_nobody(self, someone: Sequence[str]) -> None:
         if someone:

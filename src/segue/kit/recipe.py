@@ -40,7 +40,7 @@ class Put(msgspec.Struct, frozen=True):
     """A payload field that becomes the object's member of the same name.
 
     without  member names an object must not have to be plain
-    usual    most events have it; such members are put together, which is faster
+    usual    most events have it; such members are put together, and those missing taken out again
     """
 
     field: str

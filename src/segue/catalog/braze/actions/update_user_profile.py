@@ -163,13 +163,13 @@ def _is_spoilt(value: Any) -> bool:
 
 _NUMBERS: Final = frozenset({int, float})
 _NESTED: Final[frozenset[type]] = frozenset({dict, list})
-_OFTEN_PUT: Final = frozenset({"first_name", "last_name"})
+_OFTEN_PUT: Final = frozenset({"first_name", "last_name", "country", "home_city", "image_url", "phone"})
 _FLAGS: Final = frozenset({"email_open_tracking_disabled", "email_click_tracking_disabled"})
 _OBJECTS: Final = frozenset({"facebook", "push_tokens", "twitter"})
 
 RECIPE: Final = Recipe(
     puts=(
-        *identity.PUTS,
+        *(Put(put.field, put.plain, usual=put.usual or put.field == "email") for put in identity.PUTS),
         *(Put(name, usual=name in _OFTEN_PUT) for name in PLAIN if name not in _FLAGS | _OBJECTS),
         *(Put(name, "flag") for name in sorted(_FLAGS)),
         *(Put(name, "absent") for name in (*sorted(_OBJECTS), "subscription_groups")),
