@@ -212,7 +212,7 @@ def test_doctor_is_content_with_a_healthy_segue(folder: Path) -> None:
         "destination braze",
         "books of braze",
     ]
-    assert findings["destination braze"]["says"].startswith("nothing keeps it from sending")
+    assert findings["destination braze"]["says"].startswith("nothing keeps it from sending; ")
     assert findings["process"]["says"] == f"ready at http://127.0.0.1:{port}/readyz"
     assert "the books add up" in findings["books of braze"]["says"]
 

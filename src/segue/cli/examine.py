@@ -189,7 +189,7 @@ def _sending(condition: Condition, now_ms: int, *, is_ready: bool) -> Finding:
         keeps = (
             "nothing keeps it from sending" if is_ready else "nothing kept it from sending when it last wrote"
         )
-        return Finding(name=name, ok=True, says=f"{keeps} from sending; {waits}")
+        return Finding(name=name, ok=True, says=f"{keeps}; {waits}")
     if condition.expires_ms:
         until = moment(condition.expires_ms)
         remedies.append(f"Nothing is lost before {until}, when the log's retention ends.")
