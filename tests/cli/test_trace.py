@@ -12,6 +12,8 @@ from tests.journeys.house import until
 
 from segue.cli.post import post_events
 from segue.cli.serve import Running
+from segue.cli.trace import waiting_words
+from segue.engine.delay import Delay
 from segue.runtime.presence import announce
 from segue.runtime.settings import read_settings
 
@@ -238,3 +240,13 @@ def test_trace_tells_what_the_device_did_and_what_it_left_to_the_cloud(folder: P
     assert told["here"]["cloud"]["state"] == "delivered"
     assert "page" not in segue("doctor", folder=folder).out
     assert [each["destination"] for each in segue("cost", "--json", folder=folder).json] == ["cloud"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [(0.5, "in 0.5 s"), (119.9, "in 119.9 s"), (300, "in 5 min"), (21_866.6, "in 6 h"), (400_000, "in 4 d")],
+)
+def test_how_long_a_row_waits_is_told_in_a_unit_of_its_size(seconds: float, says: str) -> None:
+    """A cap may keep a row until tomorrow, a batch for a second."""
+    for kind in ("retry", "batch"):
+        assert says in waiting_words(Delay(subscription="s", part=0, kind=kind, seconds=seconds))

@@ -9,7 +9,7 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from segue.cli.show import plural
+from segue.cli.show import plural, span
 from segue.model.errors import MisconfiguredWorkspace, SegueError
 from segue.runtime import desk
 from segue.runtime.archive import opened
@@ -174,7 +174,7 @@ def _sending(condition: Condition, now_ms: int, *, is_ready: bool) -> Finding:
     name = f"destination {condition.destination}"
     waits = f"{plural(condition.waiting, 'event')} waiting"
     if condition.oldest_ms:
-        waits += f", the oldest for {_span(now_ms - condition.oldest_ms)}"
+        waits += f", the oldest for {span(now_ms - condition.oldest_ms)}"
     says, remedies = [], []
     if condition.unserved:
         lanes = _ranges(condition.unserved)
@@ -182,7 +182,7 @@ def _sending(condition: Condition, now_ms: int, *, is_ready: bool) -> Finding:
         remedies.append(f"Start one: segue run, or segue run --roles courier --lanes {lanes}.")
     halt = condition.halt
     if halt is not None:
-        until = f", next try in {_span(halt.until_ms - now_ms)}" if halt.until_ms > now_ms else ""
+        until = f", next try in {span(halt.until_ms - now_ms)}" if halt.until_ms > now_ms else ""
         says.append(f"{words_of(halt)}{until}")
         remedies.append(remedy_of(halt, condition.destination))
     if not says:
@@ -218,15 +218,6 @@ def _ranges(lanes: Sequence[int]) -> str:
     return ",".join(
         f"{start}-{end}" if end > start else str(start) for start, end in zip(starts, ends, strict=True)
     )
-
-
-def _span(ms: int) -> str:
-    """A length of time in its largest unit: 3 d, 5 h, 12 min, 40 s."""
-    seconds = max(0, ms) // 1000
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
 
 
 async def _books(settings: Settings, current: Current) -> list[Finding]:

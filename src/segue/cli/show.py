@@ -113,3 +113,12 @@ def _readable(value: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     return str(value)
+
+
+def span(ms: int) -> str:
+    """A length of time in its largest unit: 3 d, 5 h, 12 min, 40 s."""
+    seconds = max(0, ms) // 1000
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from segue.cli.journey import short, subscription_data, truth_data
-from segue.cli.show import err, literal, out, plural, print_json, printable
+from segue.cli.show import err, literal, out, plural, print_json, printable, span
 from segue.cli.workspace import AsJson, Config
 from segue.model.delivery import SAID, STALE, TAKEN_UP, UNCHANGED, Attempt, Receipt, read_note, tries
 from segue.runtime import desk
@@ -24,6 +24,8 @@ from segue.runtime.story import Chapter, Story, Told
 
 COLOURS = {"delivered": "green", "dead": "red", "waiting": "yellow"}
 PROGRESS_EVENTS = 200_000
+MINUTES = 120
+"""Seconds from which a wait is told in a larger unit."""
 
 LEFT_OUT = {
     UNCHANGED: "left out, the partner has this value already",
@@ -304,6 +306,8 @@ def print_attempts(attempts: Sequence[Attempt], indent: str) -> None:
 
 def waiting_words(delay: Any) -> str:
     """Why a row waits, as a sentence."""
+    seconds = delay.seconds or 0
+    shortly = f"{seconds:g} s" if seconds < MINUTES else span(round(seconds * 1000))
     match delay.kind:
         case "in-flight":
             return "it is on its way: the request has no answer yet"
@@ -311,13 +315,13 @@ def waiting_words(delay: Any) -> str:
             return f"it waits for an earlier row of {delay.person}: {delay.behind}"
         case "retry":
             again = "it is tried again" if delay.attempts else "it may leave"
-            return f"{again} in {delay.seconds:g} s, not before"
+            return f"{again} in {shortly}, not before"
         case "batch":
-            return f"its batch is not full and leaves in {delay.seconds:g} s"
+            return f"its batch is not full and leaves in {shortly}"
         case "company":
             return (
                 "few rows may leave now: it waits for others to leave with it, which wait for rows on their "
-                f"way, for {delay.seconds:g} s at the most"
+                f"way, for {shortly} at the most"
             )
         case "name":
             return "it waits for what is on its way to another name of the same person"
