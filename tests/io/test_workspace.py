@@ -104,6 +104,11 @@ CASES: list[tuple[str, str, list[tuple[int, str, str]]]] = [
     ("a key twice", SMALLEST + "name: a\nname: b\n", [(3, "name", "written twice, first in line 2")]),
     ("a tag", SMALLEST + "name: !!python/name:os.system x\n", [(2, "name", "not understood")]),
     ("a list as key", SMALLEST + "? [a]\n: 1\n", [(2, "file", "a key must be a word")]),
+    (
+        "a number below what has no upper bound",
+        SMALLEST + "ingest: {retention_bytes: 1000}\n",
+        [(2, "ingest.retention_bytes", "expected a number from 1,048,576 on, found 1,000.")],
+    ),
     ("an unknown key", SMALLEST + "destination: {}\n", [(2, "destination", 'Did you mean "destinations"?')]),
     (
         "many at once",

@@ -21,6 +21,9 @@ T = TypeVar("T", bound=msgspec.Struct)
 Bounds = Mapping[tuple[type, str], tuple[float, float]]
 """(struct, field) -> lowest and highest value."""
 
+BOUNDLESS: Final = 2**60
+"""An upper bound that is none."""
+
 EXPECTED: Final[Mapping[Any, str]] = {
     str: "text",
     bool: "true or false",
@@ -135,7 +138,8 @@ class Form:
     def _bound(self, kind: type, name: str, value: Any, place: str) -> None:
         low, high = self.bounds.get((kind, name), (None, None))
         if low is not None and high is not None and value is not None and not low <= value <= high:
-            self.fault(place, f"expected a number from {low:g} to {high:g}, found {value:g}.")
+            bounds = f"{low:,.10g} on" if high >= BOUNDLESS else f"{low:,.10g} to {high:,.10g}"
+            self.fault(place, f"expected a number from {bounds}, found {value:,.10g}.")
 
     def _plain(self, given: Any, kind: Any) -> Any:
         """Text from a variable as the type it is wanted as; everything else as it is."""

@@ -23,7 +23,7 @@ from typing import Any, Final
 import msgspec
 
 from segue.io.storage.document import WHOLE, Document, Filled, Missing, read_document
-from segue.io.storage.form import Bounds, Form, found, has_missing, meant
+from segue.io.storage.form import BOUNDLESS, Bounds, Form, found, has_missing, meant
 from segue.model.errors import Fault, MisconfiguredWorkspace
 from segue.model.workspace import (
     CONCEALED,
@@ -53,9 +53,9 @@ PREFIX: Final = r"(/[A-Za-z0-9._~-]+)*"
 BOUNDS: Final[Bounds] = {
     (Ingest, "lanes"): (1, 256),
     (Ingest, "retention_hours"): (0.01, 87_600),
-    (Ingest, "retention_bytes"): (1024 * 1024, 2**60),
-    (Budget, "monthly_limit"): (0, 2**60),
-    (Cap, "limit"): (1, 2**60),
+    (Ingest, "retention_bytes"): (1024 * 1024, BOUNDLESS),
+    (Budget, "monthly_limit"): (0, BOUNDLESS),
+    (Cap, "limit"): (1, BOUNDLESS),
 }
 """Lowest and highest value of the numbers nobody else checks; a destination's are the plan's to check."""
 
