@@ -12,13 +12,14 @@ from tests.engine.attribute_history import KNOTTY, NOW_MS, REFUSED
 
 from segue.catalog.braze.attributes import SHAPE, alias_disturbs, identify_disturbs, merge_disturbs
 from segue.engine.delta import Profiles
-from segue.engine.departure import Fate, Update
+from segue.engine.departure import Dropped, Fate, Update
 from segue.engine.fold import Fold, Wish, single
-from segue.engine.glance import Tellings
+from segue.engine.glance import Glances
 from segue.engine.person import Identity
 from segue.engine.points import Meter
 from segue.engine.profile import Prepared, decode
-from segue.engine.reduction import nearly, reduced
+from segue.engine.reduction import reduced
+from segue.engine.sealed import is_sealed
 from segue.kit.attributes import JsonObject
 
 PERSON: JsonObject = {"external_id": "u"}
@@ -30,6 +31,8 @@ KEYS = ("external_id:u", "external_id:v", "user_alias:anonymous_id\x1fx", "email
 SAID: tuple[JsonObject, ...] = (
     {"p": 1, "q": "a"},
     {"q": "a", "p": 1},
+    {"p": 3, "q": "a"},
+    {"p": 3, "q": "b" * 80},
     {"p": 1},
     {"p": 2, "q": "a", "first_name": "Ann"},
     {"p": None, "facebook": {"id": "f"}},
@@ -73,7 +76,7 @@ histories = st.lists(whats, min_size=1, max_size=3).flatmap(told_of)
 class Thorough(Profiles):
     """Never says at a glance that an update says nothing new."""
 
-    def _repeated(self, *update: Any) -> None:
+    def _glance(self, *update: Any, **sends: Any) -> None:
         return None
 
 
@@ -199,7 +202,7 @@ def test_what_was_told_whole_is_recognised_after_a_restart() -> None:
     before = side.state()
     body = side.bodies["external_id:u"]
     side.take(("restart",))
-    assert decode(body, 0).said != 0
+    assert is_sealed(body)
     assert side.take(("screen", said)) == (0, "UNCHANGED", ["o", "p"], {"o": 1, "p": 1})
     assert side.state() != before
     assert side.bodies["external_id:u"] == body
@@ -208,10 +211,28 @@ def test_what_was_told_whole_is_recognised_after_a_restart() -> None:
     assert side.take(("screen", (PERSON, {"o": {"a": 1}, "p": 1}, 1)))[1] == "UNCHANGED"  # another order
     side.state()
     assert (side.bodies["external_id:u"], side.stamps["external_id:u"] > stamp) == (body, True)
-    side.take(("request", [(PERSON, {"p": 2, "o": {"a": 1}}, 1)], Fate.APPLIED))
+
+
+def test_what_is_said_anew_is_written_before_the_words_until_it_is_long() -> None:
+    """Then the words are written anew, and a stamp is of the clock alone."""
+    side = Side({"changed_only": True}, has_glance=True)
+    side.take(("request", [(PERSON, {"p": 1, "q": "a", "o": {"a": 1}}, 1)], Fate.APPLIED))
+    side.state()
+    body = side.bodies["external_id:u"]
+    for number, text in ((2, "a"), (2, "b"), (3, "b" * 50), (3, "c")):
+        side.take(("request", [(PERSON, {"p": number, "q": text, "o": {"a": 1}}, 1)], Fate.APPLIED))
+        side.state()
+        assert side.bodies["external_id:u"] == body
+        side.take(("restart",))
+        side.load()
+        assert side.profiles.known("external_id:u") == {"p": number, "q": text, "o": {"a": 1}}
+    side.take(("request", [(PERSON, {"p": 3, "q": "d" * 101, "o": {"a": 1}}, 1)], Fate.APPLIED))
     side.state()
     assert side.stamps == {}
     assert side.bodies["external_id:u"] != body
+    side.take(("request", [(PERSON, {"p": 3, "q": "d" * 101, "o": {"a": 1}}, 1)], Fate.APPLIED))
+    side.state()
+    assert len(side.stamps["external_id:u"]) == 7
 
 
 def test_a_stamp_stands_only_before_a_body_that_was_written() -> None:
@@ -261,16 +282,15 @@ def test_the_same_in_another_order_is_told_at_a_glance() -> None:
     side.write()
     side.profiles = Profiles(SHAPE, changed_only=True)
     side.load()
-    [profile] = [side.profiles._roster[key] for key in KEYS[:1]]
     for said, is_same in (
         ({"l": [1, 2], "o": {"b": 2, "a": 1}, "p": 1}, True),
         ({"l": [1, 2], "o": {"b": 2, "a": 1}, "p": True}, False),
         ({"l": [2, 1], "o": {"b": 2, "a": 1}, "p": 1}, False),
         ({"l": [1, 2], "o": {"b": 2, "a": 1}}, False),
     ):
-        found = side.profiles._repeated(profile, KEYS[0], 0, side.update((PERSON, said, 1)))
-        assert (found is not None) == is_same
-        if found is not None:
+        found = side.profiles._glance(KEYS[0], 0, side.update((PERSON, said, 1)), sends=False)
+        assert (type(found) is Dropped) == is_same
+        if type(found) is Dropped:
             assert list(found.names) == list(said)
             assert found.costs == {"p": 1, "o": 2, "l": 1}
 
@@ -287,7 +307,7 @@ def test_what_is_on_its_way_may_change_what_was_told_before() -> None:
 
 
 values = {
-    "p": st.sampled_from([1, 2, True, 1.0, None, "a", "x" * 300, [1], [True]]),
+    "p": st.sampled_from([1, 2, True, 1.0, 2.5, None, "a", "x" * 300, [1], [True]]),
     "first_name": st.sampled_from(["Ann", None, 5]),
     "facebook": st.sampled_from([{"id": "f"}, "f", None]),
     "o": st.sampled_from([{"a": 1}, {"a": True}, {"a": {"b": 1}}, {"a b": 1}, {}, 1]),
@@ -303,20 +323,33 @@ def test_a_look_at_what_differs_finds_what_a_whole_look_finds(first: JsonObject,
     """The first update is there; of the next, with the same attributes, only what differs is looked at."""
     side = Side({"changed_only": True}, has_glance=True)
     side.take(("request", [(PERSON, first, 0)], Fate.APPLIED))
-    profile = decode(side.profiles.changed()["external_id:u"], 0)
-    if not profile.said:  # not all of it is certain to be there
+    sealed = side.profiles.changed()["external_id:u"]
+    if not is_sealed(sealed):  # not all of it is certain to be there
         return
-    meter = Meter(SHAPE)
-    names = tuple(name for name in first if name not in SHAPE.flags)
-    told = Tellings().of(names, meter.by_attribute(first))
-    assert told.telling == profile.telling
-    fold = wish({**first, **then})
-    found = nearly(profile, fold, told, SHAPE)
-    whole = reduced(profile, fold, SHAPE, meter, keep_values=True)
-    if found is not None:
-        assert found.told is told
-        assert (found.object, found.is_whole, found.lasts) == (whole.object, whole.is_whole, whole.lasts)
-        assert (found.touched, found.costs, found.whole) == (whole.touched, whole.costs, whole.whole)
+    said = {**first, **then}
+    found = look(sealed, said)
+    if found is None:
+        return
+    fold = wish(said)
+    whole = reduced(decode(sealed, 0), fold, SHAPE, Meter(SHAPE), keep_values=True)
+    assert whole.lasts
+    if isinstance(found, Dropped):
+        assert (whole.object, whole.whole) == (None, found.costs)
+        assert set(found.names) == set(whole.touched)
+        return
+    assert isinstance(found, Prepared)
+    assert (orjson.loads(found.item), found.touched) == (whole.object, whole.touched)
+    assert (found.costs, found.whole) == (whole.costs, (whole.whole,))
+    assert (found.points, found.points + found.saved) == (
+        sum(whole.costs.values()),
+        sum(whole.whole.values()),
+    )
+    assert found.still == [name for name in whole.touched if name not in found.news]
+
+
+def look(sealed: bytes, said: JsonObject) -> Dropped | Prepared | bool | None:
+    glances = Glances(SHAPE, Identity(SHAPE), Meter(SHAPE), keep_values=True)
+    return glances.look(sealed, orjson.dumps({**PERSON, **said}), NOW_MS + 1, KEYS[0], 0)
 
 
 def wish(said: JsonObject) -> Fold:
@@ -326,15 +359,15 @@ def wish(said: JsonObject) -> Fold:
 
 def test_a_number_that_changed_is_seen_without_a_whole_look() -> None:
     """And so is one that only looks the same."""
-    content = Tellings().of(("p", "q"), {"p": 1, "q": 1})
     side = Side({"changed_only": True}, has_glance=True)
-    side.take(("request", [(PERSON, {"p": 1, "q": [1]}, 0)], Fate.APPLIED))
-    profile = decode(side.profiles.changed()["external_id:u"], 0)
+    side.take(("request", [(PERSON, {"p": 1, "q": [1], "r": 0.5}, 0)], Fate.APPLIED))
+    sealed = side.profiles.changed()["external_id:u"]
     cases = [
-        ({"p": 2, "q": [1]}, {**PERSON, "p": 2}),
-        ({"p": True, "q": [1]}, {**PERSON, "p": True}),
-        ({"p": 1, "q": [True]}, None),  # a list: somebody else looks at it
+        ({"p": 2, "q": [1], "r": 0.5}, {**PERSON, "p": 2}),
+        ({"p": True, "q": [1], "r": 1}, {**PERSON, "p": True, "r": 1}),
+        ({"p": 1, "q": [1], "r": 1.5}, {**PERSON, "r": 1.5}),
+        ({"p": 1, "q": [True], "r": 0.5}, None),  # a list: somebody else looks at it
     ]
     for said, sent in cases:
-        found = nearly(profile, wish(said), content, SHAPE)
-        assert (found.object if found is not None else None) == sent
+        found = look(sealed, said)
+        assert (orjson.loads(found.item) if isinstance(found, Prepared) else None) == sent

@@ -3,7 +3,7 @@
 The files under tests/fixtures/state were written by the versions that had these formats of the state, of 24
 and 26 November 2026: a dead letter with its try, two receipts, counts, positions, and a journal in which
 request 8 was answered in part, 9 was not, and 10 was on its way. `format-5.people.gz` holds what is known of
-two people, of the 27th.
+two people, of the 27th, and `format-8.people.gz` too, one of them with a stamp.
 """
 
 import gzip
@@ -20,6 +20,7 @@ from segue.io.storage.state import Checkpoint, Cursor, State
 from segue.model.delivery import Attempt, CountKey, DeadLetter, Receipt
 
 FILES = sorted((Path(__file__).parents[1] / "fixtures" / "state").glob("*.db.gz"))
+PEOPLE = sorted(FILES[0].parent.glob("*.people.gz"))
 NOW_MS = 1_764_000_000_000
 LETTER = DeadLetter(
     id="3-18-s-0",
@@ -101,28 +102,30 @@ def test_a_journal_of_an_older_version_is_read_and_goes_on(file: Path, tmp_path:
     assert Journal.peek(tmp_path / "braze", 0) == {key(23): 9, key(24): 10}
 
 
-async def test_people_an_older_version_knew_are_known(tmp_path: Path) -> None:
-    """What is there already is not sent, and from then on it is as new as it was told."""
-    unpack(FILES[0].with_name("format-5.people.gz"), path := tmp_path / "braze.db")
+@pytest.mark.parametrize("file", PEOPLE, ids=lambda file: file.name.split(".")[0])
+async def test_people_an_older_version_knew_are_known(file: Path, tmp_path: Path) -> None:
+    """What is there already is not sent, and from then on it is as new as it was told, and sealed."""
+    unpack(file, path := tmp_path / "braze.db")
     state = await State.open(path)
     people = ["external_id:u", "external_id:v"]
     home = b'{"external_id":"u","plan":"plus","home":{"city":"Oslo"}}'
     told: list[tuple[bytes, int, list[bytes]]] = [
+        (home, NOW_MS + 8, []),
         (home, NOW_MS + 9, []),
         (b'{"external_id":"u","plan":"old"}', NOW_MS + 8, []),
         (b'{"external_id":"v","plan":"old"}', NOW_MS - 1, []),
         (b'{"external_id":"v","plan":"free","seen":1}', NOW_MS + 9, [b'{"external_id":"v","seen":1}']),
     ]
-    for item, when_ms, sent in told:
+    for at, (item, when_ms, sent) in enumerate(told):
         profiles, stamps = Profiles(SHAPE, changed_only=True), dict[str, bytes]()
         profiles.load(profiles.missing(people), await state.profiles(people))
         objects = profiles.prepare([Update(item, when_ms, when_ms)]).objects
         assert [prepared.item for prepared in objects] == sent
         await state.commit(Checkpoint(now_ms=NOW_MS, profiles=profiles.changed(stamps), stamps=stamps))
-        assert len(stamps) == (item is home)
+        assert len(stamps) == (at == 1)
     await state.close()
 
 
 def test_there_are_files_of_several_formats() -> None:
     """Nobody takes them away."""
-    assert len(FILES) == 3
+    assert (len(FILES), len(PEOPLE)) == (3, 2)

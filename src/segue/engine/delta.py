@@ -30,14 +30,15 @@ from segue.engine import kinship
 from segue.engine.departure import Departure, Dropped, Fate, Update
 from segue.engine.entry import Touch
 from segue.engine.fold import Fold, Wish, fold, single
-from segue.engine.glance import Tellings, Words, digest, meaning
+from segue.engine.glance import Glances, digest, meaning
 from segue.engine.lateness import cut
 from segue.engine.likeness import Likenesses
 from segue.engine.person import Identity
 from segue.engine.points import Meter
-from segue.engine.profile import Prepared, Profile
-from segue.engine.reduction import Reduction, nearly, reduced, unreduced
+from segue.engine.profile import Prepared, Profile, Words
+from segue.engine.reduction import Reduction, reduced, unreduced
 from segue.engine.roster import Roster
+from segue.engine.sealed import CLOCK_END
 from segue.kit.attributes import AttributeShape, Disturbance, JsonObject
 from segue.model.delivery import STALE, UNCHANGED
 
@@ -75,9 +76,8 @@ class Profiles:
         self._ahead_ms = ahead_ms
         self._item_bytes = item_bytes
         self._roster = Roster(most_people, epoch)
-        self._tellings = Tellings()
+        self._glances = Glances(shape, self._identity, self.meter, keep_values=keep_values)
         self._likenesses = Likenesses(shape, self.meter)
-        self._looked = _NOTHING
 
     @property
     def epoch(self) -> int:
@@ -123,11 +123,12 @@ class Profiles:
         key = self.person(update.item)
         if not key:
             return None
+        found = self._glance(key, 0, update, sends=False)
+        if found is not None:
+            return found if isinstance(found, Dropped) else None
         profile = kinship.pruned(self._roster, key)
         if profile.flying:
             return None
-        if (dropped := self._repeated(profile, key, 0, update)) is not None:
-            return dropped
         wish = self._read(0, update, key)
         if self._cut(profile, wish, []):
             return self._dropped(wish, STALE)
@@ -141,29 +142,21 @@ class Profiles:
         """Make the objects of one request, never more than updates; they count as on their way until
         `settle`. Everybody must have been loaded."""
         departure = Departure()
+        keys = list(map(self._identity.read, [update.item for update in updates]))
+        if len(set(keys)) == len(keys):  # nearly always
+            for index, (key, update) in enumerate(zip(keys, updates, strict=True)):
+                self._prepare(departure, key, index, update)
+            return departure
         people: dict[str, list[int]] = {}
-        read = self._identity.read
-        for index, update in enumerate(updates):
-            people.setdefault(read(update.item), []).append(index)
+        for index, key in enumerate(keys):
+            people.setdefault(key, []).append(index)
         for key, indexes in people.items():
-            if not key:
-                departure.objects += [
-                    Prepared(person="", item=updates[index].item, members=(index,)) for index in indexes
-                ]
+            if key and len(indexes) > 1:
+                wishes = sorted([self._read(index, updates[index], key) for index in indexes], key=_by_time)
+                self._depart(key, wishes, departure)
                 continue
-            profile, first = kinship.pruned(self._roster, key), indexes[0]
-            if len(indexes) == 1 and not profile.kin:  # nearly always
-                if not self.changed_only:
-                    prepared = self._as_it_came(profile, key, first, updates[first])
-                    if prepared is not None:
-                        departure.objects.append(prepared)
-                        continue
-                elif (dropped := self._repeated(profile, key, first, updates[first])) is not None:
-                    departure.dropped.append(dropped)
-                    continue
-            wishes = [self._read(index, updates[index], key) for index in indexes]
-            wishes.sort(key=_by_time)
-            self._depart(profile, wishes, departure)
+            for index in indexes:
+                self._prepare(departure, key, index, updates[index])
         return departure
 
     def others(self, person: str) -> Mapping[str, bool]:
@@ -175,10 +168,12 @@ class Profiles:
         if not prepared.person:
             return
         profile = self._roster[prepared.person]
-        profile.flying = tuple([each for each in profile.flying if each is not prepared])
+        profile.flying = flying = tuple([each for each in profile.flying if each is not prepared])
         if fate is Fate.UNSENT:
             return
         is_applied = fate is Fate.APPLIED
+        if is_applied and prepared.news and not flying and self._roster.patch(profile, prepared):
+            return  # nearly always
         if is_applied and prepared.proves and not profile.exists:
             kinship.meet(self._roster, prepared.person)
         if is_applied and prepared.renews and profile.renew(prepared.timed, prepared.when):  # nearly always
@@ -231,38 +226,50 @@ class Profiles:
     # -- below
 
     def _read(self, index: int, update: Update, key: str) -> Wish:
-        (item, found, meant), self._looked = self._looked, _NOTHING
-        if item is not update.item:
-            found, meant = orjson.loads(update.item), 0
-        when, control = self._when(update), self._identity.control(key)
-        return Wish(index, key, update.item, found, when, control, update.alone, meant=meant)
+        found, control = orjson.loads(update.item), self._identity.control(key)
+        return Wish(index, key, update.item, found, self._when(update), control, update.alone)
 
     def _when(self, update: Update) -> int:
         limit = update.received_ms + self._ahead_ms
         return update.event_ms if update.event_ms <= limit else update.received_ms
 
-    def _repeated(self, profile: Profile, key: str, index: int, update: Update) -> Dropped | None:
-        """An update that says what the last one said, all of which is there; None when it may be another."""
-        if profile.said == 0 or profile.flying or profile.kin or not self.changed_only:
+    def _glance(
+        self, key: str, index: int, update: Update, *, sends: bool = True
+    ) -> Dropped | Prepared | bool | None:
+        """What becomes of an update of somebody at rest, if a glance tells; sends: as of `Glances.look`."""
+        if not self.changed_only or (sealed := self._roster.at_rest(key)) is None:
             return None
-        when, said = self._when(update), None
-        if when < profile.latest:
+        when = self._when(update)
+        if not 0 <= when < CLOCK_END or (clock := when.to_bytes(6, "big")) < sealed[5:11]:
             return None
-        if profile.said != digest(update.item):
-            found = orjson.loads(update.item)
-            if (meant := meaning(found)) != profile.meant:
-                self._looked = (update.item, found, meant)  # it is going to be read
-                return None
-            control = self._identity.control(key)
-            said = [name for name in found if name not in control]
-        if (told := self._tellings.find(profile.telling)) is None:
-            wish = self._read(index, update, key)
-            names = tuple([name for name in wish.object if name not in wish.control])
-            told = self._tellings.of(names, self.meter.by_attribute(wish.object))
-            profile.telling = told.telling
-        profile.move(when)
-        self._roster.change((key,))
-        return Dropped(index, UNCHANGED, told.names if said is None else said, told.costs)
+        if (told := self._glances.repeated(sealed, update.item)) is not None:  # nearly always
+            self._roster.renew(key, sealed[:5] + clock + sealed[11:])
+            return Dropped(index, UNCHANGED, told.names, told.costs)
+        found = self._glances.look(sealed, update.item, when, key, index, sends=sends)
+        if isinstance(found, Dropped):
+            self._roster.renew(key, sealed[:5] + clock + sealed[11:])
+        elif isinstance(found, Prepared):
+            profile = self._roster[key]
+            profile.flying, profile.latest = (found,), when
+        return found
+
+    def _prepare(self, departure: Departure, key: str, index: int, update: Update) -> None:
+        """Make the object of somebody's one update."""
+        found = self._glance(key, index, update)
+        if isinstance(found, Dropped):
+            departure.dropped.append(found)
+        elif isinstance(found, Prepared):
+            departure.objects.append(found)
+        elif not key:
+            departure.objects.append(Prepared(person="", item=update.item, members=(index,)))
+        else:
+            profile, prepared = kinship.pruned(self._roster, key), None
+            if not self.changed_only and not profile.kin:  # nearly always
+                prepared = self._as_it_came(profile, key, index, update)
+            if prepared is not None:
+                departure.objects.append(prepared)
+            else:
+                self._depart(key, [self._read(index, update, key)], departure)
 
     def _as_it_came(self, profile: Profile, key: str, index: int, update: Update) -> Prepared | None:
         """An update that leaves whole, where only clocks are kept; None when something of it may be older
@@ -276,9 +283,10 @@ class Profiles:
             profile.latest = when
         return prepared
 
-    def _depart(self, profile: Profile, wishes: list[Wish], departure: Departure) -> None:
+    def _depart(self, key: str, wishes: list[Wish], departure: Departure) -> None:
+        profile = kinship.pruned(self._roster, key)
         if len(wishes) == 1 and wishes[0].when >= profile.latest and not profile.kin:  # nearly always
-            self._send(profile, single(wishes[0]), departure)
+            self._send(key, single(wishes[0]), departure)
             return
         kept = []
         for wish in wishes:
@@ -291,7 +299,7 @@ class Profiles:
                 departure.notes[wish.index] = notes
         folds = fold(kept, self._shape) if self.changed_only and len(kept) > 1 else [*map(single, kept)]
         for each in folds:
-            self._send(profile, each, departure)
+            self._send(key, each, departure)
 
     def _cut(self, profile: Profile, wish: Wish, notes: list[tuple[str, str]]) -> bool:
         """Leave out what is older than what was sent; true when nothing is left of the update."""
@@ -302,15 +310,10 @@ class Profiles:
     def _reduce(self, profile: Profile, folded: Fold) -> Reduction:
         if not self.changed_only:
             return unreduced(folded, self._shape, self.meter)
-        if profile.said and self._keep_values and not profile.flying and len(folded.wishes) == 1:
-            told = self._tellings.find(profile.telling)
-            found = nearly(profile, folded, told, self._shape) if told is not None else None
-            if found is not None:
-                return found
         return reduced(profile, folded, self._shape, self.meter, keep_values=self._keep_values)
 
-    def _send(self, profile: Profile, folded: Fold, departure: Departure) -> None:
-        shape, wishes = self._shape, folded.wishes
+    def _send(self, key: str, folded: Fold, departure: Departure) -> None:
+        shape, wishes, profile = self._shape, folded.wishes, self._roster[key]
         first = wishes[0]
         reduction = self._reduce(profile, folded)
         latest = max(folded.when, *folded.clocks.values()) if folded.clocks else folded.when
@@ -324,7 +327,7 @@ class Profiles:
         item = first.item if as_it_came else orjson.dumps(reduction.object)
         if len(wishes) > 1 and len(item) > self._item_bytes:
             for wish in wishes:
-                self._send(profile, single(wish), departure)
+                self._send(key, single(wish), departure)
             return
         cost = saved = sum(reduction.costs.values())
         whole = [reduction.whole] if is_alone else [self._costs(wish) for wish in wishes]
@@ -350,11 +353,6 @@ class Profiles:
 
     def _confirm(self, profile: Profile, wishes: Sequence[Wish], reduction: Reduction, latest: int) -> None:
         """Everything said is there already, and is now as new as this."""
-        if reduction.told is not None and latest >= profile.latest and not profile.kin:
-            profile.move(latest)  # the same in other words: those of the last update still hold
-            profile.meant = profile.meant or wishes[0].meant or meaning(wishes[0].object)
-            self._roster.change((wishes[0].person,))
-            return
         profile.latest = max(profile.latest, latest)
         words = None if profile.kin else self._words(wishes, reduction)
         person = wishes[0].person
@@ -374,8 +372,11 @@ class Profiles:
 
         words  of the update, when its arrival means that all its values are there
         """
-        if not (knows and words is not None and profile.recall(words, touched)):
-            profile.learn(touched, is_applied=fate is Fate.APPLIED, knows=knows)
+        sealed = profile.seal(words, touched) if knows and words is not None else None
+        if sealed is not None:
+            self._roster.renew(person, sealed, is_new=True)
+            return
+        profile.learn(touched, is_applied=fate is Fate.APPLIED, knows=knows)
         if touched:
             self._roster.change((person,))
 
@@ -389,12 +390,11 @@ class Profiles:
         """Of the one update all of whose values are there once it has arrived."""
         if not reduction.lasts or len(wishes) > 1 or wishes[0].is_cut:
             return None
-        told = reduction.told or self._tellings.of(tuple(reduction.touched), reduction.whole)
-        return digest(wishes[0].item), wishes[0].meant or meaning(wishes[0].object), told.telling
+        told = self._glances.tellings.of(tuple(reduction.touched), reduction.whole)
+        return digest(wishes[0].item), meaning(wishes[0].object), told.telling
 
     def _costs(self, wish: Wish) -> Mapping[str, int]:
         return self.meter.by_attribute(orjson.loads(wish.item) if wish.is_cut else wish.object)
 
 
-_NOTHING: Final[tuple[bytes, JsonObject, int]] = (b"", {}, 0)
 _by_time: Final = attrgetter("when")

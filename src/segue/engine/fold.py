@@ -21,7 +21,6 @@ class Wish(msgspec.Struct, eq=False):
     control  the members that say who and how, not what
     alone    it must not share an object with others
     is_cut   some of its attributes were left out
-    meant    what stands for the object (`segue.engine.glance.meaning`), if that is known; else 0
     """
 
     index: int
@@ -32,7 +31,6 @@ class Wish(msgspec.Struct, eq=False):
     control: frozenset[str]
     alone: bool = False
     is_cut: bool = False
-    meant: int = 0
 
 
 class Fold(msgspec.Struct, eq=False):

@@ -78,9 +78,11 @@ def related(roster: Roster, person: str) -> list[Profile]:
 def others(roster: Roster, person: str) -> Mapping[str, bool]:
     """The other names of somebody, those that may be theirs included, and whether something is on its way to
     each."""
+    if roster.is_alone(person):
+        return {}  # nearly always
     profile = pruned(roster, person)
     if not (profile.kin or profile.slots or profile.claims):
-        return {}  # nearly always
+        return {}
     kin = roster.kin(profile)
     names = {
         *kin,

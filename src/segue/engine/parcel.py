@@ -19,7 +19,6 @@ from msgspec.structs import replace
 
 from segue.engine.delta import Profiles
 from segue.engine.departure import Departure, Fate, Update
-from segue.engine.entry import Still
 from segue.engine.line import Waiting
 from segue.engine.points import Spending
 from segue.engine.profile import Prepared
@@ -270,7 +269,7 @@ def _note(
     if not profiles.changed_only:
         return
     for prepared in departure.objects:
-        still = [name for name, touch in prepared.touched.items() if type(touch) is Still]
+        still = prepared.still
         for member in prepared.members if still else ():
             index, item = places[member]
             said: JsonObject = orjson.loads(item) if len(prepared.members) > 1 else {}

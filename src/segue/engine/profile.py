@@ -2,9 +2,10 @@
 
 Per attribute an entry (`segue.engine.entry`): the value, as far as it is known, and its clock.
 
-Most updates say what the last one said. So a profile keeps the digest of the last update all of whose
-attributes are known to be there, and one clock for them; while nothing else happens only that clock moves,
-and what was written down stays closed: a *stamp* before it says what the clock is.
+Most updates say what the last one said. So once all of an update's attributes are known to be there, the
+person is *sealed* (`segue.engine.sealed`), and a profile again only while more than that matters. Where
+clocks alone are kept, one serves for all: while nothing but that moves what was written down stays closed,
+and a *stamp* before it says what the clock is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +16,24 @@ from typing import Any, Final, cast
 import msgspec
 
 from segue.engine.entry import NEVER, Entry, Operation, Still, Touch, Whole, forgotten
-from segue.engine.glance import Words
+from segue.engine.sealed import (
+    ALONE,
+    CLOCK_END,
+    STAMP,
+    Rest,
+    clock_of,
+    epoch_of,
+    is_sealed,
+    rest_of,
+    seal,
+    stamped,
+    words_of,
+)
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+Words = tuple[bytes, bytes, bytes]
+"""The digest of an update, that of its meaning, and the number of what it says (`segue.engine.glance`)."""
 
 
 class Prepared(msgspec.Struct, eq=False, kw_only=True):
@@ -32,6 +48,8 @@ class Prepared(msgspec.Struct, eq=False, kw_only=True):
     changes  what its arrival means for each attribute; None: `timed` are all replaced, as of `when`, by
              values that need not be known
     words    of the one update all of whose attributes are known to be there once it has arrived
+    news     with this, and what `timed` says beside it stays: attribute -> value of an update with the digest
+             `said`, of somebody who was `sealed` like that
     """
 
     person: str
@@ -47,18 +65,31 @@ class Prepared(msgspec.Struct, eq=False, kw_only=True):
     proves: bool = False
     is_void: bool = False
     words: Words | None = None
+    news: Mapping[str, Any] = NOTHING
+    said: bytes = b""
+    sealed: bytes = b""
 
     @property
     def renews(self) -> bool:
         """Whether all it says are new values that need not be known."""
-        return self.changes is None and self.timed != ()
+        return self.changes is None and self.timed != () and not self.news
 
     @property
     def touched(self) -> dict[str, Touch]:
         """What its arrival means for each attribute."""
         if self.changes is None:
-            self.changes = dict.fromkeys(self.timed, Whole(self.when))
+            kind = Still if self.news else Whole
+            self.changes = dict.fromkeys(self.timed, kind(self.when))
+            for name, value in self.news.items():
+                self.changes[name] = Whole(self.when, value, known=True)
         return self.changes
+
+    @property
+    def still(self) -> list[str]:
+        """The attributes it travels without, as they are there already."""
+        if self.news:
+            return [name for name in self.timed if name not in self.news]
+        return [name for name, touch in self.touched.items() if type(touch) is Still]
 
 
 class Profile(msgspec.Struct, eq=False):
@@ -72,9 +103,7 @@ class Profile(msgspec.Struct, eq=False):
     claims  names that may be theirs and have changed something since: their clocks count here too
     latest  no clock is later
     flying  objects on their way
-    said    digest of the last update all of whose attributes are there as it says, and as new as `clock`;
-            0 when there is none
-    telling  what it says, and meant: its digest whatever the order (`segue.engine.glance`)
+    clock   of all that what was written down gives none
     """
 
     _entries: dict[str, Entry] | None = None
@@ -84,57 +113,74 @@ class Profile(msgspec.Struct, eq=False):
     latest: int = NEVER
     slots: Mapping[str, str] = NOTHING
     flying: Sequence[Prepared] = ()
-    said: int = 0
     clock: int = NEVER
-    telling: int = 0
     slot: str = ""
     claims: tuple[str, ...] = ()
-    meant: int = 0
     _body: msgspec.Raw | None = None
-    _common: Sequence[str] = ()
-    _is_behind: bool = False
+    _sealed: bytes | None = None
     _kept: tuple[Any, ...] | None = None
     _writing: tuple[Any, ...] | None = None
 
     @property
     def entries(self) -> Mapping[str, Entry]:
         """What is known of each attribute; `opened` gives it to be changed."""
-        entries, clock = self._entries, self.clock
-        if entries is None:
-            entries = self._entries = _DECODE_ENTRIES(self._body) if self._body is not None else {}
-            self._common = [name for name, entry in entries.items() if entry[0] is None]
-        elif not self._is_behind:
-            return entries
-        for name in self._common:
-            entries[name] = (clock, *entries[name][1:])
-        self._is_behind = False
-        return entries
+        if self._entries is None:
+            clock = self.clock
+            if self._sealed is not None:
+                words = {name: (clock, None, value) for name, value in words_of(self._sealed).items()}
+                self._entries = {**rest_of(self._sealed).entries, **words}
+            else:
+                found = _DECODE_ENTRIES(self._body) if self._body is not None else {}
+                self._entries = {
+                    name: entry if entry[0] is not None else (clock, *entry[1:])
+                    for name, entry in found.items()
+                }
+        return self._entries
 
     def opened(self) -> dict[str, Entry]:
-        """The entries, to be changed: the last update may not be all there any more."""
+        """The entries, to be changed: what was written down is not true any more."""
         entries = cast(dict[str, Entry], self.entries)
-        self.said, self.meant, self.telling, self._common, self._body = 0, 0, 0, (), None
+        self._body = self._sealed = None
         return entries
 
-    def move(self, when: int) -> None:
-        """The last update was told again; no clock may be later."""
-        self.clock = self.latest = when
-        self._is_behind = self._entries is not None
+    @property
+    def sealed(self) -> bytes | None:
+        """As they were sealed, when nothing that arrived has changed that; else None."""
+        sealed = self._sealed
+        if sealed is None or self.kin or not self.exists:
+            return None
+        if sealed[:1] == ALONE:
+            return None if self.slots or self.slot or self.claims else sealed
+        rest = rest_of(sealed)
+        same = (self.slots, self.slot, self.claims) == (rest.slots, rest.slot, rest.claims)
+        return sealed if same else None
 
-    def recall(self, words: Words, touched: Mapping[str, Touch]) -> bool:
-        """An update that lasts has arrived, and touched this; false when something newer did, or something
-        is not known any more, and `learn` must find out what is left of it."""
-        entries, latest = self.entries, self.latest
-        new: dict[str, Entry] = {}
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is on its way, and nothing that was has moved their latest clock."""
+        return not self.flying and self.latest == self.clock
+
+    def seal(self, words: Words, touched: Mapping[str, Touch]) -> bytes | None:
+        """As sealed, once an update that lasts has arrived and touched this; None when something newer did,
+        or something is not known any more, and `learn` must find out what is left of it."""
+        clock = self.latest
+        if self.flying or self.kin or not self.exists or not 0 <= clock < CLOCK_END:
+            return None
+        entries, said, hashes = self.entries, dict[str, Any](), False
         for name, touch in touched.items():
-            if type(touch) is Whole and touch.clock == latest:
-                new[name] = (latest, None, touch.value)
-            elif type(touch) is not Still or touch.clock != latest or len(entries.get(name, ())) != 3:
-                return False
-        self.opened().update(new)
-        (self.said, self.meant, self.telling), self._common = words, tuple(touched)
-        self.move(latest)
-        return True
+            if type(touch) is Whole and touch.clock == clock and touch.known:
+                value = touch.value
+            else:
+                entry = entries.get(name, ())
+                if type(touch) is not Still or touch.clock != clock or len(entry) != 3 or entry[1]:
+                    return None
+                value = entry[2]
+            said[name] = value
+            hashes = hashes or type(value) is bytes
+        others = {name: entry for name, entry in entries.items() if name not in said}
+        digest, meaning, telling = words
+        rest = Rest(meaning if hashes else b"", others, dict(self.slots), self.slot, self.claims)
+        return seal(self.epoch, clock, digest, telling, said, rest)
 
     def seen(self, name: str) -> Entry | None:
         """An attribute as it will be when everything on its way has arrived."""
@@ -180,8 +226,9 @@ class Profile(msgspec.Struct, eq=False):
         clocks are; false, and nothing done, when newer ones were."""
         if clock < self.latest:
             return False
-        if self._entries is None and self._body in (None, alone := _clocks_alone(names)):
-            self._body, self.said, self.meant, self.telling = self._body or alone, 0, 0, 0
+        is_closed = self._entries is None and self._sealed is None
+        if is_closed and self._body in (None, alone := _clocks_alone(names)):
+            self._body = self._body or alone
             self.clock = self.latest = clock
         else:
             self.opened().update(dict.fromkeys(names, (clock,)))
@@ -204,24 +251,20 @@ class Profile(msgspec.Struct, eq=False):
             prepared.changes, prepared.is_void, prepared.proves = {}, True, False
 
     def encode(self) -> bytes:
-        """As bytes; none for a person nothing is known of."""
+        """As bytes, when not sealed; none for a person nothing is known of."""
         if self._body is None:
-            entries = self._entries or {}
+            entries = self.opened()
             if not (entries or self.exists or self.kin or self.slots or self.claims):
                 self._writing = None
                 return b""
-            if not self.said:
-                self.clock = clock = self.latest
-                self._common = [name for name, entry in entries.items() if entry[0] == clock]
-            written = entries.copy()
-            for name in self._common:
-                written[name] = (None, *entries[name][1:])
-            self._body = msgspec.Raw(_ENCODE(written))
+            self.clock = clock = self.latest
+            common = {name: (None, *entry[1:]) for name, entry in entries.items() if entry[0] == clock}
+            self._body = msgspec.Raw(_ENCODE(entries | common))
         self._writing = self._unclocked
         known = (self.epoch, self.exists, self.kin, self.latest, self._body, self.slots or {})
         behind = self.latest - self.clock
-        words = (self.said, self.telling, self.slot, self.claims, self.meant)
-        return _ENCODE((*known, behind, *(words if self.said or self.slot or self.claims else ())))
+        names = (0, 0, self.slot, self.claims) if self.slot or self.claims else ()
+        return _ENCODE((*known, behind, *names))
 
     def keep(self, *, ok: bool) -> None:
         """Learn whether what `encode` gave was written."""
@@ -230,22 +273,26 @@ class Profile(msgspec.Struct, eq=False):
     def stamp(self) -> bytes:
         """What to write before the body there is, when only the clock has moved since; else b""."""
         clock = self.clock
-        if self._kept is None or self._body is None or self.latest != clock or not 0 <= clock < _STAMPED:
+        if self._kept is None or self._body is None or self.latest != clock or not 0 <= clock < CLOCK_END:
             return b""
         return STAMP + clock.to_bytes(6, "big") if self._unclocked == self._kept else b""
 
     @property
     def _unclocked(self) -> tuple[Any, ...]:
         """What is written of a person but the clocks."""
-        names = self.exists, self.kin, self.slots, self.slot, self.claims
-        return (self._body, self.epoch, *names, self.said, self.telling, self.meant)
+        return (self._body, self.epoch, self.exists, self.kin, self.slots, self.slot, self.claims)
 
 
 def decode(body: bytes, epoch: int) -> Profile:
-    """Read what `Profile.encode` wrote, or a stamp and that; values of an earlier epoch are forgotten."""
+    """Read what was written of a person, and a stamp before it; values of an earlier epoch are forgotten."""
     if not body:
         return Profile(epoch=epoch)
-    moved = None
+    body, moved = stamped(body), None
+    if is_sealed(body):
+        profile = unsealed(body, epoch)
+        if epoch_of(body) != epoch:
+            profile.forget()
+        return profile
     if body[:1] == STAMP:
         moved, body = int.from_bytes(body[1:7], "big"), body[7:]
     found = _DECODE(body)
@@ -256,12 +303,9 @@ def decode(body: bytes, epoch: int) -> Profile:
         found.kin,
         found.latest if moved is None else moved,
         found.slots or NOTHING,
-        said=found.said,
-        telling=found.telling,
         clock=found.latest - found.behind if moved is None else moved,
         slot=found.slot,
         claims=found.claims,
-        meant=found.meant,
         _body=found.entries if found.said else _shared(bytes(found.entries)),
     )
     if found.epoch != epoch:
@@ -271,9 +315,20 @@ def decode(body: bytes, epoch: int) -> Profile:
     return profile
 
 
+def unsealed(sealed: bytes, epoch: int) -> Profile:
+    """Somebody who was sealed in this epoch."""
+    clock = clock_of(sealed)
+    profile = Profile(None, True, epoch, latest=clock, clock=clock, _sealed=sealed)
+    if sealed[:1] != ALONE:
+        rest = rest_of(sealed)
+        profile.slots, profile.slot, profile.claims = rest.slots or NOTHING, rest.slot, rest.claims
+    return profile
+
+
 class _Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A profile as it is written. In its entries, None stands for the common clock, which is `behind` the
-    latest. Older bodies end before the slots, or before what follows them."""
+    latest. Older bodies end before the slots, or before what follows them. said, telling and meant are of
+    versions that sealed nobody."""
 
     epoch: int
     exists: bool
@@ -287,12 +342,6 @@ class _Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
     slot: str = ""
     claims: tuple[str, ...] = ()
     meant: int = 0
-
-
-STAMP: Final = b"\xc1"
-"""What a stamp begins with, and no body. Then follow six bytes: the clock, and nothing is later."""
-
-_STAMPED: Final = 1 << 48
 
 
 @lru_cache(1024)

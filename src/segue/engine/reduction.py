@@ -11,10 +11,9 @@ from typing import Any, Final
 import msgspec
 
 from segue.engine import points
-from segue.engine.difference import edited, is_branch, is_objects, news, patch, same
+from segue.engine.difference import edited, is_branch, is_objects, news, patch
 from segue.engine.entry import Entry, Operation, Parts, Still, Touch, Whole, hashed, is_held
 from segue.engine.fold import Fold, is_merging, is_operation, parts_of
-from segue.engine.glance import Told
 from segue.engine.profile import Profile
 from segue.kit.attributes import AttributeShape, JsonObject
 
@@ -29,7 +28,6 @@ class Reduction(msgspec.Struct, frozen=True):
     is_whole  nothing was left out or said otherwise
     costs     attribute -> data points of what is sent; whole: likewise of all that was asked for
     lasts     once it has arrived, every value asked for is known to be there and may be left out next time
-    told      what all of it says, where that is known already
     """
 
     object: JsonObject | None
@@ -38,7 +36,6 @@ class Reduction(msgspec.Struct, frozen=True):
     costs: Mapping[str, int] = {}
     whole: Mapping[str, int] = {}
     lasts: bool = False
-    told: Told | None = None
 
 
 class _Nested(msgspec.Struct):
@@ -141,43 +138,6 @@ def reduced(
         is_whole = False
     costs = whole if is_whole else meter.by_attribute(sent)
     return Reduction(sent, touched, is_whole, costs, whole, lasts)
-
-
-def nearly(profile: Profile, fold: Fold, told: Told, shape: AttributeShape) -> Reduction | None:
-    """The same, at a fraction of the price, of an update with the attributes of the last one, all of which
-    are there as that said (`told`), where only plain values differ; None when more does."""
-    if is_merging(fold.object, shape):
-        return None
-    control, entries, short = fold.wishes[0].control, profile.entries, shape.short
-    touched: dict[str, Touch] = dict.fromkeys(told.names, Still(fold.when))
-    sent: JsonObject = {}
-    asked = 0
-    for name, value in fold.object.items():
-        if name in control:
-            sent[name] = value
-            asked += 1
-            continue
-        if name not in touched:
-            return None
-        known, kind = entries[name][2], type(value)
-        if known == value and type(known) is kind and (kind not in _CONTAINERS or same(known, value)):
-            continue
-        if not (_is_plain(known, short) and _is_plain(value, short)):
-            return None
-        sent[name] = value
-        touched[name] = Whole(fold.when, value, True)
-    if len(touched) + asked != len(fold.object):
-        return None
-    if len(sent) == asked:
-        return Reduction(None, touched, whole=told.costs, lasts=True, told=told)
-    is_whole = len(sent) == len(fold.object)
-    costs = told.costs if is_whole else {name: told.costs[name] for name in sent if name in told.costs}
-    return Reduction(sent, touched, is_whole, costs, told.costs, True, told)
-
-
-def _is_plain(value: Any, short: int) -> bool:
-    """Whether a value is surely stored as sent, and costs as much as any other such value."""
-    return type(value) in points.SMALL or (type(value) is str and len(value) <= short)
 
 
 def _news(entry: Entry | None, value: JsonObject) -> JsonObject:

@@ -27,13 +27,16 @@ FIRST: Final = -(1 << 63)
 
 def load(session: Session, people: Sequence[str]) -> dict[str, bytes]:
     """Person -> body, of those there are, their stamp before it."""
-    by_id = {_id(person): person for person in people}
-    ids = sorted(by_id)
+    ids = sorted({_id(person) for person in people})
     found: list[tuple[str, bytes, bytes | None]] = []
     for piece in _pieces(ids):
         found += session.execute(_LOOKUPS[len(piece)], piece)
     wanted = set(people)
-    return {person: _stamp_of(person, stamp) + body for person, body, stamp in found if person in wanted}
+    return {
+        person: body if stamp is None else _stamp_of(person, stamp) + body
+        for person, body, stamp in found
+        if person in wanted
+    }
 
 
 def write(
