@@ -120,3 +120,12 @@ def test_a_clock_set_back_gives_nothing_back() -> None:
     guard = Guard([Cap(limit=1, per="day", policy="hold")], [0.0], NOON)
     guard.spend("Viewed", points=1, now_ms=NOON)
     assert guard.verdict(TRACK, NOON - 2 * DAY_MS) is not None
+
+
+def test_a_day_that_had_begun_before_the_clock_was_set_back_begins_with_what_was_spent_in_it() -> None:
+    """After a restart in between, the book tells; the day after it begins with nothing."""
+    cap = Cap(limit=2, per="day", policy="hold")
+    guard = Guard([cap], [0.0], NOON, [2.0])
+    assert guard.verdict(TRACK, NOON) is None
+    assert guard.verdict(TRACK, NOON + DAY_MS) == Over(cap, "hold", at("2026-11-28"))
+    assert guard.verdict(TRACK, NOON + 2 * DAY_MS) is None

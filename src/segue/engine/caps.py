@@ -52,12 +52,16 @@ class Standing(msgspec.Struct, frozen=True):
 class Guard:
     """The caps of one destination.
 
-    spent  of each cap, in its unit, since its period began
+    spent  of each cap, in its unit, in the period of now
+    ahead  likewise, of what the book has of later days, which the clock had been in before it was set back
     """
 
-    def __init__(self, caps: Sequence[Cap], spent: Sequence[float], now_ms: int) -> None:
+    def __init__(
+        self, caps: Sequence[Cap], spent: Sequence[float], now_ms: int, ahead: Sequence[float] = ()
+    ) -> None:
         self.caps = tuple(caps)
         self._spent = list(spent)
+        self._ahead = list(ahead) or [0.0] * len(self.caps)
         self._periods = [period(cap, now_ms) for cap in self.caps]
         self._strict = any(cap.policy != "warn" for cap in self.caps)
 
@@ -103,10 +107,11 @@ class Guard:
         return [self._standing(index) for index in range(len(self.caps))]
 
     def _turn(self, index: int, now_ms: int) -> None:
-        """A new day or month begins with nothing spent; a clock set back changes nothing."""
+        """A new day or month begins with nothing spent, unless it had begun before the clock was set back;
+        that by itself changes nothing."""
         if now_ms >= self._periods[index][1]:
             self._periods[index] = period(self.caps[index], now_ms)
-            self._spent[index] = 0.0
+            self._spent[index], self._ahead[index] = self._ahead[index], 0.0
 
     def _standing(self, index: int) -> Standing:
         return Standing(self.caps[index], self._spent[index], self._periods[index][1])

@@ -24,6 +24,7 @@ from segue.engine.points import Spending
 from segue.io.storage.state import State
 from segue.model.cost import Cost, CostKey
 from segue.model.delivery import UNCHANGED, Halt, Row
+from segue.model.workspace import Cap
 from segue.runtime.clock import Clock
 
 log = structlog.get_logger("segue.courier")
@@ -67,13 +68,19 @@ class Accountant:
     async def start(self) -> None:
         """Learn from the book what is spent already."""
         caps, now_ms = self._destination.config.budget.caps, self._clock.now_ms()
-        spent = []
+        spent, ahead = [], []
         for cap in caps:
-            cost = await self._state.spent(period(cap, now_ms)[0] // DAY_MS, cap.event)
-            spent.append(float(cost.points) if cap.of == "points" else cost.requests)
-        self._guard = Guard(caps, spent, now_ms)
+            begin, end = period(cap, now_ms)
+            later = await self._spent_since(cap, end)
+            spent.append(await self._spent_since(cap, begin) - later)
+            ahead.append(later)
+        self._guard = Guard(caps, spent, now_ms, ahead)
         for standing in self._guard.standings(now_ms):
             self._show(standing)
+
+    async def _spent_since(self, cap: Cap, at_ms: int) -> float:
+        cost = await self._state.spent(at_ms // DAY_MS, cap.event)
+        return float(cost.points) if cap.of == "points" else cost.requests
 
     @property
     def halt(self) -> Halt | None:
