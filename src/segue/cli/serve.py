@@ -26,8 +26,6 @@ from segue.runtime.packages import installed
 from segue.runtime.presence import announce
 from segue.runtime.settings import Settings
 from segue.runtime.telemetry import Telemetry
-from segue.sandbox.app import create_app as create_sandbox
-from segue.sandbox.app import running as running_sandbox
 from segue.web import cdn as downloads
 from segue.web.app import App, Receive, Scope, Send, as_json, create_app, reply
 from segue.web.control import create_control_app
@@ -81,9 +79,11 @@ async def running(settings: Settings, folder: Path, *, clock: Clock | None = Non
         sandbox = ""
         wanting = [each.id for each in current.workspace.destinations if each.enabled and wants_sandbox(each)]
         if wanting and "courier" in settings.roles:
-            app = create_sandbox(key=SANDBOX_KEY)
+            from segue.sandbox import app as braze  # a part of the start that nobody else waits for
+
+            app = braze.create_app(key=SANDBOX_KEY)
             try:
-                sandbox = await stack.enter_async_context(running_sandbox(app, port=settings.sandbox_port))
+                sandbox = await stack.enter_async_context(braze.running(app, port=settings.sandbox_port))
             except OSError as error:
                 raise MisconfiguredError(
                     f"the sandbox cannot listen on port {settings.sandbox_port}: {error.strerror or error}. "

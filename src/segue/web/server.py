@@ -117,6 +117,7 @@ def configure(app: App) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         lifespan="off",
+        ws="none",  # nothing here speaks WebSocket, and what would is not loaded
         server_header=False,
         proxy_headers=False,  # whether X-Forwarded-For is to be believed is the workspace's decision
         timeout_graceful_shutdown=GRACE_SECONDS,
