@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import resource
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
@@ -13,22 +12,12 @@ from typing import Any
 import apsw
 import pytest
 from tests.cli.house import KEY, TRACK, Ran, segue, settled, started, workspace
+from tests.io.disk import full_at
 
 from segue.cli.post import post_events
 from segue.io import sqlite
 from segue.io.storage.journal import Journal, RowKey
 from segue.io.storage.state import StateReader
-
-
-@contextlib.contextmanager
-def full(size_bytes: int = 0) -> Iterator[None]:
-    """No file grows beyond this: SQLite rolls back by itself upon that."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @contextlib.contextmanager
@@ -71,8 +60,8 @@ BOUND = "check the system's log, quotas and file size limits (SQLITE_IOERR_WRITE
     [
         (partial(small, 2), "log", ROOM),
         (partial(small, 12), "state/braze.db", ROOM),
-        (partial(full, 12_000), "log", ROOM),
-        (partial(full, 50_000), "state/braze.db", BOUND),
+        (partial(full_at, 12_000), "log", ROOM),
+        (partial(full_at, 50_000), "state/braze.db", BOUND),
     ],
 )
 def test_a_first_start_without_room_names_the_file_and_the_remedy(
@@ -98,7 +87,7 @@ def test_a_start_on_a_full_disk_keeps_what_is_in_doubt(tmp_path: Path) -> None:
     journal, _ = Journal.open(state, generation)
     journal.leave(9, [RowKey(lane, 1, "track-calls", 0)])
     journal.close()
-    with full():
+    with full_at(0):  # SQLite rolls back by itself upon that
         said = refused(folder).err
     assert "cannot be " in said
     assert "free some space" in said or "check quotas and file size limits" in said

@@ -2,14 +2,12 @@
 
 import os
 import random
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.io.disk import full_at
 
 from segue.io.storage.journal import Journal, RowKey, Settled
 from segue.model.errors import StorageUnavailable
@@ -217,17 +215,6 @@ def test_an_end_of_zeros_is_ignored(tmp_path: Path, zeros: int) -> None:
     assert found.uncertain == {key(0): 1}
     journal.settle(2, [(key(0), fine(2))])
     assert set(Journal.read(tmp_path / "braze", 0).settled) == {key(0)}
-
-
-@contextmanager
-def full_at(size_bytes: int) -> Iterator[None]:
-    """No file of this process can grow past a size: a write that would is cut short there, or fails."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("room", [0, 1, 8, 15])
